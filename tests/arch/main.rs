@@ -1,1 +1,2 @@
+//! Architecture.
 fn main() {}
