@@ -4,7 +4,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
@@ -22,7 +21,7 @@ impl Waker {
     /// Wakes the waiting thread.
     pub fn wake(&self) {
         // Only a full counter fails, and then the waiter is awake already.
-        drop(self.0.write(1));
+        let _ = self.0.write(1);
     }
 
     /// Waits until woken, until one of `watched` is readable, or until `timeout` is over. Gives the places
@@ -33,18 +32,13 @@ impl Waker {
         fds.push(PollFd::new(self.0.as_fd(), PollFlags::POLLIN));
         fds.extend(watched.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)));
         let time = timeout.into();
-        match nix::poll::ppoll(&mut fds, Some(time), None) {
-            Ok(0) | Err(Errno::EINTR) => {}
-            Ok(_) => {
-                let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
-                ready.extend(
-                    fds.iter().skip(1).enumerate().filter(|(_, fd)| is_ready(fd)).map(|(place, _)| place),
-                );
-                if is_ready(&fds[0]) {
-                    drop(self.0.read());
-                }
-            }
-            Err(_) => {}
+        if nix::poll::ppoll(&mut fds, Some(time), None).unwrap_or(0) <= 0 {
+            return;
+        }
+        let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
+        ready.extend(fds.iter().skip(1).enumerate().filter(|(_, fd)| is_ready(fd)).map(|(place, _)| place));
+        if is_ready(&fds[0]) {
+            let _ = self.0.read();
         }
     }
 }
