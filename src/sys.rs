@@ -1,0 +1,14 @@
+//! What the kernel gives, and what may be done to a process through it: the only home of unsafe code.
+//!
+//! Everything here is plain values in, plain values out, with named errors; nothing here decides. The acting side never
+//! signals by number: a process is held by its [`pidfd::PidFd`].
+
+pub mod adopted;
+mod deadline;
+pub mod descriptors;
+pub mod pidfd;
+pub mod proc_root;
+pub mod read_error;
+pub mod stat;
+#[cfg(test)]
+mod victim;
