@@ -1,4 +1,16 @@
-//! The only home of unsafe, nix, procfs and sysinfo: what the kernel gives and takes, as safe functions.
+//! What the kernel gives, and what may be done to a process through it: the only home of unsafe, nix, procfs and sysinfo.
+//!
+//! Everything here is plain values in, plain values out, with named errors; nothing here decides. The acting side never
+//! signals by number: a process is held by its [`pidfd::PidFd`].
 
+pub mod adopted;
 pub mod clock;
+mod deadline;
+pub mod descriptors;
+pub mod pidfd;
+pub mod proc_root;
+pub mod read_error;
+pub mod stat;
+#[cfg(test)]
+mod victim;
 pub mod wake;
