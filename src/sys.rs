@@ -3,6 +3,7 @@
 //! Everything here is plain values in, plain values out, with named errors; nothing here decides. The acting side never
 //! signals by number: a process is held by its [`pidfd::PidFd`].
 
+pub mod ability;
 pub mod adopted;
 pub mod clock;
 mod deadline;
