@@ -1,0 +1,63 @@
+//! Operators at a terminal: arguments, commands, rendering, exit codes. The composition root.
+
+pub mod args;
+mod client;
+mod config;
+mod ctl;
+mod demo;
+mod doctor;
+mod exec;
+pub mod exit;
+mod history;
+mod inspect;
+mod load;
+mod policy;
+mod print;
+mod quantity;
+mod reach;
+mod reference;
+pub mod render;
+mod run;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use exit::Exit;
+
+/// Runs what was typed.
+pub fn main() -> ExitCode {
+    let exit = match Cli::try_parse() {
+        Ok(cli) => dispatch(cli.command),
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Good };
+            // A closed pipe is no error.
+            let _ = error.print();
+            exit
+        }
+    };
+    exit.into()
+}
+
+fn dispatch(command: Command) -> Exit {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Exec(args) => exec::run(args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::History(args) => history::run(&args),
+        Command::Explain(args) => ctl::explain(&args),
+        Command::Policy(command) => policy::run(command),
+        Command::Config(command) => config::run(command),
+        Command::Ctl(args) => ctl::run(args),
+        Command::Completions { shell } => reference::completions(shell),
+        Command::Man { out } => reference::man(out.as_deref()),
+        Command::DemoBot(args) => demo::bot::main(&args),
+        Command::Keeper { words } => exec::keeper(&words),
+        Command::ThawKeeper { words } => exec::thaw_keeper(&words),
+    }
+}
