@@ -11,6 +11,8 @@ pub mod descriptors;
 pub mod pidfd;
 pub mod proc_root;
 pub mod read_error;
+pub mod sock_diag;
+pub mod socket_protocol;
 pub mod stat;
 #[cfg(test)]
 mod victim;
