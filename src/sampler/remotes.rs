@@ -39,6 +39,11 @@ impl RemoteBook {
         self.exact.get(&address).or_else(|| self.any_port.get(&address.ip()))
     }
 
+    /// Whether a remote is one of the declared.
+    pub fn is_declared(&self, remote: &Remote) -> bool {
+        self.exact.values().chain(self.any_port.values()).any(|declared| declared == remote)
+    }
+
     /// The name to show for an address: declared, else its number.
     pub fn name(&self, address: SocketAddr) -> Remote {
         self.declared(address).cloned().unwrap_or_else(|| Remote::from(address))
