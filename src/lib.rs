@@ -14,4 +14,7 @@ pub mod model;
 
 pub mod document;
 
+pub mod config;
 pub mod sys;
+
+pub mod cli;

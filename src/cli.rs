@@ -1,0 +1,3 @@
+//! Arguments, commands, rendering, exit codes: the composition root.
+
+pub mod render;
