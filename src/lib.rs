@@ -14,6 +14,10 @@ pub mod model;
 
 pub mod document;
 
+pub mod config;
+
 pub mod sys;
 
 pub mod sampler;
+
+pub mod cli;
