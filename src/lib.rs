@@ -13,3 +13,5 @@
 pub mod model;
 
 pub mod document;
+
+pub mod policy;
