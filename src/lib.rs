@@ -18,6 +18,8 @@ pub mod config;
 
 pub mod sys;
 
+pub mod policy;
+
 pub mod sampler;
 
 pub mod cli;
