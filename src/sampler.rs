@@ -4,5 +4,10 @@
 //! more and runs on a thread of its own ([`scanner`]); both end in one [`crate::model::observation::Observation`].
 
 pub mod eye;
+mod load;
 pub mod pace;
+pub mod remotes;
+pub mod scan;
+pub mod scanner;
+pub mod survey;
 pub mod view;

@@ -224,7 +224,7 @@ impl Trace {
 }
 
 /// Signals that need the socket tables.
-const SOCKET_SIGNALS: [Signal; 11] = [
+pub(super) const SOCKET_SIGNALS: [Signal; 11] = [
     Signal::SocketCloseWait,
     Signal::SocketCloseWaitOldest,
     Signal::SocketOrphans,
