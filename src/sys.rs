@@ -5,10 +5,17 @@
 
 pub mod ability;
 pub mod adopted;
+pub mod children;
 pub mod clock;
+pub mod command;
 mod deadline;
 pub mod descriptors;
+pub mod epoll_sets;
+pub mod host;
+pub mod io;
+pub mod net_text;
 pub mod pidfd;
+pub mod pressure;
 pub mod proc_root;
 pub mod read_error;
 pub mod sock_diag;
