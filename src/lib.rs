@@ -1,1 +1,3 @@
-//! fdguard
+//! fdguard: watches a leaking trading bot from outside, acts by declarative policy, checks whether it helped.
+
+pub mod sys;
