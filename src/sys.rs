@@ -5,3 +5,4 @@
 
 mod deadline;
 pub mod pidfd;
+pub mod ptrace;

@@ -51,7 +51,9 @@ impl Stopwatch {
 
 /// Time since boot without suspend; never goes back.
 pub(super) fn monotonic() -> Duration {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).expect("CLOCK_MONOTONIC exists on every Linux")
+    clock_gettime(ClockId::CLOCK_MONOTONIC)
+        .map(Duration::from)
+        .expect("CLOCK_MONOTONIC exists on every Linux")
 }
 
 #[cfg(test)]
@@ -63,9 +65,9 @@ mod tests {
         let past = Deadline::after(Duration::ZERO);
         assert!(past.passed());
         assert_eq!(past.poll_millis(), 0);
-        let ahead = Deadline::after(Duration::from_secs(60));
+        let ahead = Deadline::after(Duration::from_mins(1));
         assert!(!ahead.passed());
-        assert!(ahead.left() <= Duration::from_secs(60));
+        assert!(ahead.left() <= Duration::from_mins(1));
         assert!((59_000..=60_000).contains(&ahead.poll_millis()));
     }
 }

@@ -224,6 +224,7 @@ mod tests {
 
     #[test]
     fn an_exit_code_is_kept() {
+        #[expect(clippy::zombie_processes, reason = "reaped through the pidfd")]
         let child = Command::new("sh").args(["-c", "exit 7"]).spawn().expect("sh starts");
         let pidfd = PidFd::open(i32::try_from(child.id()).expect("fits")).expect("hold");
         pidfd.wait_exit(LONG).expect("wait");
@@ -246,6 +247,9 @@ mod tests {
     #[test]
     fn nobody_at_home_is_gone() {
         // The largest number a 64-bit kernel hands out is 2^22; the one above is never in use.
-        assert!(matches!(PidFd::open((1 << 22) + 1), Err(PidFdError::Gone { .. } | PidFdError::Failed { .. })));
+        assert!(matches!(
+            PidFd::open((1 << 22) + 1),
+            Err(PidFdError::Gone { .. } | PidFdError::Failed { .. })
+        ));
     }
 }
