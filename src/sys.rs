@@ -17,6 +17,7 @@ pub mod net_text;
 pub mod pidfd;
 pub mod pressure;
 pub mod proc_root;
+pub mod ptrace;
 pub mod read_error;
 pub mod sock_diag;
 pub mod socket_protocol;

@@ -36,7 +36,12 @@ struct Counters {
 
 impl Default for Load {
     fn default() -> Self {
-        Self { before: None, rss: Trend::new(RSS_WINDOW), children: Reading::Unavailable(Gap::NotYet), ticks: 0 }
+        Self {
+            before: None,
+            rss: Trend::new(RSS_WINDOW),
+            children: Reading::Unavailable(Gap::NotYet),
+            ticks: 0,
+        }
     }
 }
 
@@ -82,7 +87,9 @@ impl Load {
     ) {
         let before = self.before.replace((at, now));
         let rate = |value: fn(&Counters) -> Option<u64>, gap: Option<Gap>, unit: f64| {
-            let Some((then, old)) = &before else { return Reading::Unavailable(gap.unwrap_or(Gap::TooYoung)) };
+            let Some((then, old)) = &before else {
+                return Reading::Unavailable(gap.unwrap_or(Gap::TooYoung));
+            };
             let passed = at.since(*then).as_secs_f64().max(1e-3);
             match (value(old), value(&now)) {
                 (Some(old), Some(new)) => Reading::Known(new.saturating_sub(old) as f64 / unit / passed),

@@ -70,7 +70,7 @@ impl Scanner {
     /// Drops what was kept of a process that has ended.
     pub fn forget(&self, id: ProcessId) {
         // A full queue only means that its memory goes when its next scan finds it gone.
-        let _ = self.jobs.try_send(Job::Forget(id));
+        drop(self.jobs.try_send(Job::Forget(id)));
     }
 }
 

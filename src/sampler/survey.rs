@@ -295,7 +295,15 @@ fn tell_dead(aged: &[AgedSocket], watched: Reading<&BTreeSet<u64>>, plain: &mut 
 }
 
 fn blank(remote: crate::model::name::Remote) -> RemoteSurvey {
-    RemoteSurvey { remote, count: 0, established: 0, close_wait: 0, syn_sent: 0, fin_wait: 0, connect_rate: 0.0 }
+    RemoteSurvey {
+        remote,
+        count: 0,
+        established: 0,
+        close_wait: 0,
+        syn_sent: 0,
+        fin_wait: 0,
+        connect_rate: 0.0,
+    }
 }
 
 fn tally(survey: &mut RemoteSurvey, state: TcpState) {

@@ -29,7 +29,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { trace: Trace::default(), book: RemoteBook::default(), watched: BTreeSet::new(), unknown: BTreeSet::new() }
+        Self {
+            trace: Trace::default(),
+            book: RemoteBook::default(),
+            watched: BTreeSet::new(),
+            unknown: BTreeSet::new(),
+        }
     }
 
     fn at(&mut self, second: u64, table: &[Descriptor], sockets: &[SocketRecord]) -> Survey {
@@ -81,7 +86,8 @@ fn an_orphan_counts_only_after_a_while() {
 #[test]
 fn a_socket_in_two_descriptors_counts_once() {
     let mut world = World::new();
-    let survey = world.at(0, &[socket(3, 9), socket(4, 9)], &[record(9, TcpState::CloseWait, "1.2.3.4:5", 0)]);
+    let survey =
+        world.at(0, &[socket(3, 9), socket(4, 9)], &[record(9, TcpState::CloseWait, "1.2.3.4:5", 0)]);
     assert_eq!(survey.aged.len(), 1);
     assert_eq!(survey.aged[0].number, 3);
     assert_eq!(plain(&survey, Signal::SocketCloseWait), Reading::Known(1.0));
@@ -98,7 +104,10 @@ fn others_sockets_do_not_count() {
 #[test]
 fn churn_sees_a_number_that_changed_hands() {
     let mut world = World::new();
-    assert_eq!(plain(&world.at(0, &[socket(3, 1)], &[]), Signal::FdChurn), Reading::Unavailable(Gap::TooYoung));
+    assert_eq!(
+        plain(&world.at(0, &[socket(3, 1)], &[]), Signal::FdChurn),
+        Reading::Unavailable(Gap::TooYoung)
+    );
     let survey = world.at(2, &[socket(3, 2), socket(4, 5)], &[]);
     assert_eq!(plain(&survey, Signal::FdOpened), Reading::Known(1.0));
     assert_eq!(plain(&survey, Signal::FdClosed), Reading::Known(0.5));
