@@ -12,6 +12,8 @@ mod report;
 mod resolve;
 mod session;
 mod signals;
+mod spelling;
+mod tiers;
 mod token;
 pub mod tree;
 pub mod truth;

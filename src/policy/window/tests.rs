@@ -65,14 +65,14 @@ impl Naive {
             Function::Min => known.iter().map(|(_, _, value)| *value).reduce(f64::min),
             Function::Increase => Some(grown),
             Function::Rate => (bridged > 0).then(|| grown / bridged as f64 * 1e3),
-            Function::Trend => None,
-            Function::Ago => None,
+            Function::Trend | Function::Ago => None,
         }
     }
 
-    fn ago(&self) -> Option<Option<f64>> {
+    fn ago(&self) -> Result<f64, Gap> {
         let now = Self::bucket(self.ticks.last().unwrap().0);
-        self.ticks.iter().rev().find(|(at, _)| Self::bucket(*at) + BUCKETS <= now).map(|(_, value)| *value)
+        let then = self.ticks.iter().rev().find(|(at, _)| Self::bucket(*at) + BUCKETS <= now);
+        then.map_or(Err(Gap::TooYoung), |(_, value)| value.ok_or(Gap::Late))
     }
 }
 
@@ -104,12 +104,7 @@ proptest! {
                 let (told, is) = (spread.read(function), naive.read(function, growth));
                 prop_assert!(close(told.ok(), is), "{:?} at {}: {:?}, is {:?}", function, now, told, is);
             }
-            let told = match past.read(Function::Ago) {
-                Ok(value) => Some(Some(value)),
-                Err(Gap::TooYoung) => None,
-                Err(_) => Some(None),
-            };
-            prop_assert_eq!(told, naive.ago());
+            prop_assert_eq!(past.read(Function::Ago), naive.ago());
         }
     }
 

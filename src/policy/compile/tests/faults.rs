@@ -17,7 +17,7 @@ fn redrawn(golden: &str) -> String {
         drawn.push_str(case);
         drawn.push('\n');
         for line in compiled(text, place).1.lines() {
-            drawn.push_str(&format!("       {line}\n"));
+            drawn.extend(["       ", line, "\n"]);
         }
     }
     drawn
@@ -29,7 +29,7 @@ fn faults_are_told_at_their_place() {
     assert!(drawn == GOLDEN, "not as golden:\n{drawn}");
 }
 
-const GOLDEN: &str = r##"
+const GOLDEN: &str = r#"
 raise  fd.open > 20m
                  ^^^ unit-mismatch: `fd.open` is a count, `20m` is a duration
                    `>` does not go between these two
@@ -323,4 +323,4 @@ raise  "disk" == "disk"
        ^^^^^^^^^^^^^^^^ unit-mismatch: two texts are compared, no signal
 raise  "disk" and fd.open > 3
        ^^^^^^ not-a-condition: `"disk"` is a text, not true or false
-"##;
+"#;
