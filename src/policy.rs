@@ -3,7 +3,9 @@
 //! Pure and deterministic: it does no I/O, reads no clock and draws no random number, so that the same
 //! observations give the same evaluations in the live agent, in a test and in a replay.
 
+mod ast;
 pub mod budget;
+pub mod compile;
 pub mod condition;
 pub mod definition;
 pub mod engine;
@@ -13,12 +15,23 @@ pub mod ladder;
 mod load;
 pub mod means;
 pub mod memory;
+mod node;
 pub mod pace;
+mod parse;
+mod report;
+mod resolve;
 mod run;
+mod session;
 mod shadow;
+mod signals;
 pub mod sustain;
+mod token;
+pub mod tree;
 pub mod truth;
+mod types;
 mod upkeep;
+pub mod vocabulary;
+mod window;
 pub mod windows;
 pub mod world;
 

@@ -1,15 +1,17 @@
 //! A compiled expression.
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-
-use crate::document::{Faults, Text};
+use super::ast::Expr;
+use super::node::Flag;
+use super::session::Session;
+use super::tree::{Branch, Leaf, branch};
+use super::truth::Truth;
+use super::windows::WindowKey;
+use super::world::World;
 use crate::model::name::Name;
 use crate::model::observation::SignalKey;
-use crate::policy::truth::Truth;
-use crate::policy::world::World;
 
 /// What names an expression may use.
 #[derive(Clone, Copy, Debug)]
@@ -35,66 +37,70 @@ pub enum Place {
     Test,
 }
 
-/// A condition, typed and checked; cheap to clone.
+/// A condition, typed and checked; cheap to clone. Made by [`compile`](super::compile::compile).
 #[derive(Clone, Debug)]
-pub struct Condition {
-    source: String,
-}
+pub struct Condition(Arc<Compiled>);
 
-/// Compiles the expression in `text`. Each fault goes to `faults` with its place in the file; `None` where
-/// one of them is an error.
-pub fn compile(text: &Text<'_>, scope: &Scope<'_>, faults: &mut Faults) -> Option<Condition> {
-    let _ = (scope, faults);
-    Some(Condition { source: text.value.to_string() })
+/// What a compiler found in one expression.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) source: String,
+    pub(super) canonical: String,
+    pub(super) written: Expr,
+    pub(super) root: Flag,
+    pub(super) keys: Vec<SignalKey>,
+    pub(super) windows: Vec<WindowKey>,
+    pub(super) sessions: Vec<Session>,
+    pub(super) leaves: Vec<Leaf>,
 }
 
 impl Condition {
+    pub(super) fn new(compiled: Compiled) -> Self {
+        Self(Arc::new(compiled))
+    }
+
     /// The expression as written.
     pub fn source(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
     /// The expression in its one canonical spelling: equal where two expressions differ only in blanks,
     /// needless parentheses and the spelling of quantities.
     pub fn canonical(&self) -> &str {
-        &self.source
+        &self.0.canonical
     }
 
-    /// Every signal it reads, also inside windows, `ago` and `before`; each once, in order.
+    /// Every signal it reads, also inside windows, `ago` and `before`; each once, in order. The clock's are
+    /// not among them: every observation has them.
     pub fn keys(&self) -> &[SignalKey] {
-        &[]
+        &self.0.keys
     }
 
     /// Its longest window; zero where it has none.
     pub fn lookback(&self) -> Duration {
-        Duration::ZERO
+        self.0.windows.iter().map(WindowKey::span).max().unwrap_or_default()
     }
 
     /// Whether it holds.
     pub fn evaluate(&self, world: &World<'_>) -> Truth {
-        let _ = world;
-        Truth::False
+        self.0.root.evaluate(world)
     }
 
     /// The expression as a tree with live values.
     pub fn tree(&self, world: &World<'_>) -> Branch {
-        Branch { text: self.source.clone(), value: self.evaluate(world), parts: Vec::new() }
+        branch(&self.0.written, &self.0.root, &self.0.leaves, world)
     }
-}
 
-/// One flag of an expression with its value and the flags it is made of.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Branch {
-    /// The expression, with live values in parentheses after each signal: `fd.open (312) > 300`.
-    pub text: String,
-    /// Its value.
-    pub value: Truth,
-    /// The flags it is made of.
-    pub parts: Vec<Branch>,
-}
+    /// The expression as it was read.
+    pub(super) fn written(&self) -> &Expr {
+        &self.0.written
+    }
 
-impl fmt::Display for Branch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} -> {}", self.text, self.value)
+    pub(super) fn window_keys(&self) -> &[WindowKey] {
+        &self.0.windows
+    }
+
+    pub(super) fn sessions(&self) -> &[Session] {
+        &self.0.sessions
     }
 }

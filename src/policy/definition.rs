@@ -221,9 +221,9 @@ impl Tier {
         let words = |tier: &Self| {
             let sources: Vec<String> = [Some(&tier.raise), tier.clear.as_ref(), tier.guard.as_ref()]
                 .into_iter()
-                .map(|clause| clause.map_or_else(String::new, |c| c.condition.source().to_owned()))
+                .map(|clause| clause.map_or_else(String::new, |c| c.condition.canonical().to_owned()))
                 .collect();
-            let expect = tier.expect.as_ref().map(|e| (e.that.condition.source().to_owned(), e.within));
+            let expect = tier.expect.as_ref().map(|e| (e.that.condition.canonical().to_owned(), e.within));
             (sources, expect)
         };
         words(self) == words(other)

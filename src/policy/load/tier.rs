@@ -7,7 +7,8 @@ use crate::document::{Faults, Table, Value};
 use crate::model::diagnostic::{Diagnostic, suggest};
 use crate::model::name::Name;
 use crate::model::units::{Quota, parse_span};
-use crate::policy::condition::{Place, Scope, compile};
+use crate::policy::compile::compile;
+use crate::policy::condition::{Place, Scope};
 use crate::policy::definition::{
     COOLDOWN, Clause, DWELL, Expect, Item, Jumped, Latch, Span, Tier, TierSpans, WITHIN,
 };
