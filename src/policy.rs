@@ -10,6 +10,7 @@ pub mod condition;
 pub mod definition;
 pub mod engine;
 pub mod expectation;
+pub mod explain;
 mod holds;
 pub mod ladder;
 mod load;

@@ -155,4 +155,16 @@ impl Engine {
             state.holds.recheck();
         }
     }
+
+    pub(in crate::policy) fn books(&self) -> &[Book] {
+        &self.books
+    }
+
+    pub(in crate::policy) fn process(&self, process: &ProcessId) -> Option<&Process> {
+        self.processes.get(process)
+    }
+
+    pub(in crate::policy) fn flight(&self) -> Option<Flight> {
+        self.target.flight
+    }
 }

@@ -12,6 +12,7 @@ use crate::policy::engine::book::{Role, dry_run, path};
 use crate::policy::engine::desk::Desk;
 use crate::policy::engine::process::Eyes;
 use crate::policy::expectation::Trial;
+use crate::policy::explain::evidence;
 use crate::policy::ladder::{Facts, LadderState};
 use crate::policy::run::{Bar, Kept, Particulars, Run, is_main, mode_of};
 use crate::policy::truth::Truth;
@@ -26,6 +27,14 @@ pub(crate) struct Bench<'a> {
     pub(crate) account: &'a mut Account,
     pub(crate) state: &'a mut LadderState,
     pub(crate) eyes: &'a Eyes,
+}
+
+/// Whether an item of a run still has a point.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Pertinence {
+    Goes,
+    Waits,
+    Over,
 }
 
 impl Bench<'_> {
@@ -56,8 +65,10 @@ impl Bench<'_> {
                 return false;
             }
             let Some(item) = work.get(run.next).filter(|_| !run.abandoned) else { return true };
-            if !self.state.needed() {
-                return false;
+            match self.pertinence(run, item) {
+                Pertinence::Goes => {}
+                Pertinence::Waits => return false,
+                Pertinence::Over => return true,
             }
             match self.gate(run, item, desk) {
                 Ok(()) => self.begin(run, item, desk),
@@ -70,6 +81,19 @@ impl Bench<'_> {
                     run.advance();
                 }
             }
+        }
+    }
+
+    /// Whether the next item still has a point. Nothing that the bot can notice is begun while the tier is
+    /// not known to be needed; a run that has begun and sees the tier clear is over.
+    fn pertinence(&self, run: &Run, item: &Item) -> Pertinence {
+        let noticed = item.action.word().effect() != Effect::None;
+        if self.state.needed() || (run.begun && !noticed) {
+            Pertinence::Goes
+        } else if run.begun && self.state.clear.holds() {
+            Pertinence::Over
+        } else {
+            Pertinence::Waits
         }
     }
 
@@ -219,7 +243,7 @@ impl Bench<'_> {
             self.state.rungs[self.tier].trial = Some((trial, kept));
             return;
         };
-        let because = expect.that.condition.tree(&world).to_string();
+        let because = evidence(&expect.that.condition.tree(&world));
         self.settle(&kept, outcome, because, desk);
     }
 

@@ -8,6 +8,7 @@ use crate::policy::definition::{Jumped, Ladder, Policy};
 use crate::policy::engine::bench::Bench;
 use crate::policy::engine::book::{Book, Role, path};
 use crate::policy::engine::desk::Desk;
+use crate::policy::explain::evidence;
 use crate::policy::holds::HoldLedger;
 use crate::policy::ladder::{Facts, LadderState, Latched, Move};
 use crate::policy::pace::{Gait, Pace};
@@ -213,18 +214,16 @@ fn announce(
     eyes: &Eyes,
     desk: &mut Desk<'_>,
 ) {
-    let world_of = Facts { ladder, state };
-    let world = eyes.world(&world_of);
-    let because = match (moved.from, moved.to) {
-        (from, Some(to)) if from.is_none_or(|from| to > from) => {
-            ladder.tiers[to].raise.condition.tree(&world).to_string()
+    let facts = Facts { ladder, state };
+    let condition = match (moved.from, moved.to) {
+        (Some(from), to) if to.is_none_or(|to| to < from) => {
+            let tier = &ladder.tiers[from];
+            &tier.clear.as_ref().unwrap_or(&tier.raise).condition
         }
-        (Some(from), _) => match &ladder.tiers[from].clear {
-            Some(clear) => clear.condition.tree(&world).to_string(),
-            None => ladder.tiers[from].raise.condition.tree(&world).to_string(),
-        },
-        (None, _) => String::new(),
+        (_, Some(to)) => &ladder.tiers[to].raise.condition,
+        (_, None) => return,
     };
+    let because = evidence(&condition.tree(&eyes.world(&facts)));
     desk.out.transitions.push(transition(policy, ladder, moved, because, desk));
 }
 
