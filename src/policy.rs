@@ -4,21 +4,38 @@
 //! observations give the same evaluations in the live agent, in a test and in a replay.
 
 mod ast;
+pub mod budget;
 pub mod compile;
 pub mod condition;
+pub mod definition;
+pub mod engine;
+pub mod expectation;
+pub mod explain;
+mod holds;
+pub mod ladder;
+mod load;
+pub mod means;
+pub mod memory;
 mod node;
+pub mod pace;
 mod parse;
 mod report;
 mod resolve;
+mod run;
 mod session;
+mod shadow;
 mod signals;
 mod spelling;
+pub mod sustain;
 mod tiers;
 mod token;
 pub mod tree;
 pub mod truth;
 mod types;
+mod upkeep;
 pub mod vocabulary;
 mod window;
 pub mod windows;
 pub mod world;
+
+pub use load::{SCHEMA, load};

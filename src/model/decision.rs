@@ -261,12 +261,29 @@ pub struct Evaluation {
     pub decisions: Vec<Decision>,
     /// Expectations judged in this step.
     pub judged: Vec<Judged>,
+    /// Tiers that spent their budget and wait for a person from now on.
+    pub latched: Vec<RulePath>,
+    /// Where a shadow policy differs from the live ones from now on.
+    pub shadow: Vec<ShadowDifference>,
+}
+
+/// A shadow policy would do something else than the live ones.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ShadowDifference {
+    /// The shadow policy.
+    pub policy: Name,
+    /// How it differs, for people.
+    pub how: String,
 }
 
 impl Evaluation {
     /// Whether nothing happened.
     pub fn is_empty(&self) -> bool {
-        self.transitions.is_empty() && self.decisions.is_empty() && self.judged.is_empty()
+        self.transitions.is_empty()
+            && self.decisions.is_empty()
+            && self.judged.is_empty()
+            && self.latched.is_empty()
+            && self.shadow.is_empty()
     }
 }
 

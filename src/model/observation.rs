@@ -116,6 +116,9 @@ pub struct Observation {
     pub at: Timestamp,
     /// When, civil.
     pub wall: WallTime,
+    /// When the full tick was begun whose values are carried here; `at` where this is a full tick itself. An
+    /// expectation that reads such a value is judged only on a survey begun after the action was done.
+    pub surveyed: Timestamp,
     /// Whether `exited` the process is gone: every other reading is then a gap or old.
     pub life: Life,
     plain: [Reading<f64>; Signal::COUNT],
@@ -140,11 +143,12 @@ pub enum Life {
 }
 
 impl Observation {
-    /// An observation in which nothing is known for the given reason.
+    /// An observation in which nothing is known for the given reason, `surveyed` at the same moment.
     pub fn blank(at: Timestamp, wall: WallTime, gap: Gap) -> Self {
         Self {
             at,
             wall,
+            surveyed: at,
             life: Life::Alive,
             plain: [Reading::Unavailable(gap); Signal::COUNT],
             kinds: Reading::Unavailable(gap),

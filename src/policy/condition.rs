@@ -91,6 +91,11 @@ impl Condition {
         branch(&self.0.written, &self.0.root, &self.0.leaves, world)
     }
 
+    /// The expression as it was read.
+    pub(super) fn written(&self) -> &Expr {
+        &self.0.written
+    }
+
     pub(super) fn window_keys(&self) -> &[WindowKey] {
         &self.0.windows
     }
