@@ -15,3 +15,5 @@ pub mod model;
 pub mod document;
 
 pub mod sys;
+
+pub mod journal;

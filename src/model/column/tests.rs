@@ -166,6 +166,6 @@ fn what_was_not_recorded_says_so() {
     assert_eq!(seen.plain(Signal::FdLimit), Reading::Unavailable(Gap::NotRecorded));
     assert_eq!(seen.kinds, Reading::Unavailable(Gap::NotRecorded));
     // Younger steps of another version's recording are filled from the older one.
-    assert_eq!(seen.leaked.map(|ages| ages.at_least(Duration::from_secs(60))), Reading::Known(3));
+    assert_eq!(seen.leaked.map(|ages| ages.at_least(Duration::from_mins(1))), Reading::Known(3));
     assert_eq!(seen.remotes, Reading::Unavailable(Gap::NotRecorded));
 }
