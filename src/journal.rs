@@ -9,3 +9,6 @@
 //! opened again after a while, moved aside where it is corrupt, and what was lost meanwhile is counted and told.
 
 pub mod block;
+pub mod facts;
+pub mod retention;
+pub mod store;
