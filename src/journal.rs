@@ -10,5 +10,7 @@
 
 pub mod block;
 pub mod facts;
+pub mod query;
+pub mod recorder;
 pub mod retention;
 pub mod store;

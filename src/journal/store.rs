@@ -24,6 +24,7 @@ use crate::model::name::Name;
 use crate::model::process::ProcessId;
 
 pub use fault::{StoreError, Trouble};
+pub(crate) use schema::{Layout, layout, loudness_code};
 
 /// How long a write waits for another process that has the file locked.
 const BUSY: Duration = Duration::from_secs(2);
@@ -157,7 +158,7 @@ impl Store {
 }
 
 async fn write_event(connection: &mut SqliteConnection, event: &Event) -> Result<(), StoreError> {
-    let json = serde_json::to_string(event).map_err(StoreError::Json)?;
+    let json = serde_json::to_string(event).expect("an event is plain data with keys of text");
     let (loudness, _) = event.fact.headline();
     sqlx::query(
         "INSERT INTO events (wall, target, pid, kind, rule, loudness, json) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -167,7 +168,7 @@ async fn write_event(connection: &mut SqliteConnection, event: &Event) -> Result
     .bind(event.process.map(|process| process.pid))
     .bind(kind(&event.fact))
     .bind(rule(&event.fact))
-    .bind(schema::loudness_code(loudness))
+    .bind(loudness_code(loudness))
     .bind(json)
     .execute(connection)
     .await?;

@@ -23,9 +23,6 @@ pub enum StoreError {
     /// The file was deleted or replaced while it was open.
     #[error("the history file was deleted or replaced")]
     Replaced,
-    /// An event can't be written as JSON.
-    #[error("an event can't be written as JSON")]
-    Json(#[source] serde_json::Error),
 }
 
 /// What follows from an error.
@@ -59,7 +56,7 @@ impl StoreError {
             },
             Self::Check(_) => Trouble::Corrupt,
             Self::Replaced => Trouble::Reopen,
-            Self::File(_) | Self::Foreign | Self::Newer(_) | Self::Json(_) => Trouble::Wait,
+            Self::File(_) | Self::Foreign | Self::Newer(_) => Trouble::Wait,
         }
     }
 }

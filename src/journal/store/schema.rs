@@ -56,17 +56,15 @@ pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<(), Sto
     if verdict != "ok" {
         return Err(StoreError::Check(verdict));
     }
-    let (application,): (i64,) = sqlx::query_as("PRAGMA application_id").fetch_one(&mut *connection).await?;
-    let (tables,): (i64,) =
-        sqlx::query_as("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
-    if application != APPLICATION && tables > 0 {
-        return Err(StoreError::Foreign);
-    }
     // Immediate, so that a file which can't be written is found out here.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let (layout,): (i64,) = sqlx::query_as("PRAGMA user_version").fetch_one(&mut *transaction).await?;
-    let done = usize::try_from(layout).ok().filter(|done| *done <= MIGRATIONS.len());
-    let done = done.ok_or(StoreError::Newer(layout))?;
+    let done = match layout(&mut transaction).await? {
+        Layout::Ours => MIGRATIONS.len(),
+        Layout::Older(done) => done,
+        Layout::Blank => 0,
+        Layout::Foreign => return Err(StoreError::Foreign),
+        Layout::Newer(number) => return Err(StoreError::Newer(number)),
+    };
     for migration in &MIGRATIONS[done..] {
         sqlx::raw_sql(*migration).execute(&mut *transaction).await?;
     }
@@ -76,8 +74,41 @@ pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<(), Sto
     Ok(transaction.commit().await?)
 }
 
+/// What a file holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Layout {
+    /// Nothing yet.
+    Blank,
+    /// A history of the present layout.
+    Ours,
+    /// A history of this older layout.
+    Older(usize),
+    /// A history of this newer layout.
+    Newer(i64),
+    /// Something else.
+    Foreign,
+}
+
+/// What the file holds, by the marks in its head.
+pub(crate) async fn layout(connection: &mut SqliteConnection) -> Result<Layout, sqlx::Error> {
+    let (application, number, tables): (i64, i64, i64) = sqlx::query_as(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+         FROM pragma_application_id, pragma_user_version",
+    )
+    .fetch_one(connection)
+    .await?;
+    if application != APPLICATION {
+        return Ok(if tables == 0 { Layout::Blank } else { Layout::Foreign });
+    }
+    Ok(match usize::try_from(number) {
+        Ok(number) if number == MIGRATIONS.len() => Layout::Ours,
+        Ok(number) if number < MIGRATIONS.len() => Layout::Older(number),
+        Ok(_) | Err(_) => Layout::Newer(number),
+    })
+}
+
 /// The application and the number of [`MIGRATIONS`].
-const MARK: &str = "PRAGMA application_id = 1717987172; PRAGMA user_version = 1";
+const MARK: &str = "PRAGMA application_id = 1717856100; PRAGMA user_version = 1";
 
 /// Loudness as the table holds it.
 pub(crate) const fn loudness_code(loudness: Loudness) -> i64 {
