@@ -6,6 +6,7 @@
 pub mod action;
 pub mod ages;
 pub mod clock;
+pub mod column;
 pub mod decision;
 pub mod diagnostic;
 pub mod event;
