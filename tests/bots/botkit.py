@@ -185,6 +185,8 @@ class Bot:
             now = time.monotonic()
             owed += self.options.rate * min(now - last, 4 * self.options.tick)
             last = now
+            if self.options.leaks:
+                owed = min(owed, self.options.leaks - self.leaks)
 
     def rest(self) -> float:
         """Seconds to sleep now, in short pieces; 0 once the next tick or a stop is due."""
@@ -303,7 +305,11 @@ def main(kind: type[Bot]) -> NoReturn:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     hard = options.hard or hard
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(options.limit, hard), hard))
-    sys.exit(kind(options).live())
+    code = kind(options).live()
+    sys.stderr.flush()
+    # WHY not sys.exit: with the table full, a thread that ends makes glibc abort
+    # ("libgcc_s.so.1 must be installed for pthread_exit to work").
+    os._exit(code)
 
 
 def parse(kind: type[Bot]) -> argparse.Namespace:
@@ -315,6 +321,7 @@ def parse(kind: type[Bot]) -> argparse.Namespace:
         help="ports, as servers.py and postgres.py print them (or BOT_SERVERS)",
     )
     parser.add_argument("--rate", type=float, default=kind.rate, help="leaks a second (%(default)s)")
+    parser.add_argument("--leaks", type=int, default=0, help="leak so often, then only trade; 0: for ever")
     parser.add_argument("--tick", type=float, default=0.1, help="seconds a tick (%(default)s)")
     parser.add_argument("--limit", type=int, default=kind.limit, help="soft RLIMIT_NOFILE (%(default)s)")
     parser.add_argument("--hard", type=int, default=0, help="hard RLIMIT_NOFILE; 0: as inherited")

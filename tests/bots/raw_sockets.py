@@ -48,6 +48,7 @@ class Read(Unread):
 class Reset(Unread):
     def leak(self) -> None:
         self.forgotten.append(botkit.connect(self.servers.reset))
+        self.forgotten[-1].send(b"?")  # answered by a reset
 
 
 class Streams(botkit.AsyncBot, Raw):

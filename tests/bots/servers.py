@@ -15,7 +15,7 @@ feed    a WebSocket stream of quotes; on /stale it soon falls silent and stays
         open, on /cut it is soon cut without a close frame
 orders  newline-delimited JSON orders, echoed; wants sequence numbers in order
 drop    accepts and closes: what it leaves behind at the client is CLOSE_WAIT
-reset   accepts and resets: what it leaves behind is a descriptor without a state
+reset   resets on the first byte: what it leaves behind is a descriptor without a state
 """
 
 import argparse
@@ -108,7 +108,8 @@ async def drop(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> 
     return
 
 
-async def reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readexactly(1)
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
