@@ -19,7 +19,6 @@ import aiohttp
 
 import botkit
 
-
 READ_BUFFER = 2**16
 """aiohttp's default at the time of those reports; four times that today."""
 

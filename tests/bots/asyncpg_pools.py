@@ -5,7 +5,8 @@ and of the longport-quant repair: "reconnect" makes a pool and overwrites the
 old one. The event loop keeps every connection's transport: ESTABLISHED, idle
 in PostgreSQL, watched by epoll. Past PostgreSQL's own max_connections it would
 die of "too many clients already" instead, hence the small limit and the slow
-rate.
+rate. A connection destroyed from outside does not help: the forgotten pool is
+still at work and dials again to keep its min_size.
 """
 
 import asyncpg

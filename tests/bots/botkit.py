@@ -194,7 +194,7 @@ class Bot:
         return max(0.0, min(left, LONGEST_SLEEP))
 
     def finished(self) -> bool:
-        return 0 < self.options.duration <= time.monotonic() - self.born
+        return bool(0 < self.options.duration <= time.monotonic() - self.born)
 
     def on_term(self, _number: int, _frame: object) -> None:
         self.stopping = True

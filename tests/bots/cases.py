@@ -35,6 +35,11 @@ class Case:
         return " ".join([self.script, *self.arguments])
 
 
+def waiting_in(wait: str) -> Case:
+    """The threaded bot whose workers block so."""
+    return Case("threaded.py", ("--wait", wait), "threading")
+
+
 WAIT_STATES = ("recv", "read", "accept", "epoll", "select", "futex", "nanosleep", "busy")
 
 LEAKING = (
@@ -49,7 +54,7 @@ LEAKING = (
     Case("raw_sockets.py", ("--how", "streams"), "asyncio"),
     Case("raw_sockets.py", ("--how", "epoll"), "select"),
     Case("raw_sockets.py", ("--how", "reset")),
-    *(Case("threaded.py", ("--wait", wait), "threading") for wait in WAIT_STATES),
+    *map(waiting_in, WAIT_STATES),
     Case("forking.py", (), "os.fork"),
     Case("ignores_term.py", (), answers_term=False),
 )
@@ -122,7 +127,7 @@ def running(case: Case, ports: str, *more: str) -> Iterator[Running]:
     with tempfile.TemporaryDirectory(prefix="fdguard-bot-") as folder:
         log, errors = Path(folder, "log"), Path(folder, "errors")
         log.touch()
-        command = [sys.executable, HERE / case.script, *case.arguments, "--log", log, *more]
+        command: list[str | Path] = [sys.executable, HERE / case.script, *case.arguments, "--log", log, *more]
         with open(errors, "wb") as stderr:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stderr=stderr, env={**os.environ, "BOT_SERVERS": ports}

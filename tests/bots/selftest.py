@@ -2,16 +2,18 @@
 
     .venv/bin/python selftest.py [PART OF A NAME ...]
 
-Prints a line for each check and exits 1 where one failed. Takes under 90 s.
+Prints a line for each check and exits 1 where one failed. Takes under 90 s;
+needs root for `ss -K`.
 """
 
+import os
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
-from cases import HEALTHY, LEAKING, Case, running, servers
-from sockets import sockets_of
+from cases import HEALTHY, LEAKING, Case, running, servers, waiting_in
+from sockets import destroy, sockets_of
 
 AT_ONCE = 11
 HEALTHY_SECONDS = 15.0
@@ -74,6 +76,39 @@ def stays_healthy(case: Case, ports: str) -> str:
         return f"healthy: at most {peak} descriptors, with up to {suspects} of them CLOSE_WAIT"
 
 
+def notices_a_broken_order_line(case: Case, ports: str) -> str:
+    """The order check can fail: else "order connection untouched" would prove nothing."""
+    with running(case, ports) as bot:
+        if not bot.wait_for(lambda line: line["tick"] >= 2, 15.0):
+            raise Failed("never ticked")
+        order_fd = bot.last()["order_fd"]
+        destroy([each for each in sockets_of(bot.process.pid) if each.fd == order_fd])
+        code, errors = bot.wait_exit(5.0), bot.errors.read_text()
+        if code != 70 or "order connection broken" not in errors:
+            raise Failed(f"exit code {code}, last words: {errors[-300:]!r}")
+        return "exit code 70 once its order connection was destroyed"
+
+
+def notices_interruptions(case: Case, ports: str) -> str:
+    """The count of EINTR can rise: epoll_wait() is never restarted after SIGCONT."""
+    with running(case, ports, "--rate", "0") as bot:
+        if not bot.wait_for(lambda line: line["tick"] >= 5, 15.0):
+            raise Failed("never ticked")
+        bot.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, bot.process.pid, os.WSTOPPED)
+        bot.process.send_signal(signal.SIGCONT)
+        if not bot.wait_for(lambda line: line["eintr"] > 0, 5.0):
+            raise Failed(f"no EINTR seen: {bot.last()}")
+        return "saw the EINTR of a stop and continue"
+
+
+FATES = {
+    HEALTHY: (stays_healthy, answers_term),
+    waiting_in("recv"): (dies_of_emfile, answers_term, notices_a_broken_order_line),
+    waiting_in("epoll"): (dies_of_emfile, answers_term, notices_interruptions),
+}
+
+
 def main() -> None:
     wanted = sys.argv[1:]
     chosen = [case for case in (*LEAKING, HEALTHY) if not wanted or any(part in case.name for part in wanted)]
@@ -82,11 +117,11 @@ def main() -> None:
     with servers() as ports, ThreadPoolExecutor(AT_ONCE) as pool:
         checks = []
         for case in chosen:
-            fate = stays_healthy if case is HEALTHY else dies_of_emfile
-            checks += [(case, pool.submit(partial(check, case, ports))) for check in (fate, answers_term)]
-        for case, check in checks:
+            for check in FATES.get(case, (dies_of_emfile, answers_term)):
+                checks.append((case, pool.submit(check, case, ports)))
+        for case, outcome in checks:
             try:
-                print(f"ok      {case.name}: {check.result()}", flush=True)
+                print(f"ok      {case.name}: {outcome.result()}", flush=True)
             except Failed as failure:
                 failures += 1
                 print(f"FAILED  {case.name}: {failure}", flush=True)

@@ -34,8 +34,9 @@ def sockets_of(pid: int) -> list[Socket]:
 def destroy(sockets: list[Socket]) -> None:
     """SOCK_DESTROY each, by its own two ports: no stranger on this machine is hit."""
     for start in range(0, len(sockets), AT_ONCE):
-        pairs = [f"( sport = :{each.local_port} and dport = :{each.remote_port} )" for each in sockets[start:][:AT_ONCE]]
-        command = ["ss", "-K", "-tnH", "dst", "127.0.0.1", "and", "(", *" or ".join(pairs).split(), ")"]
+        chunk = sockets[start : start + AT_ONCE]
+        wanted = " or ".join(f"( sport = :{each.local_port} and dport = :{each.remote_port} )" for each in chunk)
+        command = ["ss", "-K", "-tnH", "dst", "127.0.0.1", "and", "(", *wanted.split(), ")"]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
 
