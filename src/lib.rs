@@ -13,3 +13,7 @@
 pub mod model;
 
 pub mod document;
+
+pub mod sys;
+
+pub mod actuator;
