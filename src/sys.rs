@@ -1,8 +1,7 @@
-//! What the kernel gives, and what may be done to a process through it: the only home of unsafe code.
-//!
-//! Everything here is plain values in, plain values out, with named errors; nothing here decides. The acting side never
-//! signals by number: a process is held by its [`pidfd::PidFd`].
+//! The only home of unsafe, nix, procfs and sysinfo: what the kernel gives and takes, as safe functions.
 
+pub mod clock;
 mod deadline;
 pub mod group;
 pub mod pidfd;
+pub mod wake;
