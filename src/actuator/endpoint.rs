@@ -9,15 +9,17 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hyper::Uri;
+use hyper::header::{HeaderName, HeaderValue};
 
 /// The longest URL file that is read.
 const FILE_MAX: u64 = 8 * 1024;
 
-/// An `http` or `https` URL.
+/// An `http` or `https` URL, with headers to send.
 #[derive(Clone)]
 pub struct Endpoint {
     uri: Uri,
     label: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Why there is no endpoint. Never tells the URL.
@@ -32,6 +34,12 @@ pub enum EndpointError {
     /// `user:password@` before the host, which would end up in logs on the way.
     #[error("the URL must not hold a user and password")]
     Userinfo,
+    /// A line that is no `Name: value`.
+    #[error("line {line} of the headers is no `Name: value`")]
+    Header {
+        /// Which, from 1.
+        line: usize,
+    },
     /// The file can be read by others than its owner and group.
     #[error("{path} holds a secret and may be read by everybody")]
     Exposed {
@@ -62,7 +70,7 @@ impl Endpoint {
             return Err(EndpointError::Userinfo);
         }
         let label = format!("{scheme}://{authority}");
-        Ok(Self { uri, label })
+        Ok(Self { uri, label, headers: Vec::new() })
     }
 
     /// Reads a URL from a file that not everybody may read; the first line counts.
@@ -78,6 +86,19 @@ impl Endpoint {
         Self::parse(text.lines().next().unwrap_or_default())
     }
 
+    /// The same endpoint, sending these headers: a `Name: value` a line, as in a headers file.
+    pub fn with_headers(mut self, text: &str) -> Result<Self, EndpointError> {
+        for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let header = line.split_once(':').and_then(|(name, value)| {
+                let mut value = HeaderValue::from_str(value.trim()).ok()?;
+                value.set_sensitive(true);
+                Some((name.trim().parse().ok()?, value))
+            });
+            self.headers.push(header.ok_or(EndpointError::Header { line: place + 1 })?);
+        }
+        Ok(self)
+    }
+
     /// Scheme and host: what may be said about it.
     pub fn label(&self) -> &str {
         &self.label
@@ -85,6 +106,10 @@ impl Endpoint {
 
     pub(super) fn uri(&self) -> &Uri {
         &self.uri
+    }
+
+    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
     }
 }
 
@@ -104,6 +129,15 @@ mod tests {
             let said = Endpoint::parse(url).err().expect("refused").to_string();
             assert!(said.contains(part) && !said.contains("secret"), "{said}");
         }
+    }
+
+    #[test]
+    fn headers_are_taken_by_lines() {
+        let endpoint = || Endpoint::parse("http://h/").unwrap();
+        let with = endpoint().with_headers("Authorization: Bearer x\n\nX-Team: ops\n").ok().expect("fit");
+        assert_eq!(with.headers().len(), 2);
+        let said = endpoint().with_headers("A: b\nno s3cret").err().expect("refused").to_string();
+        assert!(said.contains("line 2") && !said.contains("s3cret"), "{said}");
     }
 
     #[test]

@@ -88,13 +88,14 @@ impl Web {
     /// Sends one request and reads the answer. Redirections are not followed.
     pub(super) async fn call(&self, endpoint: &Endpoint, call: Call) -> Result<Answer, WebError> {
         let after = call.timeout;
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(call.method)
             .uri(endpoint.uri().clone())
             .header(USER_AGENT, concat!("fdguard/", env!("CARGO_PKG_VERSION")))
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(call.body)))
             .expect("a parsed URI and constant headers make a request");
+        request.headers_mut().extend(endpoint.headers().iter().cloned());
         let exchange = async {
             let failed = |source| WebError::Failed { label: endpoint.label().to_owned(), source };
             let response = self.client.request(request).await.map_err(|error| failed(error.into()))?;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::model::name::Name;
+use crate::model::process::ProcessId;
 
 /// The longest text sent to Slack, in characters; Slack cuts at 4,000.
 const SLACK_MAX: usize = 3_000;
@@ -19,6 +20,9 @@ pub struct Notice {
     pub host: String,
     /// The target.
     pub target: Name,
+    /// The process, for the agent itself.
+    #[serde(skip)]
+    pub process: ProcessId,
     /// The process number, to show people.
     pub pid: u32,
     /// The rule, `policy/ladder/tier`.
@@ -116,6 +120,7 @@ pub(super) mod tests {
             schema: 1,
             host: "trade-1".to_owned(),
             target: Name::parse("bot").unwrap(),
+            process: ProcessId { pid: 4711, inode: 1, started: 1, exe: (1, 1) },
             pid: 4711,
             rule: rule.to_owned(),
             tier: Some("critical".to_owned()),
