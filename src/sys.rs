@@ -8,6 +8,8 @@ pub mod group;
 pub mod pidfd;
 pub mod proc_root;
 pub mod read_error;
+pub mod sock_diag;
+pub mod socket_protocol;
 pub mod stat;
 #[cfg(test)]
 mod victim;
