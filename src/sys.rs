@@ -5,6 +5,7 @@ pub mod clock;
 mod deadline;
 pub mod descriptors;
 pub mod group;
+pub mod limits;
 pub mod pidfd;
 pub mod proc_root;
 pub mod read_error;

@@ -110,9 +110,14 @@ pub(super) mod tests {
     #[test]
     fn the_oldest_come_first_and_the_protected_not_at_all() {
         let all = AgedSockets {
-            sockets: vec![aged(1, "10.0.0.1:80", 50), aged(2, "10.0.0.2:443", 500), aged(3, "10.0.0.1:80", 90)],
+            sockets: vec![
+                aged(1, "10.0.0.1:80", 50),
+                aged(2, "10.0.0.2:443", 500),
+                aged(3, "10.0.0.1:80", 90),
+            ],
         };
-        let protection = Protection { addresses: vec![("10.0.0.2".parse().unwrap(), None)], ..Protection::default() };
+        let protection =
+            Protection { addresses: vec![("10.0.0.2".parse().unwrap(), None)], ..Protection::default() };
         let picked = |older, protection: &Protection| -> Vec<u32> {
             all.pick(Duration::from_secs(older), protection, |_| true).iter().map(|s| s.number).collect()
         };
@@ -124,7 +129,9 @@ pub(super) mod tests {
     fn a_remote_is_met_by_name_address_or_host() {
         let mut socket = aged(1, "[::ffff:10.0.0.1]:5432", 1);
         socket.named = Some(Remote::parse("db:5432").unwrap());
-        for (wanted, met) in [("db:5432", true), ("10.0.0.1:5432", true), ("10.0.0.1:*", true), ("10.0.0.1:80", false)] {
+        for (wanted, met) in
+            [("db:5432", true), ("10.0.0.1:5432", true), ("10.0.0.1:*", true), ("10.0.0.1:80", false)]
+        {
             assert_eq!(socket.is_to(&Remote::parse(wanted).unwrap()), met, "{wanted}");
         }
     }

@@ -26,11 +26,15 @@ pub(super) async fn carry_out(kit: &Kit, order: &Order) -> Carried {
         Work::Do(action) => act(kit, order, action).await,
         Work::Take(hold) => match hold {
             Hold::Freeze { limit } => kit.holds.freeze(kit, order, *limit).await.into(),
-            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => no_proxies(),
+            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => {
+                no_proxies()
+            }
         },
         Work::Release(hold) => match hold {
             Hold::Freeze { .. } => kit.holds.thaw(kit, order).await.into(),
-            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => no_proxies(),
+            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => {
+                no_proxies()
+            }
         },
     }
 }
@@ -44,7 +48,9 @@ async fn act(kit: &Kit, order: &Order, action: &Action) -> Carried {
         Action::DestroySockets { older, remote, max } => {
             destroy_sockets::destroy(kit, order, (*older, remote.as_ref(), *max)).await.into()
         }
-        Action::ReapDescriptors { older, max } => reap_descriptors::reap(kit, order, *older, *max).await.into(),
+        Action::ReapDescriptors { older, max } => {
+            reap_descriptors::reap(kit, order, *older, *max).await.into()
+        }
         Action::Run { hook } => run::run(kit, order, hook).await.into(),
         Action::Stop { before, grace, then } => stop::stop(kit, order, (before, *grace, *then)).await,
     }

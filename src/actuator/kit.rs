@@ -61,7 +61,8 @@ impl Kit {
 
 /// What is said where the policy says nothing: the tier and what was decided.
 fn headline(order: &Order) -> String {
-    let at = order.story.tier.as_ref().map_or_else(|| order.story.rule.clone(), |tier| format!("tier {tier}"));
+    let at =
+        order.story.tier.as_ref().map_or_else(|| order.story.rule.clone(), |tier| format!("tier {tier}"));
     match &order.work {
         Work::Do(action) => format!("{at} is active ({})", action.word()),
         Work::Take(hold) => format!("{at} is active ({} held)", hold.word()),

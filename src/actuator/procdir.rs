@@ -32,11 +32,6 @@ impl ProcDir {
         Ok(bytes)
     }
 
-    /// What a link says.
-    pub(super) fn link(&self, entry: impl AsRef<Path>) -> io::Result<String> {
-        Ok(fs::read_link(self.path.join(entry))?.to_string_lossy().into_owned())
-    }
-
     /// The entries of a directory whose names are numbers, ascending, at most `max` of them.
     pub(super) fn numbers(&self, entry: impl AsRef<Path>, max: usize) -> io::Result<Vec<u32>> {
         let entries = fs::read_dir(self.path.join(entry))?;
@@ -50,20 +45,22 @@ impl ProcDir {
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd as _;
-    use std::process::{Command, Stdio};
+    use std::process::Command;
 
+    use super::super::tests::support::Bot;
     use super::*;
 
     #[test]
     fn reads_the_one_it_was_made_for_and_nobody_after_it() {
-        let mut child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
-        let kept = File::open(format!("/proc/{}", child.id())).unwrap();
+        let mut bot = Bot::start(Command::new("sh").args(["-c", "echo ready; read order", "60"]));
+        assert_eq!(bot.line(), "ready");
+        let pid = bot.pid();
+        let kept = File::open(format!("/proc/{pid}")).unwrap();
         let dir = ProcDir::of(kept.as_fd());
-        assert_eq!(dir.numbers("task", 10).unwrap(), [child.id()]);
-        assert!(dir.text("cmdline", 4096).unwrap().contains("60") && dir.link("exe").is_ok());
+        assert_eq!(dir.numbers("task", 10).unwrap(), [pid]);
+        assert!(dir.text("cmdline", 4096).unwrap().contains("60"));
         assert_eq!(dir.bytes("status", 10).unwrap().len(), 10);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        drop(bot);
         assert!(dir.text("status", 100).is_err() && dir.numbers("fd", 10).is_err());
     }
 }

@@ -6,20 +6,15 @@
 //!                                                                     └► still runs: failed
 //! ```
 
-use std::io;
-use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use crate::model::action::Then;
 use crate::model::decision::Done;
 use crate::model::name::Name;
 use crate::model::units::format_span;
 use crate::sys::adopted::Adopted;
-use crate::sys::pidfd::{PidFdError, Signal};
+use crate::sys::pidfd::{PidFdError, Signal, Waited};
 
 use super::capture::{self, Command};
 use super::deadline;
@@ -30,7 +25,11 @@ use super::run;
 use super::web::chain;
 
 /// Stops the process; see the module. Evidence is an action of its own.
-pub(super) async fn stop(kit: &Kit, order: &Order, (before, grace, then): (&[Name], Duration, Then)) -> Carried {
+pub(super) async fn stop(
+    kit: &Kit,
+    order: &Order,
+    (before, grace, then): (&[Name], Duration, Then),
+) -> Carried {
     let mut said = Vec::new();
     for hook in before {
         match run::run(kit, order, hook).await {
@@ -91,21 +90,15 @@ fn send(process: &Adopted, signal: Signal) -> Result<Ended, String> {
     }
 }
 
-/// A pidfd becomes readable when its process ends, reaped or not.
-struct Watch(Arc<Adopted>);
-
-impl AsRawFd for Watch {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.pidfd().as_raw_fd()
-    }
-}
-
+/// Waits on a thread of its own, since a wait for a pidfd is one for the kernel. It ends by `limit` also where
+/// nobody waits for the answer any more.
 async fn ends_within(process: &Arc<Adopted>, limit: Duration) -> Result<bool, String> {
-    let failed = |error: io::Error| format!("could not wait for its end: {error}");
-    let watch = AsyncFd::with_interest(Watch(Arc::clone(process)), Interest::READABLE).map_err(failed)?;
-    match tokio::time::timeout(limit, watch.readable()).await {
-        Ok(ready) => ready.map(|_| true).map_err(failed),
-        Err(_) => Ok(!process.is_alive()),
+    let process = Arc::clone(process);
+    let waited = tokio::task::spawn_blocking(move || process.pidfd().wait_exit(limit)).await;
+    match waited {
+        Ok(Ok(waited)) => Ok(waited == Waited::Ended),
+        Ok(Err(error)) => Err(chain(&error)),
+        Err(_) => Err("could not wait for its end".to_owned()),
     }
 }
 
@@ -128,7 +121,8 @@ async fn systemctl(kit: &Kit, verb: &str, unit: &str) -> Result<String, String> 
     let program = kit.settings.systemctl.to_string_lossy().into_owned();
     let argv = [program, verb.to_owned(), "--".to_owned(), unit.to_owned()];
     let command = Command { argv: &argv, environment: &[], input: Vec::new(), timeout: deadline::SYSTEMCTL };
-    let ran = capture::run(command).await.map_err(|error| format!("systemctl {verb} {unit}: {}", chain(&error)))?;
+    let ran =
+        capture::run(command).await.map_err(|error| format!("systemctl {verb} {unit}: {}", chain(&error)))?;
     if ran.ended.success() {
         return Ok(format!("systemctl {verb} {unit} done"));
     }

@@ -111,7 +111,12 @@ mod tests {
         let first = {
             let (worker, log) = (worker.clone(), Arc::clone(&log));
             tokio::spawn(async move {
-                worker.run(move |_| { gate.recv().unwrap(); log.lock().unwrap().push(1); }).await
+                worker
+                    .run(move |_| {
+                        gate.recv().unwrap();
+                        log.lock().unwrap().push(1);
+                    })
+                    .await
             })
         };
         tokio::task::yield_now().await;

@@ -19,6 +19,8 @@ use crate::model::clock::WallTime;
 
 /// Ends the name of a bundle that is not complete.
 const PARTIAL: &str = ".partial";
+/// Of a bundle's bytes, so many are kept for its last file.
+const FOR_LAST: u64 = 64 * 1024;
 /// An incomplete bundle that old was left by an agent that died.
 const STALE: Duration = Duration::from_secs(3_600);
 
@@ -86,10 +88,12 @@ impl Bundle {
         if !kind.is_dir() {
             return Err(BundleError::NotAFolder(folder.to_owned()));
         }
-        let bundle =
-            Self { folder: folder.to_owned(), name, bounds, left: bounds.bundle, written: Vec::new(), finished: false };
-        let partial = bundle.partial();
+        let partial = folder.join(format!("{name}{PARTIAL}"));
         private_folder(&partial, false).map_err(|source| failed("make", &partial, source))?;
+        // Only now there is something of ours to remove when this is dropped.
+        let left = bounds.bundle.saturating_sub(FOR_LAST);
+        let bundle =
+            Self { folder: folder.to_owned(), name, bounds, left, written: Vec::new(), finished: false };
         Ok(bundle)
     }
 
@@ -104,6 +108,12 @@ impl Bundle {
         self.left = self.left.saturating_sub(written.bytes);
         self.written.push(written);
         Ok(())
+    }
+
+    /// Writes the last file, for which room was kept.
+    pub(super) fn last_file(&mut self, name: &'static str, text: String) -> Result<(), BundleError> {
+        self.left += FOR_LAST;
+        self.file(name, [text])
     }
 
     /// What was written so far.
@@ -238,7 +248,7 @@ mod tests {
     fn a_bundle_is_private_bounded_and_appears_at_once() {
         let room = tempfile::tempdir().unwrap();
         let folder = room.path().join("evidence");
-        let bounds = Bounds { file: 100, bundle: 150, number: 2 };
+        let bounds = Bounds { file: 100, bundle: FOR_LAST + 150, number: 2 };
         let mut bundle = Bundle::open(&folder, name(NOW, "bot/../1"), bounds).unwrap();
         bundle.file("a.txt", lines(3)).unwrap();
         bundle.file("b.txt", lines(50)).unwrap();
@@ -274,7 +284,13 @@ mod tests {
         let left = names(folder);
         assert_eq!(
             left,
-            ["20000101T000000Z-file", "20000101T000000Z-link", "20231116T221320Z-bot", "20231117T221320Z-bot", "notes"]
+            [
+                "20000101T000000Z-file",
+                "20000101T000000Z-link",
+                "20231116T221320Z-bot",
+                "20231117T221320Z-bot",
+                "notes"
+            ]
         );
         assert!(outside.path().join("precious").exists());
     }

@@ -42,7 +42,8 @@ fn thread(dir: &ProcDir, tid: u32) -> Option<Thread> {
         Err(error) => format!("({})", error.kind()),
     };
     let call = said("syscall");
-    let syscall = if call.starts_with('(') { call } else { call.split(' ').next().unwrap_or_default().to_owned() };
+    let syscall =
+        if call.starts_with('(') { call } else { call.split(' ').next().unwrap_or_default().to_owned() };
     Some(Thread { tid, name: name.to_owned(), state: state.to_owned(), wchan: said("wchan"), syscall })
 }
 
@@ -56,7 +57,9 @@ pub(super) fn row(thread: &Thread) -> Row {
 pub(super) fn places(threads: &[Thread]) -> Vec<(String, usize)> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for thread in threads {
-        *places.entry(format!("{} in {} (call {})", thread.state, thread.wchan, thread.syscall)).or_default() += 1;
+        *places
+            .entry(format!("{} in {} (call {})", thread.state, thread.wchan, thread.syscall))
+            .or_default() += 1;
     }
     let mut places: Vec<_> = places.into_iter().collect();
     places.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
