@@ -14,6 +14,14 @@ pub mod model;
 
 pub mod document;
 
+pub mod config;
+
 pub mod sys;
 
+pub mod policy;
+
+pub mod sampler;
+
 pub mod actuator;
+
+pub mod cli;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::status::Status;
 use crate::model::action::Then;
+use crate::model::event::Event;
 use crate::model::name::Name;
 
 /// What can be asked.
@@ -20,6 +21,11 @@ pub enum Request {
     Explain {
         /// Only this target.
         target: Option<Name>,
+    },
+    /// What happened of late.
+    Events {
+        /// Only events after this number; 0 for all that are still held.
+        after: u64,
     },
     /// Do something.
     Do(Command),
@@ -84,6 +90,8 @@ pub enum Answer {
     Status(Box<Status>),
     /// To [`Request::Explain`]: one text and one value per process.
     Explained(Vec<Explained>),
+    /// To [`Request::Events`]: the events with their numbers, oldest first.
+    Events(Vec<(u64, Event)>),
     /// A command was taken; what it did, one sentence.
     Taken(String),
     /// It was not, and why.

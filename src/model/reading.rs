@@ -38,11 +38,13 @@ pub enum Gap {
     Failed,
     /// The recording does not hold it.
     NotRecorded,
+    /// It has no value here: a division by zero, infinity less infinity.
+    Undefined,
 }
 
 impl Gap {
     /// Every reason, in the order of its code in the recording.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NotYet,
         Self::NotPermitted,
         Self::NotSupported,
@@ -53,6 +55,7 @@ impl Gap {
         Self::NoRoom,
         Self::Failed,
         Self::NotRecorded,
+        Self::Undefined,
     ];
 }
 
@@ -69,6 +72,7 @@ impl fmt::Display for Gap {
             Self::NoRoom => "the agent has no room for it",
             Self::Failed => "the source failed",
             Self::NotRecorded => "not in the recording",
+            Self::Undefined => "not defined (divided by zero)",
         })
     }
 }

@@ -224,6 +224,7 @@ mod tests {
 
     #[test]
     fn an_exit_code_is_kept() {
+        #[expect(clippy::zombie_processes, reason = "reaped through the pidfd")]
         let child = Command::new("sh").args(["-c", "exit 7"]).spawn().expect("sh starts");
         let pidfd = PidFd::open(i32::try_from(child.id()).expect("fits")).expect("hold");
         pidfd.wait_exit(LONG).expect("wait");

@@ -34,6 +34,7 @@ mod socket;
 mod state;
 
 pub use record::{Family, SocketRecord, TcpInfo};
+pub(super) use record::{address, family};
 pub use state::{States, TcpState};
 
 use message::{Message, Messages};

@@ -47,6 +47,11 @@ impl Victim {
         self.line()
     }
 
+    /// Tells it that there are no more orders.
+    pub(super) fn close_input(&mut self) {
+        self.orders = None;
+    }
+
     /// Kills it without reaping: a zombie afterwards.
     pub(super) fn kill(&mut self) {
         self.child.kill().expect("it can be killed");

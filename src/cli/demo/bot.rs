@@ -12,6 +12,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Interest};
 use tokio::net::TcpStream;
 
 use crate::cli::args::DemoBotArgs;
+use crate::cli::exit::Exit;
+use crate::cli::{print, reach};
+
+/// How the bot ends when it is out of descriptors.
+pub(super) const EXIT_EMFILE: u8 = 24;
 
 /// Of so many leaked connections ...
 const CYCLE: u32 = 5;
@@ -25,8 +30,32 @@ struct Tally {
     orders: u64,
 }
 
+/// Runs as a process of its own.
+pub fn main(args: &DemoBotArgs) -> Exit {
+    if let Err(error) = crate::sys::limits::set_own_nofile(args.limit) {
+        print::complain(&format!("the limit can't be set: {error}"));
+        return Exit::Usage;
+    }
+    let runtime = match reach::runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let local = tokio::task::LocalSet::new();
+    match runtime.block_on(local.run_until(run(args))) {
+        Ok(()) => Exit::Good,
+        Err(error) if error.raw_os_error() == Some(EXIT_EMFILE.into()) => {
+            print::complain("[Errno 24] Too many open files");
+            Exit::Child(EXIT_EMFILE)
+        }
+        Err(error) => {
+            print::complain(&error.to_string());
+            Exit::Finding
+        }
+    }
+}
+
 /// Runs until it runs out of descriptors or is stopped.
-pub async fn run(args: &DemoBotArgs) -> io::Result<()> {
+async fn run(args: &DemoBotArgs) -> io::Result<()> {
     let feed = TcpStream::connect((Ipv4Addr::LOCALHOST, args.feed)).await?;
     let orders = TcpStream::connect((Ipv4Addr::LOCALHOST, args.orders)).await?;
     let (answers, mut requests) = orders.into_split();

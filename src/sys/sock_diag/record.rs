@@ -60,7 +60,7 @@ pub struct SocketRecord {
     /// Bytes received and not read; in CLOSE_WAIT the unread end counts as one. For a listener: connections
     /// waiting to be accepted.
     pub receive_queue: u32,
-    /// Bytes sent and not acknowledged. For a listener: how many may wait.
+    /// Bytes sent and not acknowledged. For a listener: how many may wait, 0 from text files.
     pub send_queue: u32,
     /// Only where it was asked for.
     pub info: Option<TcpInfo>,

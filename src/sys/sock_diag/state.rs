@@ -69,6 +69,11 @@ impl States {
         Self(bits)
     }
 
+    /// Whether the state is among them.
+    pub const fn has(self, state: TcpState) -> bool {
+        self.0 & 1 << state as u32 != 0
+    }
+
     /// As the kernel takes it: bit *n* for state number *n*.
     pub const fn bits(self) -> u32 {
         self.0
