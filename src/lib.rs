@@ -24,4 +24,6 @@ pub mod journal;
 
 pub mod sampler;
 
+pub mod actuator;
+
 pub mod cli;
