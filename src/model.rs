@@ -4,6 +4,7 @@
 //! agent, a policy test and a replay run the same code on the same values.
 
 pub mod action;
+pub mod aged;
 pub mod ages;
 pub mod clock;
 pub mod column;
