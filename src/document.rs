@@ -12,6 +12,7 @@ pub use faults::Faults;
 pub use table::Table;
 pub use value::{Text, Value};
 
+use toml::Spanned;
 use toml::de::DeTable;
 
 use crate::model::diagnostic::Diagnostic;
@@ -37,6 +38,17 @@ pub fn read<T>(
     }
     let table = Table::new(root.get_ref(), root.span(), source);
     Some(read(table, faults))
+}
+
+/// Hands a root table that has been put together from several sources to `read`; all places in it refer to
+/// `source`.
+pub fn read_parsed<'d, T>(
+    root: &'d Spanned<DeTable<'d>>,
+    source: &'d str,
+    faults: &mut Faults,
+    read: impl FnOnce(Table<'d>, &mut Faults) -> T,
+) -> T {
+    read(Table::new(root.get_ref(), root.span(), source), faults)
 }
 
 #[cfg(test)]

@@ -14,4 +14,12 @@ pub mod model;
 
 pub mod document;
 
+pub mod config;
+
+pub mod sys;
+
 pub mod policy;
+
+pub mod sampler;
+
+pub mod cli;

@@ -313,4 +313,4 @@ fn literal_value(literal: &Literal) -> Typed {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -85,10 +85,12 @@ impl Parser<'_, '_> {
         }
         let mut parts = vec![self.expression(0)];
         while self.peek() != &Lexeme::End {
-            let span = self.span();
-            if self.peek() != &Lexeme::Bad {
-                let message = format!("`{}` is not expected here", &self.report.source()[span.clone()]);
-                self.report.error_with("syntax", span, message, "join two conditions by `and` or `or`");
+            self.unexpected("join two conditions by `and` or `or`");
+            // A lone word is no expression to go on with: `3 parsecs`.
+            let lone = matches!(self.peek(), Lexeme::Word(_))
+                && !matches!(self.tokens[self.at + 1].lexeme, Lexeme::Dot | Lexeme::Open | Lexeme::OpenIndex);
+            if lone {
+                self.at += 1;
             }
             while !self.starts() && self.peek() != &Lexeme::End {
                 self.at += 1;
@@ -98,6 +100,18 @@ impl Parser<'_, '_> {
             }
         }
         if parts.len() == 1 { parts.remove(0) } else { joined(parts, Shape::Any) }
+    }
+
+    /// Tells that the next token does not belong, unless one that could not be read explains it.
+    fn unexpected(&mut self, help: &str) {
+        let after_bad = self.at > 0 && self.tokens[self.at - 1].lexeme == Lexeme::Bad;
+        if self.given_up || after_bad || self.peek() == &Lexeme::Bad {
+            return;
+        }
+        let span = self.span();
+        let message = format!("`{}` is not expected here", &self.report.source()[span.clone()]);
+        let help = if self.peek() == &Lexeme::Close { "no `(` before it is open" } else { help };
+        self.report.error_with("syntax", span, message, help);
     }
 
     fn starts(&self) -> bool {
@@ -121,11 +135,11 @@ impl Parser<'_, '_> {
                 }
                 Infix::Compare(comparator) => {
                     let right = self.expression(power::COMPARE + 1);
-                    if let Some(earlier) = compared {
-                        self.chained(&left, earlier, comparator, &right);
+                    let shape = |sides| Shape::Compare(comparator, sides);
+                    match compared.replace(comparator) {
+                        Some(earlier) => self.chained(&left, earlier, comparator, &right),
+                        None => self.pair(left, right, shape),
                     }
-                    compared = Some(comparator);
-                    self.pair(left, right, |sides| Shape::Compare(comparator, sides))
                 }
             };
             if !matches!(infix, Infix::Compare(_)) {
@@ -157,18 +171,17 @@ impl Parser<'_, '_> {
         self.bounded(joined)
     }
 
-    fn chained(&mut self, left: &Expr, first: Comparator, second: Comparator, right: &Expr) {
-        let Shape::Compare(_, sides) = &left.shape else { return };
-        let source = self.report.source();
-        let [low, middle] = [&sides[0], &sides[1]].map(|side| &source[side.span.clone()]);
-        let high = &source[right.span.clone()];
-        let help = format!("write `{low} {} {middle} and {middle} {} {high}`", first.sign(), second.sign());
-        self.report.error_with(
-            "chained",
-            left.span.start..right.span.end,
-            "comparisons can't be chained",
-            help,
-        );
+    fn chained(&mut self, left: &Expr, first: Comparator, second: Comparator, right: &Expr) -> Expr {
+        let span = left.span.start..right.span.end;
+        if let Shape::Compare(_, sides) = &left.shape {
+            let source = self.report.source();
+            let [low, middle] = [&sides[0], &sides[1]].map(|side| &source[side.span.clone()]);
+            let high = &source[right.span.clone()];
+            let help =
+                format!("write `{low} {} {middle} and {middle} {} {high}`", first.sign(), second.sign());
+            self.report.error_with("chained", span.clone(), "comparisons can't be chained", help);
+        }
+        Expr::new(span, Shape::Broken)
     }
 
     fn prefix(&mut self) -> Expr {
@@ -205,8 +218,9 @@ impl Parser<'_, '_> {
             Lexeme::Open => {
                 self.at += 1;
                 let mut inner = self.expression(0);
-                let end = self.close(&Lexeme::Close, span.clone());
-                inner.span = span.start..end;
+                if self.close(&Lexeme::Close, span.clone()).is_some() {
+                    inner.span = span.start..self.tokens[self.at - 1].span.end;
+                }
                 inner
             }
             Lexeme::Bad => {
@@ -247,8 +261,14 @@ impl Parser<'_, '_> {
                     };
                     Link::Word(word)
                 }
-                Lexeme::Open => Link::Call(self.arguments(&Lexeme::Close)),
-                Lexeme::OpenIndex => Link::Index(self.arguments(&Lexeme::CloseIndex)),
+                Lexeme::Open => match self.arguments(&Lexeme::Close) {
+                    Some(arguments) => Link::Call(arguments),
+                    None => return Expr::new(start..span.end, Shape::Broken),
+                },
+                Lexeme::OpenIndex => match self.arguments(&Lexeme::CloseIndex) {
+                    Some(arguments) => Link::Index(arguments),
+                    None => return Expr::new(start..span.end, Shape::Broken),
+                },
                 _ => return Expr::new(start..end, Shape::Chain(steps)),
             };
             end = self.tokens[self.at - 1].span.end;
@@ -275,13 +295,13 @@ impl Parser<'_, '_> {
     }
 
     /// Reads `(a, b)` or `[a]`, both brackets included.
-    fn arguments(&mut self, closing: &Lexeme) -> Vec<Expr> {
+    fn arguments(&mut self, closing: &Lexeme) -> Option<Vec<Expr>> {
         let opened = self.span();
         self.at += 1;
         let mut arguments = Vec::new();
         if self.peek() == closing {
             self.at += 1;
-            return arguments;
+            return Some(arguments);
         }
         loop {
             arguments.push(self.expression(0));
@@ -290,38 +310,29 @@ impl Parser<'_, '_> {
             }
             self.at += 1;
         }
-        self.close(closing, opened);
-        arguments
+        self.close(closing, opened)?;
+        Some(arguments)
     }
 
-    /// Goes past the closing bracket, over what does not belong; the end of what was read.
-    fn close(&mut self, closing: &Lexeme, opened: Range<usize>) -> usize {
-        if self.peek() == closing {
-            self.at += 1;
-            return self.tokens[self.at - 1].span.end;
-        }
-        let span = self.span();
-        if self.given_up {
-            return span.end;
-        }
+    /// Goes past the closing bracket, over what does not belong; `None` where there is none.
+    fn close(&mut self, closing: &Lexeme, opened: Range<usize>) -> Option<()> {
         let source = self.report.source();
         let bracket = &source[opened.clone()];
-        if self.peek() == &Lexeme::End {
-            self.report.error("unclosed", opened, format!("`{bracket}` is not closed"));
-            return span.start;
-        }
-        if self.peek() != &Lexeme::Bad {
-            let message = format!("`{}` is not expected here", &source[span.clone()]);
-            let help = format!("the `{bracket}` before it is not closed yet");
-            self.report.error_with("syntax", span, message, help);
-        }
-        while self.peek() != closing && self.peek() != &Lexeme::End {
-            self.at += 1;
+        if self.peek() != closing && self.peek() != &Lexeme::End {
+            self.unexpected(&format!("the `{bracket}` before it is not closed yet"));
+            while self.peek() != closing && self.peek() != &Lexeme::End {
+                self.at += 1;
+            }
         }
         if self.peek() == closing {
             self.at += 1;
+            return Some(());
         }
-        self.tokens[self.at.saturating_sub(1)].span.end
+        let explained = self.tokens[self.at - 1].lexeme == Lexeme::Bad;
+        if !self.given_up && !explained {
+            self.report.error("unclosed", opened, format!("`{bracket}` is not closed"));
+        }
+        None
     }
 
     fn bounded(&mut self, expression: Expr) -> Expr {

@@ -1,4 +1,5 @@
-//! Names in expressions: functions, tiers, `before.`; signals are in [`signals`](super::signals).
+//! Functions and `before.` in expressions; see [`signals`](super::signals) and [`tiers`](super::tiers) for
+//! the other names.
 
 use std::time::Duration;
 
@@ -13,14 +14,10 @@ use super::types::Type;
 use super::vocabulary::FUNCTION_NAMES;
 use super::window::Function;
 use super::windows::WindowKey;
-use crate::model::name::Name;
 
 /// The spans that a window can have.
 const SPAN_MIN: Duration = Duration::from_secs(1);
 const SPAN_MAX: Duration = Duration::from_hours(7 * 24);
-/// The most outcomes in a row that `ineffective(..)` can ask for.
-const INEFFECTIVE_MAX: f64 = 1_000.0;
-const TIER_FIELDS: &[&str] = &["active", "ineffective"];
 
 impl Compiler<'_, '_> {
     /// What a chain of words, brackets and calls means.
@@ -48,7 +45,7 @@ impl Compiler<'_, '_> {
         Some(self.reading(resolved, When::Now))
     }
 
-    fn show(&mut self, expr: &Expr, shown: Shown) {
+    pub(super) fn show(&mut self, expr: &Expr, shown: Shown) {
         self.leaves.push(Leaf { start: expr.span.start, shown });
     }
 
@@ -229,94 +226,6 @@ impl Compiler<'_, '_> {
                 None
             }
         }
-    }
-
-    /// The tier that a chain is about, and its place in what follows: `attention.active`,
-    /// `tier["drop-feed"].active`.
-    fn tier_of<'s>(&self, steps: &'s [Step]) -> Option<(&'s str, &'s [Step])> {
-        match steps {
-            [Step { link: Link::Word(word), .. }, Step { link: Link::Index(index), .. }, fields @ ..]
-                if word == "tier" =>
-            {
-                match index.as_slice() {
-                    [Expr { shape: Shape::Literal(Literal::Text(name)), .. }] => Some((name, fields)),
-                    _ => None,
-                }
-            }
-            [Step { link: Link::Word(name), .. }, fields @ ..] => {
-                let field = fields.first().map(|step| &step.link);
-                let of_tiers =
-                    matches!(field, Some(Link::Word(word)) if TIER_FIELDS.contains(&word.as_str()));
-                let known = self.scope.tiers.iter().any(|tier| tier.as_str() == name);
-                let signal = super::signals::row_of(steps).is_some();
-                (!signal && !fields.is_empty() && (of_tiers || known)).then_some((name, fields))
-            }
-            _ => None,
-        }
-    }
-
-    fn tier(&mut self, expr: &Expr, name: &str, fields: &[Step]) -> Option<Typed> {
-        let at = expr.span.clone();
-        if self.scope.place == Place::Expect {
-            let message = "an expectation is about signals, not about tiers";
-            self.report.error("out-of-place", at, message);
-            return None;
-        }
-        let Some(tier) = self.scope.tiers.iter().find(|tier| tier.as_str() == name).cloned() else {
-            self.no_tier(expr, name);
-            return None;
-        };
-        match fields {
-            [Step { link: Link::Word(field), .. }] if field == "active" => {
-                Some(Typed::Flag(Flag::Active(tier)))
-            }
-            [Step { link: Link::Word(field), .. }, Step { link: Link::Call(arguments), .. }]
-                if field == "ineffective" =>
-            {
-                self.ineffective(expr, tier, arguments)
-            }
-            [Step { link: Link::Word(field), span }, ..] if !TIER_FIELDS.contains(&field.as_str()) => {
-                let message = format!("a tier has no `{field}`");
-                self.report.error_with(
-                    "unknown-field",
-                    span.clone(),
-                    message,
-                    did_you_mean(field, TIER_FIELDS),
-                );
-                None
-            }
-            _ => self.wants(expr, &format!("write `{name}.active` or `{name}.ineffective(2)`")),
-        }
-    }
-
-    fn ineffective(&mut self, expr: &Expr, tier: Name, arguments: &[Expr]) -> Option<Typed> {
-        let count = match arguments {
-            [Expr { shape: Shape::Literal(Literal::Number(count)), .. }] => *count,
-            _ => 0.0,
-        };
-        if count.fract() != 0.0 || !(1.0..=INEFFECTIVE_MAX).contains(&count) {
-            return self.wants(expr, "`ineffective` takes a whole number from 1 to 1000: ineffective(2)");
-        }
-        self.show(expr, Shown::Ineffective(tier.clone()));
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a whole number up to INEFFECTIVE_MAX"
-        )]
-        Some(Typed::Flag(Flag::Ineffective(tier, count as u32)))
-    }
-
-    fn no_tier(&mut self, expr: &Expr, name: &str) {
-        let tail = |tier: &&Name| tier.as_str().ends_with(&format!("-{name}"));
-        let help = match self.scope.tiers.iter().find(tail) {
-            Some(tier) => format!("a name with other signs is written `tier[\"{tier}\"].active`"),
-            None => {
-                let known: Vec<&str> = self.scope.tiers.iter().map(Name::as_str).collect();
-                did_you_mean(name, &known)
-            }
-        };
-        let message = format!("this ladder has no tier `{name}`");
-        self.report.error_with("unknown-tier", expr.span.clone(), message, help);
     }
 
     pub(super) fn wants<T>(&mut self, expr: &Expr, message: &str) -> Option<T> {

@@ -231,6 +231,10 @@ impl Compiler<'_, '_> {
         let spelled = name_of(steps).map(|(name, _, _)| name);
         let (message, help) = match spelled {
             Some(name) => (format!("there is no signal `{name}`"), no_such_name(family, &name)),
+            None if family == "min" => {
+                let help = "a rate is written without blanks: `25/min`; the function is `min(fd.open, 1m)`";
+                ("`min` is a function".to_owned(), help.to_owned())
+            }
             None if FUNCTION_NAMES.contains(&family.as_str()) => (
                 format!("`{family}` is a function"),
                 format!("write its arguments in parentheses: `{family}(…)`"),

@@ -93,10 +93,12 @@ impl Type {
         match (self, other) {
             (Rate, Duration) | (Duration, Rate) => Some(Count),
             (ByteRate, Duration) | (Duration, ByteRate) => Some(Bytes),
-            (Number, x) | (x, Number) if x.is_numeric() => Some(x),
-            (Ratio, x) | (x, Ratio) if x.is_numeric() => Some(x),
-            (Count, x) | (x, Count) if x.is_numeric() => Some(x),
-            _ => None,
+            (x, y) if !x.is_numeric() || !y.is_numeric() => None,
+            (x, y) => {
+                // In this order: a ratio of a count is a count, twice a ratio is a ratio.
+                let factor = [Number, Ratio, Count].into_iter().find(|factor| [x, y].contains(factor))?;
+                Some(if x == factor { y } else { x })
+            }
         }
     }
 

@@ -235,7 +235,7 @@ mod tests {
         forms.sort_unstable();
         forms.dedup();
         assert_eq!(forms.len(), words.len());
-        assert!(words.iter().all(|word| word.meaning.ends_with('.')));
+        assert!(words.iter().all(|word| word.meaning.len() > 4));
         for name in FUNCTION_NAMES {
             assert!(words.iter().any(|word| word.form.starts_with(&format!("{name}("))), "{name}");
         }

@@ -1,0 +1,342 @@
+//! The one operation: close these sockets inside that process, if they still are what they were taken for.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use super::arch::{SUPPORT, Support};
+use super::descriptor::{self, Referent};
+use super::gadget;
+use super::hold::Hold;
+use super::inject::{Borrowed, CallError};
+use crate::sys::deadline::Deadline;
+use crate::sys::pidfd::PidFd;
+
+/// A descriptor to be closed, with the socket it was seen to refer to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Doomed {
+    /// The number in the target's table.
+    pub number: u32,
+    /// The inode of the socket; another one under this number saves it.
+    pub inode: u64,
+}
+
+/// What the caller is shown while every thread of the target stands still.
+#[derive(Debug)]
+pub struct Stopped<'a> {
+    /// The process number, which is the target's for as long as the stop lasts.
+    pub pid: i32,
+    /// The descriptors that still are the sockets asked for, in the order asked.
+    pub candidates: &'a [Doomed],
+    /// How much of the stop's time is left; what takes longer closes nothing.
+    pub left: Duration,
+}
+
+/// The caller's word on one candidate, from a fresh look at its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Close it.
+    Close,
+    /// Leave it, for this reason.
+    Refuse(Refusal),
+}
+
+/// Why a descriptor was left open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Refusal {
+    /// The number is free: the target has closed it by itself.
+    #[error("closed already")]
+    Closed,
+    /// The number refers to another socket now.
+    #[error("refers to another socket now")]
+    ChangedInode,
+    /// The number refers to something that is not a socket.
+    #[error("is not a socket")]
+    NotSocket,
+    /// A sleeping call of the target will use it when it goes on.
+    #[error("in use by a call of the target")]
+    InUse,
+    /// An epoll set of the target watches it.
+    #[error("watched by an epoll set")]
+    Watched,
+    /// Its remote is protected.
+    #[error("its remote is protected")]
+    Protected,
+    /// It is no longer in the state that doomed it.
+    #[error("its state has changed")]
+    StateChanged,
+    /// Its state could not be read inside the stop.
+    #[error("its state could not be verified")]
+    Unverified,
+    /// The time of the stop ran out before its turn.
+    #[error("the time of the stop was up")]
+    TimeUp,
+    /// Another tracer, or job control, came between.
+    #[error("the target was disturbed during the stop")]
+    Disturbed,
+    /// The close itself failed, with this errno.
+    #[error("the close failed with errno {0}")]
+    CloseFailed(i32),
+}
+
+/// What a reap has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReapReport {
+    /// The descriptors closed.
+    pub closed: Vec<Doomed>,
+    /// The descriptors left open, each with its reason.
+    pub refused: Vec<(Doomed, Refusal)>,
+    /// How many threads stood still.
+    pub threads: usize,
+    /// How long the target stood, from the first interrupt to the last thread let go.
+    pub stopped_for: Duration,
+    /// Calls that the stop made answer EINTR and that were made to start again, with their full timeout.
+    pub restarted: usize,
+    /// Calls that could not be restarted and did answer EINTR (only on aarch64, and rarely).
+    pub interrupted: usize,
+}
+
+/// Why nothing, or nothing more, was closed. The target runs on in every case.
+#[derive(Debug, thiserror::Error)]
+pub enum ReapError {
+    /// No code for this processor.
+    #[error("closing descriptors inside a process is not supported on this processor")]
+    Unsupported,
+    /// The target has ended.
+    #[error("the target is gone")]
+    Gone,
+    /// The kernel does not let us trace the target.
+    #[error("no permission to trace the target")]
+    NotPermitted {
+        /// What it said.
+        source: io::Error,
+    },
+    /// A debugger, or another tracer, has the target.
+    #[error("the target is traced by process {by} already")]
+    AlreadyTraced {
+        /// The tracer.
+        by: i32,
+    },
+    /// The target is stopped by job control.
+    #[error("the target is stopped")]
+    Stopped,
+    /// One thread could not be stopped in time.
+    #[error("thread {tid} could not be stopped: {why}")]
+    Unstoppable {
+        /// The thread.
+        tid: i32,
+        /// What it does instead.
+        why: Unstoppable,
+    },
+    /// A thread is in a call that a stop would make return with only part of its work done.
+    #[error("thread {tid} is in the middle of a transfer (system call {call})")]
+    MidTransfer {
+        /// The thread.
+        tid: i32,
+        /// The number of the call.
+        call: i64,
+    },
+    /// A filter stands before the target's system calls.
+    #[error("the system calls of thread {tid} are filtered by seccomp")]
+    Filtered {
+        /// The thread.
+        tid: i32,
+    },
+    /// The target runs 32-bit (or x32) code.
+    #[error("thread {tid} runs code of another word size")]
+    ForeignCode {
+        /// The thread.
+        tid: i32,
+    },
+    /// No thread is in a place where it can be borrowed.
+    #[error("no thread of the target can be borrowed now")]
+    NoThread,
+    /// No system call instruction was found in the target's code.
+    #[error("no system call instruction found in the target")]
+    NoInstruction,
+    /// More threads than are ever stopped at once.
+    #[error("the target has more than {most} threads")]
+    TooManyThreads {
+        /// The bound.
+        most: usize,
+    },
+    /// The target starts threads faster than they can be stopped.
+    #[error("the target keeps starting threads")]
+    ThreadsKeepComing,
+    /// A request to the kernel failed where none should.
+    #[error("could not {what}")]
+    Trace {
+        /// Which.
+        what: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// What keeps a thread from stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unstoppable {
+    /// It waits for a child of vfork.
+    #[error("it waits for a vforked child")]
+    Vfork,
+    /// It sleeps where nothing interrupts it.
+    #[error("it sleeps uninterruptibly")]
+    Uninterruptible,
+    /// It is a worker of the kernel.
+    #[error("it is a worker of the kernel")]
+    KernelWorker,
+    /// It did not get to stop in time.
+    #[error("it did not stop in time")]
+    Slow,
+}
+
+/// The caller's check inside the stop: one verdict for each candidate, in order; missing ones refuse.
+pub type Verify<'a> = dyn FnMut(&Stopped<'_>) -> Vec<Verdict> + Send + 'a;
+
+/// Closes `doomed` inside `target`, standing it still for at most about `limit`.
+///
+/// Every thread of the target is stopped first; then each descriptor must still be the socket named, be used by no
+/// sleeping call, and find `verify` agreeing. The target never sees the stop as an error of a system call.
+pub fn close_in(
+    target: &PidFd,
+    doomed: &[Doomed],
+    limit: Duration,
+    verify: &mut Verify<'_>,
+) -> Result<ReapReport, ReapError> {
+    if SUPPORT == Support::None {
+        return Err(ReapError::Unsupported);
+    }
+    // A thread of its own: its end lets go of whatever we could not.
+    thread::scope(|scope| {
+        let tracer = thread::Builder::new().name("reaper".into());
+        let running = tracer.spawn_scoped(scope, || close_here(target, doomed, limit, verify));
+        let running = running.map_err(|source| ReapError::Trace { what: "start a thread", source })?;
+        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn close_here(
+    target: &PidFd,
+    doomed: &[Doomed],
+    limit: Duration,
+    verify: &mut Verify<'_>,
+) -> Result<ReapReport, ReapError> {
+    // Naps of 20 µs shall not take 70; where this fails the stop is only a little longer.
+    let _coarser = nix::sys::prctl::set_timerslack(1);
+    let instruction = gadget::find(target.pid()).ok_or_else(|| no_instruction(target))?;
+    let deadline = Deadline::after(limit);
+    let mut hold = Hold::capture(target, deadline)?;
+    let mut outcome = Outcome::default();
+    let candidates = outcome.still_sockets(&hold, doomed);
+    let agreed = outcome.agreed(&hold, candidates, deadline, verify);
+    if !agreed.is_empty() {
+        if !gadget::holds(target.pid(), instruction) {
+            return Err(ReapError::NoInstruction);
+        }
+        outcome.close(&mut hold, agreed, (instruction, deadline))?;
+    }
+    let threads = hold.still().count();
+    let (restarted, interrupted) = hold.interruptions();
+    let stopped_for = hold.release();
+    let Outcome { closed, refused } = outcome;
+    Ok(ReapReport { closed, refused, threads, stopped_for, restarted, interrupted })
+}
+
+fn no_instruction(target: &PidFd) -> ReapError {
+    if target.is_alive() { ReapError::NoInstruction } else { ReapError::Gone }
+}
+
+/// What has come of each descriptor so far.
+#[derive(Debug, Default)]
+struct Outcome {
+    closed: Vec<Doomed>,
+    refused: Vec<(Doomed, Refusal)>,
+}
+
+impl Outcome {
+    /// Those that are the same sockets as when they were doomed, and that no sleeping call will use again.
+    fn still_sockets(&mut self, hold: &Hold, doomed: &[Doomed]) -> Vec<Doomed> {
+        let awaited = descriptor::awaited(hold);
+        let table = hold.still().next().map_or(hold.pid(), |(tid, ..)| tid);
+        let mut candidates = Vec::with_capacity(doomed.len());
+        for one in doomed.iter().copied() {
+            match changed(hold.pid(), table, one) {
+                Some(refusal) => self.refused.push((one, refusal)),
+                None if awaited.contains(&one.number) => self.refused.push((one, Refusal::InUse)),
+                None => candidates.push(one),
+            }
+        }
+        candidates
+    }
+
+    /// Those that the caller agrees to close.
+    fn agreed(
+        &mut self,
+        hold: &Hold,
+        candidates: Vec<Doomed>,
+        deadline: Deadline,
+        verify: &mut Verify<'_>,
+    ) -> Vec<Doomed> {
+        if candidates.is_empty() {
+            return candidates;
+        }
+        let shown = Stopped { pid: hold.pid(), candidates: &candidates, left: deadline.left() };
+        let verdicts = verify(&shown).into_iter().map(Some).chain(std::iter::repeat(None));
+        let mut agreed = Vec::with_capacity(candidates.len());
+        for (one, verdict) in candidates.iter().copied().zip(verdicts) {
+            match verdict {
+                Some(Verdict::Close) => agreed.push(one),
+                Some(Verdict::Refuse(refusal)) => self.refused.push((one, refusal)),
+                None => self.refused.push((one, Refusal::Unverified)),
+            }
+        }
+        agreed
+    }
+
+    /// Closes what is agreed, as long as the time lasts.
+    fn close(
+        &mut self,
+        hold: &mut Hold,
+        agreed: Vec<Doomed>,
+        (instruction, deadline): (u64, Deadline),
+    ) -> Result<(), ReapError> {
+        let pid = hold.pid();
+        let mut borrowed = Borrowed::choose(hold, instruction, deadline)?;
+        let mut spoilt = deadline.passed().then_some(Refusal::TimeUp);
+        for one in agreed {
+            let obstacle = spoilt.or_else(|| changed(pid, borrowed.tid(), one));
+            match obstacle.map_or_else(|| attempt(&mut borrowed, one), |refusal| Ok(Err(refusal)))? {
+                Ok(()) => self.closed.push(one),
+                Err(refusal) => {
+                    let ends_it = matches!(refusal, Refusal::TimeUp | Refusal::Disturbed);
+                    spoilt = spoilt.or(ends_it.then_some(refusal));
+                    self.refused.push((one, refusal));
+                }
+            }
+            spoilt = spoilt.or(deadline.passed().then_some(Refusal::TimeUp));
+        }
+        borrowed.give_back()
+    }
+}
+
+/// One close; the outer error ends the whole attempt.
+fn attempt(borrowed: &mut Borrowed<'_>, one: Doomed) -> Result<Result<(), Refusal>, ReapError> {
+    match borrowed.close(one.number) {
+        Ok(()) => Ok(Ok(())),
+        Err(CallError::Refused(errno)) => Ok(Err(Refusal::CloseFailed(errno))),
+        Err(CallError::TimeUp) => Ok(Err(Refusal::TimeUp)),
+        Err(CallError::Disturbed) => Ok(Err(Refusal::Disturbed)),
+        Err(CallError::Ended) => Err(ReapError::Gone),
+        Err(CallError::Trace(source)) => Err(ReapError::Trace { what: "close", source }),
+    }
+}
+
+/// Why the descriptor is not the socket any more that it was doomed as; `None` where it is.
+fn changed(pid: i32, tid: i32, one: Doomed) -> Option<Refusal> {
+    match descriptor::referent(pid, tid, one.number) {
+        Referent::Socket(inode) if inode == one.inode => None,
+        Referent::Socket(_) => Some(Refusal::ChangedInode),
+        Referent::Other => Some(Refusal::NotSocket),
+        Referent::Nothing => Some(Refusal::Closed),
+    }
+}
