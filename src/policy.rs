@@ -23,6 +23,7 @@ mod parse;
 mod report;
 mod resolve;
 mod run;
+pub mod schema;
 mod session;
 mod shadow;
 mod signals;
@@ -41,3 +42,4 @@ pub mod world;
 
 pub use lint::lint;
 pub use load::{SCHEMA, load};
+pub use schema::schema;
