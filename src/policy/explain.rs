@@ -281,16 +281,16 @@ pub(crate) fn evidence(tree: &Branch) -> String {
 
 fn collect<'a>(tree: &'a Branch, value: Truth, found: &mut Vec<&'a str>) {
     let alike = |other: Truth| match (value, other) {
-        (Truth::True, Truth::True) | (Truth::False, Truth::False) => true,
-        (Truth::Unknown(_), Truth::Unknown(_)) => true,
+        (Truth::True, Truth::True)
+        | (Truth::False, Truth::False)
+        | (Truth::Unknown(_), Truth::Unknown(_)) => true,
         (Truth::True | Truth::False | Truth::Unknown(_), _) => false,
     };
     if !alike(tree.value) {
         return;
     }
     match tree.parts.as_slice() {
-        [] => found.push(&tree.text),
-        [_] => found.push(&tree.text),
+        [] | [_] => found.push(&tree.text),
         parts => parts.iter().for_each(|part| collect(part, value, found)),
     }
 }

@@ -38,10 +38,7 @@ pub(crate) struct Run {
     pub(crate) waiting: Option<DecisionId>,
     /// Nothing more is begun: the tier has been left.
     pub(crate) abandoned: bool,
-    /// Whether anything has been started or told.
-    pub(crate) begun: bool,
-    /// Whether the budget has paid.
-    pub(crate) charged: bool,
+    pub(crate) progress: Progress,
     /// Since when, in time under watch, the guard holds it back.
     pub(crate) held_since: Option<Duration>,
     /// The main action that was really started.
@@ -49,6 +46,17 @@ pub(crate) struct Run {
     /// The first failure.
     pub(crate) failed: Option<String>,
     said: u16,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Progress {
+    /// Nothing has been started or told.
+    Wanted,
+    /// Something has, and the budget has not paid yet.
+    Begun,
+    /// The budget has paid.
+    Paid,
 }
 
 /// The main action of a run, for its judgement.
@@ -67,8 +75,7 @@ impl Run {
             next: 0,
             waiting: None,
             abandoned: false,
-            begun: false,
-            charged: false,
+            progress: Progress::Wanted,
             held_since: None,
             main: None,
             failed: None,
@@ -93,7 +100,12 @@ impl Run {
     /// Whether starting the item is what the budget pays for.
     pub(crate) fn is_charged_by(&self, item: &Item, work: &[Item]) -> bool {
         let mains = work.iter().any(|item| is_main(item.action.word()));
-        !self.charged && (is_main(item.action.word()) || !mains)
+        self.progress != Progress::Paid && (is_main(item.action.word()) || !mains)
+    }
+
+    /// Whether anything has been started or told.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.progress != Progress::Wanted
     }
 
     /// How long the guard has held it back.

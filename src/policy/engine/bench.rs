@@ -14,7 +14,7 @@ use crate::policy::engine::process::Eyes;
 use crate::policy::expectation::Trial;
 use crate::policy::explain::evidence;
 use crate::policy::ladder::{Facts, LadderState};
-use crate::policy::run::{Bar, Kept, Particulars, Run, is_main, mode_of};
+use crate::policy::run::{Bar, Kept, Particulars, Progress, Run, is_main, mode_of};
 use crate::policy::truth::Truth;
 use crate::policy::world::World;
 
@@ -88,9 +88,9 @@ impl Bench<'_> {
     /// not known to be needed; a run that has begun and sees the tier clear is over.
     fn pertinence(&self, run: &Run, item: &Item) -> Pertinence {
         let noticed = item.action.word().effect() != Effect::None;
-        if self.state.needed() || (run.begun && !noticed) {
+        if self.state.needed() || (run.has_begun() && !noticed) {
             Pertinence::Goes
-        } else if run.begun && self.state.clear.holds() {
+        } else if run.has_begun() && self.state.clear.holds() {
             Pertinence::Over
         } else {
             Pertinence::Waits
@@ -104,7 +104,7 @@ impl Bench<'_> {
         if noticed && desk.human_hold() == HumanHold::On {
             return Err(Bar::HumanHold);
         }
-        if !run.begun || run.is_charged_by(item, &self.definition().work) {
+        if !run.has_begun() || run.is_charged_by(item, &self.definition().work) {
             self.gate_account(run, desk)?;
         }
         if noticed {
@@ -123,7 +123,7 @@ impl Bench<'_> {
             return Err(Bar::Latched);
         }
         let tier = self.definition();
-        if let Some(last) = self.state.rungs[self.tier].last_run.filter(|_| !run.begun) {
+        if let Some(last) = self.state.rungs[self.tier].last_run.filter(|_| !run.has_begun()) {
             let left = tier.cooldown.saturating_sub(desk.at.since(last));
             if !left.is_zero() {
                 return Err(Bar::Cooldown { left });
@@ -174,17 +174,20 @@ impl Bench<'_> {
     fn begin(&mut self, run: &mut Run, item: &Item, desk: &mut Desk<'_>) {
         let dry = dry_run(self.role, self.policy, item.mode, desk.agent_dry());
         let verdict = dry.map_or(Verdict::Start, Verdict::DryRun);
+        let first = !run.has_begun();
         let id = desk.decide(self.path(), run.cause, Work::Do(item.action.clone()), verdict);
         let word = item.action.word();
         if run.is_charged_by(item, &self.definition().work) {
-            run.charged = true;
+            run.progress = Progress::Paid;
             let (budget, mode) = (self.definition().budget, self.mode(desk));
             self.account.charge(budget, mode, (desk.at, desk.wall));
         }
-        if !run.begun || is_main(word) {
+        if first || is_main(word) {
             self.state.rungs[self.tier].last_run = Some(desk.at);
         }
-        run.begun = true;
+        if run.progress == Progress::Wanted {
+            run.progress = Progress::Begun;
+        }
         if is_main(word) && dry.is_none() {
             self.supersede(desk);
             let before = || Box::new(self.eyes.seen.clone());
@@ -218,7 +221,7 @@ impl Bench<'_> {
     }
 
     fn finish(&mut self, run: Run, desk: &mut Desk<'_>) {
-        if run.begun && !run.charged {
+        if run.progress == Progress::Begun {
             let (budget, mode) = (self.definition().budget, self.mode(desk));
             self.account.charge(budget, mode, (desk.at, desk.wall));
         }
