@@ -4,5 +4,6 @@
 //! signals by number: a process is held by its [`pidfd::PidFd`].
 
 mod deadline;
+pub mod keeper;
 pub mod pidfd;
 pub mod ptrace;
