@@ -4,6 +4,7 @@
 //! signals by number: a process is held by its [`pidfd::PidFd`].
 
 mod deadline;
+pub mod freezer;
 pub mod keeper;
 pub mod pidfd;
 pub mod ptrace;

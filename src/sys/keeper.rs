@@ -194,4 +194,4 @@ fn talk(errno: Errno) -> KeeperError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
