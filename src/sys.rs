@@ -4,7 +4,10 @@
 //! signals by number: a process is held by its [`pidfd::PidFd`].
 
 mod deadline;
+pub mod destroy;
 pub mod freezer;
 pub mod keeper;
+pub mod limits;
+pub mod peer;
 pub mod pidfd;
 pub mod ptrace;
