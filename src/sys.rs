@@ -6,8 +6,11 @@
 mod deadline;
 pub mod destroy;
 pub mod freezer;
+pub mod inotify;
 pub mod keeper;
 pub mod limits;
+pub mod notify;
 pub mod peer;
 pub mod pidfd;
 pub mod ptrace;
+pub mod spawn;
