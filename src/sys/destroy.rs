@@ -1,4 +1,4 @@
-//! Ending one TCP socket of another process from outside, through the kernel's SOCK_DESTROY.
+//! Ending one TCP socket of another process from outside, through the kernel's `SOCK_DESTROY`.
 //!
 //! The socket is named by its whole diagnostic identity, cookie included: a filter with a mistake matches nothing or
 //! too much, an identity matches one socket or none. Its owner wakes with an error and may then close its descriptor;
@@ -59,10 +59,10 @@ pub enum DestroyError {
     /// No such socket any more.
     #[error("the socket is gone")]
     Gone,
-    /// CAP_NET_ADMIN in the target's network namespace is missing.
+    /// `CAP_NET_ADMIN` in the target's network namespace is missing.
     #[error("no permission to destroy sockets")]
     NotPermitted,
-    /// The kernel was built without SOCK_DESTROY.
+    /// The kernel was built without `SOCK_DESTROY`.
     #[error("this kernel cannot destroy sockets")]
     Unsupported,
     /// The addresses do not fit the family: nothing was asked of the kernel.
@@ -95,7 +95,7 @@ impl Destroyer {
         Self::over(socket)
     }
 
-    /// For the namespace in which `socket` (NETLINK_SOCK_DIAG, without requests under way) was opened.
+    /// For the namespace in which `socket` (`NETLINK_SOCK_DIAG`, without requests under way) was opened.
     pub fn over(socket: OwnedFd) -> io::Result<Self> {
         setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(ANSWER_MILLIS))?;
         Ok(Self { socket, sequence: 0 })
@@ -133,7 +133,7 @@ fn named(errno: Errno) -> DestroyError {
     }
 }
 
-/// `nlmsghdr` and `inet_diag_req_v2` (linux/inet_diag.h), in the byte order each field has.
+/// `nlmsghdr` and `inet_diag_req_v2` (`linux/inet_diag.h`), in the byte order each field has.
 fn request(which: &SocketIdentity, sequence: u32) -> Option<[u8; REQUEST]> {
     let mut bytes = Vec::with_capacity(REQUEST);
     bytes.extend(u32::try_from(REQUEST).ok()?.to_ne_bytes());
