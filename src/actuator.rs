@@ -45,7 +45,6 @@ mod tests;
 mod web;
 mod worker;
 
-pub use aged::{AgedSocket, AgedSockets, Death, Watched};
 pub use endpoint::{Endpoint, EndpointError};
 pub use notify::{Backoff, JOURNAL, Notice, Receiver, Way};
 pub use order::{Finished, Full, Order, Protection, SelectUse, Story, Subject, Tenancy, Told};

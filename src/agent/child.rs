@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::config::{Child, Restart, RestartWhen};
 use crate::model::action::Then;
+use crate::model::chain::chain;
 use crate::model::clock::Timestamp;
 use crate::sys::adopted::Adopted;
 use crate::sys::keeper::{Keeper, KeeperProgram, UndoId};
@@ -118,7 +119,10 @@ impl Nursery {
         self.starts.retain(|start| now.since(*start) < self.restart.max.per);
         if self.count > 0 && self.starts.len() >= self.restart.max.count as usize {
             self.state = State::Done;
-            return Err(format!("the child was started {}: it stays down until a person acts", self.restart.max));
+            return Err(format!(
+                "the child was started {}: it stays down until a person acts",
+                self.restart.max
+            ));
         }
         self.starts.push_back(now);
         self.count += 1;
@@ -221,9 +225,8 @@ fn exit_code(ended: Ended) -> i32 {
 }
 
 fn launch(child: &Child) -> Launch {
-    let environment = child.env.iter().map(|(name, value)| {
-        (OsString::from(name), Some(OsString::from(value.reveal())))
-    });
+    let environment =
+        child.env.iter().map(|(name, value)| (OsString::from(name), Some(OsString::from(value.reveal()))));
     Launch {
         argv: child.argv.iter().map(OsString::from).collect(),
         environment: environment.collect(),
@@ -232,15 +235,4 @@ fn launch(child: &Child) -> Launch {
         output: Output::Inherited,
         death_signal: Signal::TERM,
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
