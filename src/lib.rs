@@ -1,3 +1,29 @@
-//! fdguard: watches a leaking trading bot from outside, acts by declarative policy, checks whether it helped.
+//! fdguard keeps a leaking trading bot alive from outside.
+//!
+//! The data flows one way:
+//!
+//! ```text
+//! kernel ─► sys ─► sampler ─► Observation ─► policy::engine ─► Evaluation ─► actuator ─► bot, people
+//!                                  └───────────────► journal ◄──────┴─────────────┘
+//! ```
+//!
+//! The rooms below stand in rank order: a room imports only rooms above it in this list, never one of its
+//! own rank. `tests/arch` keeps that true. See ARCHITECTURE.md.
+
+pub mod model;
+
+pub mod document;
+
+pub mod config;
 
 pub mod sys;
+
+pub mod policy;
+
+pub mod journal;
+
+pub mod sampler;
+
+pub mod actuator;
+
+pub mod cli;

@@ -1,1 +1,2 @@
+//! The `fdguard` command.
 fn main() {}

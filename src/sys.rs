@@ -1,16 +1,39 @@
-//! What the kernel gives, and what may be done to a process through it: the only home of unsafe code.
+//! What the kernel gives, and what may be done to a process through it: the only home of unsafe, nix, procfs and sysinfo.
 //!
 //! Everything here is plain values in, plain values out, with named errors; nothing here decides. The acting side never
 //! signals by number: a process is held by its [`pidfd::PidFd`].
 
+pub mod ability;
+pub mod adopted;
+pub mod cgroup;
+pub mod children;
+pub mod clock;
+pub mod command;
 mod deadline;
+pub mod descriptors;
 pub mod destroy;
+pub mod epoll_sets;
+pub mod find;
 pub mod freezer;
+pub mod group;
+pub mod host;
 pub mod inotify;
+pub mod io;
 pub mod keeper;
 pub mod limits;
+pub mod net_text;
 pub mod notify;
 pub mod peer;
 pub mod pidfd;
+pub mod pressure;
+pub mod proc_root;
 pub mod ptrace;
+pub mod read_error;
+pub mod sock_diag;
+pub mod socket_protocol;
 pub mod spawn;
+pub mod stat;
+pub mod terminal;
+#[cfg(test)]
+mod victim;
+pub mod wake;

@@ -1,0 +1,153 @@
+//! The status API on the agent's unix socket.
+//!
+//! One route: `POST /v1/request` takes a [`Request`] as JSON and gives an [`Answer`] as JSON. Who asks is what
+//! SO_PEERCRED says; a stranger gets 403 before anything is read. Connections, sizes and times are bounded.
+
+use std::convert::Infallible;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::agent::request::{Answer, Envelope, Request};
+
+/// Requests under way at once.
+const CONNECTIONS_MAX: usize = 16;
+/// Bytes of a request.
+const REQUEST_MAX: usize = 64 * 1_024;
+/// How long a connection may take.
+const TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Why the socket could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// Another agent answers on it.
+    #[error("another agent listens on {0}")]
+    Taken(std::path::PathBuf),
+    /// The system refused.
+    #[error("can't listen on {path}")]
+    Listen {
+        /// The socket.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Who may ask: root, the agent's own user, and these.
+#[derive(Clone, Debug, Default)]
+pub struct Rights {
+    /// User ids.
+    pub uids: Vec<u32>,
+}
+
+impl Rights {
+    fn allow(&self, uid: u32) -> bool {
+        uid == 0 || uid == crate::sys::peer::own_uid() || self.uids.contains(&uid)
+    }
+}
+
+/// Opens the socket and serves it until the future is dropped. Runs on a local set.
+pub async fn serve(
+    path: &Path,
+    rights: Rights,
+    submit: impl Fn(Envelope) -> Result<(), Answer> + 'static,
+) -> Result<Infallible, AdminError> {
+    let listener = listen(path).await?;
+    let rights = Rc::new(rights);
+    let submit = Rc::new(submit);
+    let room = Rc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let permit = Rc::clone(&room);
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            continue;
+        };
+        let (rights, submit) = (Rc::clone(&rights), Rc::clone(&submit));
+        tokio::task::spawn_local(async move {
+            let Ok(_permit) = permit.try_acquire() else { return };
+            let session = session(stream, &rights, &*submit);
+            let _ = tokio::time::timeout(TIME_MAX, session).await;
+        });
+    }
+}
+
+async fn listen(path: &Path) -> Result<UnixListener, AdminError> {
+    let failed = |source| AdminError::Listen { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    if UnixStream::connect(path).await.is_ok() {
+        return Err(AdminError::Taken(path.to_owned()));
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    // Anyone may connect: who may ask is decided by the kernel's word on the peer.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(failed)?;
+    Ok(listener)
+}
+
+async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope) -> Result<(), Answer>) {
+    let uid = stream.peer_cred().map(|peer| peer.uid());
+    let handle = async |request: hyper::Request<Incoming>| -> Result<Response<Full<Bytes>>, Infallible> {
+        let Ok(uid) = uid else { return Ok(say(StatusCode::FORBIDDEN, "the peer is unknown")) };
+        if !rights.allow(uid) {
+            return Ok(say(StatusCode::FORBIDDEN, "this user may not ask the agent"));
+        }
+        if request.method() != Method::POST || request.uri().path() != "/v1/request" {
+            return Ok(say(StatusCode::NOT_FOUND, "there is only POST /v1/request"));
+        }
+        let Ok(body) = Limited::new(request.into_body(), REQUEST_MAX).collect().await else {
+            return Ok(say(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large or broken"));
+        };
+        let request: Request = match serde_json::from_slice(&body.to_bytes()) {
+            Ok(request) => request,
+            Err(error) => return Ok(say(StatusCode::BAD_REQUEST, &error.to_string())),
+        };
+        Ok(answer(request, uid, submit).await)
+    };
+    let service = service_fn(handle);
+    let connection = hyper::server::conn::http1::Builder::new().keep_alive(false);
+    // A peer that went away is its own business.
+    let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(
+    request: Request,
+    uid: u32,
+    submit: &impl Fn(Envelope) -> Result<(), Answer>,
+) -> Response<Full<Bytes>> {
+    let (reply, answer) = oneshot::channel();
+    let answer = match submit(Envelope { request, uid, reply }) {
+        Ok(()) => answer.await.unwrap_or_else(|_| Answer::Refused("the agent is stopping".to_owned())),
+        Err(refused) => refused,
+    };
+    match serde_json::to_vec(&answer) {
+        Ok(body) => respond(StatusCode::OK, body.into()),
+        Err(error) => say(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+fn say(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+    let body = serde_json::json!({ "error": text }).to_string();
+    respond(status, body.into())
+}
+
+fn respond(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let json = hyper::header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, json);
+    response
+}

@@ -1,0 +1,83 @@
+//! Every event goes out here, once: to the history, to the log, and to a bounded ring for those who ask.
+
+use std::collections::VecDeque;
+
+use crate::journal::log;
+use crate::journal::recorder::Recorder;
+use crate::model::clock::{Clock, Timestamp, WallTime};
+use crate::model::event::{Event, Fact};
+use crate::model::name::Name;
+use crate::model::process::ProcessId;
+
+/// Events kept for those who ask.
+const RING_MAX: usize = 512;
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'a> {
+    /// The target.
+    pub target: Option<&'a Name>,
+    /// The process.
+    pub process: Option<ProcessId>,
+}
+
+impl<'a> About<'a> {
+    /// About a whole target.
+    pub fn target(target: &'a Name) -> Self {
+        Self { target: Some(target), process: None }
+    }
+
+    /// About one process of it.
+    pub fn process(target: &'a Name, process: ProcessId) -> Self {
+        Self { target: Some(target), process: Some(process) }
+    }
+}
+
+/// Sends events out.
+#[derive(Debug)]
+pub struct Herald<C> {
+    clock: C,
+    recorder: Option<Recorder>,
+    ring: VecDeque<(u64, Event)>,
+    told: u64,
+}
+
+impl<C: Clock> Herald<C> {
+    /// With a history, or without.
+    pub fn new(clock: C, recorder: Option<Recorder>) -> Self {
+        Self { clock, recorder, ring: VecDeque::with_capacity(RING_MAX), told: 0 }
+    }
+
+    /// Tells a fact that is true now.
+    pub fn tell(&mut self, about: About<'_>, fact: Fact) {
+        let (at, wall) = (self.clock.now(), self.clock.wall());
+        self.tell_at(at, wall, about, fact);
+    }
+
+    /// Tells a fact with its own time.
+    pub fn tell_at(&mut self, at: Timestamp, wall: WallTime, about: About<'_>, fact: Fact) {
+        let event = Event { at, wall, target: about.target.cloned(), process: about.process, fact };
+        log::event(&event);
+        if let Some(recorder) = &self.recorder {
+            recorder.event(event.clone());
+        }
+        if self.ring.len() == RING_MAX {
+            self.ring.pop_front();
+        }
+        self.told += 1;
+        self.ring.push_back((self.told, event));
+    }
+
+    /// The events after a number that are still held.
+    pub fn after(&self, number: u64) -> Vec<(u64, Event)> {
+        self.ring.iter().filter(|(told, _)| *told > number).cloned().collect()
+    }
+
+    /// The latest events about a target, for notices and evidence, oldest first.
+    pub fn latest(&self, target: &Name, most: usize) -> Vec<Event> {
+        let about = self.ring.iter().rev().filter(|(_, event)| event.target.as_ref() == Some(target));
+        let mut events: Vec<Event> = about.take(most).map(|(_, event)| event.clone()).collect();
+        events.reverse();
+        events
+    }
+}

@@ -1,0 +1,123 @@
+//! What the agent can be asked and told from outside, and its answers.
+//!
+//! A request travels to the control loop with a place for the answer; nothing but the loop touches its state.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::agent::status::Status;
+use crate::model::action::Then;
+use crate::model::event::Event;
+use crate::model::name::Name;
+
+/// What can be asked.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// What the agent sees and holds.
+    Status,
+    /// Why, and why not.
+    Explain {
+        /// Only this target.
+        target: Option<Name>,
+    },
+    /// What happened of late.
+    Events {
+        /// Only events after this number; 0 for all that are still held.
+        after: u64,
+    },
+    /// Do something.
+    Do(Command),
+}
+
+/// What the agent can be told.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Read settings and policies anew.
+    Reload,
+    /// Release a latch.
+    Release {
+        /// The target.
+        target: Name,
+        /// The rule as written in `status`; all rules of the target without it.
+        rule: Option<String>,
+    },
+    /// Hold every disruptive action back.
+    Hold {
+        /// The target.
+        target: Name,
+    },
+    /// End that.
+    Resume {
+        /// The target.
+        target: Name,
+    },
+    /// Write an evidence bundle of each process.
+    Snapshot {
+        /// The target.
+        target: Name,
+    },
+    /// Freeze each process.
+    Freeze {
+        /// The target.
+        target: Name,
+        /// Thawed after so long.
+        limit: Duration,
+    },
+    /// Thaw each process.
+    Thaw {
+        /// The target.
+        target: Name,
+    },
+    /// Stop each process.
+    Stop {
+        /// The target.
+        target: Name,
+        /// Time between TERM and KILL.
+        grace: Duration,
+        /// What follows.
+        then: Then,
+    },
+}
+
+/// The answer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// To [`Request::Status`].
+    Status(Box<Status>),
+    /// To [`Request::Explain`]: one text and one value per process.
+    Explained(Vec<Explained>),
+    /// To [`Request::Events`]: the events with their numbers, oldest first.
+    Events(Vec<(u64, Event)>),
+    /// A command was taken; what it did, one sentence.
+    Taken(String),
+    /// It was not, and why.
+    Refused(String),
+}
+
+/// Why one process is treated as it is.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Explained {
+    /// The target.
+    pub target: Name,
+    /// The process's number.
+    pub pid: u32,
+    /// For people.
+    pub text: String,
+    /// For programs.
+    pub value: serde_json::Value,
+}
+
+/// A request on its way to the control loop.
+#[derive(Debug)]
+pub struct Envelope {
+    /// What is asked.
+    pub request: Request,
+    /// User id of the one who asks.
+    pub uid: u32,
+    /// Where the answer goes.
+    pub reply: tokio::sync::oneshot::Sender<Answer>,
+}

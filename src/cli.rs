@@ -1,0 +1,2 @@
+//! Operators at a terminal.
+pub mod render;

@@ -1,0 +1,60 @@
+//! `fdguard ctl` and `fdguard explain`: commands and questions to the running agent.
+
+use crate::agent::request::{Answer, Command, Request};
+use crate::cli::args::{After, CtlArgs, ExplainArgs, Verb};
+use crate::cli::exit::Exit;
+use crate::cli::{print, reach};
+use crate::model::action::Then;
+
+/// `fdguard ctl`
+pub fn run(args: CtlArgs) -> Exit {
+    match reach::ask(&args.agent, &Request::Do(command(args.verb))) {
+        Ok(Answer::Taken(what)) => {
+            if args.agent.json {
+                print::json(&serde_json::json!({ "taken": what }));
+            } else {
+                print::out(&format!("{what}\n"));
+            }
+            Exit::Good
+        }
+        Ok(other) => reach::unexpected(&other),
+        Err(exit) => exit,
+    }
+}
+
+/// `fdguard explain`
+pub fn explain(args: &ExplainArgs) -> Exit {
+    match reach::ask(&args.agent, &Request::Explain { target: args.target.clone() }) {
+        Ok(Answer::Explained(all)) => {
+            for one in &all {
+                if args.agent.json {
+                    print::json(one);
+                } else {
+                    print::out(&format!("{} pid {}\n{}\n", one.target, one.pid, one.text));
+                }
+            }
+            Exit::Good
+        }
+        Ok(other) => reach::unexpected(&other),
+        Err(exit) => exit,
+    }
+}
+
+fn command(verb: Verb) -> Command {
+    match verb {
+        Verb::Reload => Command::Reload,
+        Verb::Release { target, rule } => Command::Release { target, rule },
+        Verb::Hold { target } => Command::Hold { target },
+        Verb::Resume { target } => Command::Resume { target },
+        Verb::Snapshot { target } => Command::Snapshot { target },
+        Verb::Freeze { target, limit } => Command::Freeze { target, limit },
+        Verb::Thaw { target } => Command::Thaw { target },
+        Verb::Stop { target, grace, then } => {
+            let then = match then {
+                After::Restart => Then::Restart,
+                After::Stay => Then::Stay,
+            };
+            Command::Stop { target, grace, then }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Completions and manual pages, both from the table of arguments.
+
+use std::path::Path;
+
+use clap::CommandFactory as _;
+
+use crate::cli::args::Cli;
+use crate::cli::exit::Exit;
+use crate::cli::print;
+
+/// Prints the completion script of a shell.
+pub fn completions(shell: clap_complete::Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "fdguard", &mut script);
+    print::out(&String::from_utf8_lossy(&script));
+    Exit::Good
+}
+
+/// Writes the manual pages to a folder, or the main one to standard output.
+pub fn man(out: Option<&Path>) -> Exit {
+    let result = match out {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+        }
+        None => {
+            let mut page = Vec::new();
+            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+            print::out(&String::from_utf8_lossy(&page));
+            rendered
+        }
+    };
+    match result {
+        Ok(()) => Exit::Good,
+        Err(error) => {
+            print::complain(&format!("the manual can't be written: {error}"));
+            Exit::Usage
+        }
+    }
+}

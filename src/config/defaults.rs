@@ -1,0 +1,64 @@
+//! Every default with its reason, in one place.
+
+use std::time::Duration;
+
+use crate::model::units::Quota;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = KIB * KIB;
+
+/// Window of the slope that sees a burst: at 25 descriptors a minute a quarter of it shows six.
+pub const WINDOW_SHORT: Duration = Duration::from_mins(1);
+/// Window of the slope that sees a slow leak: 2.5 descriptors a minute are 25 in it, well above noise.
+pub const WINDOW_LONG: Duration = Duration::from_mins(10);
+
+/// Shortest time between fast ticks: at 1,000 descriptors a second it sees every tenth one, and costs under
+/// 0.1 % of a core.
+pub const TICK_FAST_MIN: Duration = Duration::from_millis(10);
+/// Longest time between fast ticks, where nothing moves.
+pub const TICK_FAST_MAX: Duration = Duration::from_secs(1);
+/// Time between full ticks while the budget lasts: the step in which ages of sockets are told.
+pub const TICK_FULL: Duration = Duration::from_secs(1);
+/// Share of one core for ticks; a full tick over a huge table stretches its period to stay under it.
+pub const TICK_CPU: f64 = 0.005;
+
+/// Descriptors kept back for a kill, an evidence file and a notice when everything else is used up.
+pub const RESERVE: u64 = 16;
+/// What is logged: what the agent did and could not do, not each tick.
+pub const LOG: super::LogLevel = super::LogLevel::Info;
+
+/// One evidence bundle: 20,000 descriptors with their sockets in text stay below it.
+pub const EVIDENCE_SIZE: u64 = 16 * MIB;
+/// Evidence bundles kept: a bad week at three a day.
+pub const EVIDENCE_KEEP: u64 = 20;
+
+/// History kept: a month, so that a policy can be replayed over the last monthly settlement.
+pub const HISTORY_FOR: Duration = Duration::from_hours(24 * 30);
+/// History kept on disk at most.
+pub const HISTORY_SIZE: u64 = 512 * MIB;
+
+/// A probe's answer: local services answer in milliseconds, and a stuck bot must not look busy.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// A hook's run: cancelling all orders at a slow venue takes seconds.
+pub const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One attempt to deliver a notice.
+pub const NOTIFY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Notices within this time go out as one.
+pub const NOTIFY_GROUP: Duration = Duration::from_secs(10);
+/// Notices to one receiver: Slack takes about one a second, a person far fewer.
+pub const NOTIFY_RATE: Quota = Quota { count: 10, per: Duration::from_mins(1) };
+/// Attempts after the first, with growing pauses.
+pub const NOTIFY_RETRIES: u64 = 3;
+
+/// First pause before a child is started again.
+pub const RESTART_BACKOFF: Duration = Duration::from_secs(1);
+/// Longest pause: a venue's session limit needs a minute to forget the old connection.
+pub const RESTART_BACKOFF_MAX: Duration = Duration::from_mins(1);
+/// Restarts of a child: a bot that dies more often needs a person.
+pub const RESTART_MAX: Quota = Quota { count: 6, per: Duration::from_hours(1) };
+
+/// Between TERM and KILL: time to flush and log out.
+pub const STOP_GRACE: Duration = Duration::from_secs(10);
+/// For the kernel to report the exit after KILL, before the stop counts as failed.
+pub const STOP_CONFIRM: Duration = Duration::from_secs(5);

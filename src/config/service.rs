@@ -1,0 +1,234 @@
+//! `[history]`, `[admin]`, `[agent]`: the agent's own affairs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::input::Folders;
+use super::section::{Context, Section, resolved};
+use super::show::{Share, Show, Size};
+use super::{defaults, read};
+use crate::document::{Faults, Value};
+use crate::model::diagnostic::Diagnostic;
+
+/// The longest path of a unix socket, in bytes: `sun_path` without its final zero.
+const SOCKET_PATH_MAX: usize = 107;
+const MIB: u64 = 1 << 20;
+
+/// Where the history is kept, and how much of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct History {
+    /// Where.
+    pub store: Store,
+    /// Entries older than this go.
+    pub keep_for: Duration,
+    /// The oldest go above this size, in bytes.
+    pub keep_size: u64,
+}
+
+/// Where the history is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Store {
+    /// In an SQLite file.
+    Sqlite(PathBuf),
+    /// Nowhere: budgets and latches do not survive the agent.
+    None,
+}
+
+impl Show for Store {
+    fn show(&self) -> String {
+        match self {
+            Self::Sqlite(path) => super::show::quoted(&format!("sqlite:{}", path.to_string_lossy())),
+            Self::None => super::show::quoted("none"),
+        }
+    }
+}
+
+/// The control socket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Admin {
+    /// Its path.
+    pub socket: PathBuf,
+    /// Users who may use it beside root and the agent's own.
+    pub uids: Vec<u64>,
+    /// Groups whose members may.
+    pub gids: Vec<u64>,
+}
+
+/// The agent itself.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Agent {
+    /// Whether actions are only told and not done, for all targets.
+    pub dry_run: bool,
+    /// When it looks.
+    pub tick: Tick,
+    /// Where evidence goes.
+    pub evidence: Evidence,
+    /// What it logs.
+    pub log: LogLevel,
+    /// Descriptors it keeps back for itself.
+    pub reserve: u64,
+}
+
+/// When the agent looks at its targets.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Tick {
+    /// Shortest time between fast ticks.
+    pub fast_min: Duration,
+    /// Longest time between fast ticks.
+    pub fast_max: Duration,
+    /// Time between full ticks.
+    pub full: Duration,
+    /// Share of one core for all ticks.
+    pub cpu: f64,
+}
+
+/// Where evidence bundles go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Evidence {
+    /// The folder.
+    pub dir: PathBuf,
+    /// Largest bundle, in bytes.
+    pub max_size: u64,
+    /// How many are kept; the oldest go.
+    pub keep: u64,
+}
+
+/// What is logged.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LogLevel {
+    /// A person is needed.
+    Error,
+    /// And: the agent could not do or see something.
+    Warn,
+    /// And: the agent did something.
+    Info,
+    /// And: why.
+    Debug,
+    /// And: every tick.
+    Trace,
+}
+
+const LEVELS: &[(&str, LogLevel)] = &[
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
+];
+
+impl LogLevel {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl Show for LogLevel {
+    fn show(&self) -> String {
+        super::show::quoted(self.name())
+    }
+}
+
+/// Reads `[history]`.
+pub(super) fn history(root: &mut Section<'_>, folders: &Folders, cx: &mut Context<'_>) -> History {
+    let mut section = root.section(cx, "history");
+    let base = std::sync::Arc::clone(&cx.base);
+    let usual = Store::Sqlite(folders.state.join("history.db"));
+    let store = section.or(cx, "store", usual, |value, faults| store(&base, value, faults));
+    let mut keep = section.section(cx, "keep");
+    let span = Duration::from_mins(1)..=Duration::from_hours(24 * 3660);
+    let keep_for = keep.or(cx, "for", defaults::HISTORY_FOR, read::span(span));
+    let size = read::size(MIB..=1 << 44);
+    let Size(keep_size) = keep.or(cx, "size", Size(defaults::HISTORY_SIZE), size);
+    keep.finish(cx);
+    section.finish(cx);
+    History { store, keep_for, keep_size }
+}
+
+fn store(base: &std::path::Path, value: Value<'_>, faults: &mut Faults) -> Option<Store> {
+    let text = value.text(faults)?;
+    if text.value == "none" {
+        return Some(Store::None);
+    }
+    let path = text.value.strip_prefix("sqlite:").unwrap_or("");
+    if !path.is_empty() && !path.ends_with('/') && !path.contains('\0') {
+        return Some(Store::Sqlite(resolved(base, path)));
+    }
+    let (message, help) = if text.value.starts_with("postgres") {
+        ("a history in PostgreSQL is not part of this version", "write \"sqlite:/path/to/history.db\"")
+    } else {
+        ("a store is `sqlite:` with the path of a file, or `none`", "write \"sqlite:/path/to/history.db\"")
+    };
+    faults.push(Diagnostic::error("bad-store", text.span, message).help(help));
+    None
+}
+
+/// Reads `[admin]`.
+pub(super) fn admin(root: &mut Section<'_>, folders: &Folders, cx: &mut Context<'_>) -> Admin {
+    let mut section = root.section(cx, "admin");
+    let base = std::sync::Arc::clone(&cx.base);
+    let usual = folders.runtime.join("fdguard.sock");
+    let socket = section.or(cx, "socket", usual, |value, faults| socket(&base, value, faults));
+    let mut allow = section.section(cx, "allow");
+    let id = || read::list(|value, faults| value.whole(0..u64::from(u32::MAX), faults));
+    let uids = allow.or(cx, "uid", Vec::new(), id());
+    let gids = allow.or(cx, "gid", Vec::new(), id());
+    allow.finish(cx);
+    section.finish(cx);
+    Admin { socket, uids, gids }
+}
+
+fn socket(base: &std::path::Path, value: Value<'_>, faults: &mut Faults) -> Option<PathBuf> {
+    let text = value.text(faults)?;
+    let path = resolved(base, &text.value);
+    let bytes = path.as_os_str().len();
+    let message = if text.value.is_empty() || text.value.ends_with('/') || text.value.contains('\0') {
+        "a socket is the path of a file".to_owned()
+    } else if text.value.contains("://") {
+        "a socket is a path; the control socket is not reached over the network".to_owned()
+    } else if bytes > SOCKET_PATH_MAX {
+        format!("the path of a socket has at most {SOCKET_PATH_MAX} bytes, this one has {bytes}")
+    } else {
+        return Some(path);
+    };
+    let help = "write for example \"/run/fdguard/fdguard.sock\"";
+    faults.push(Diagnostic::error("bad-path", text.span, message).help(help));
+    None
+}
+
+/// Reads `[agent]`.
+pub(super) fn agent(root: &mut Section<'_>, folders: &Folders, cx: &mut Context<'_>) -> Agent {
+    let mut section = root.section(cx, "agent");
+    let dry_run = section.or(cx, "dry_run", false, read::flag);
+    let log = section.or(cx, "log", defaults::LOG, read::word(LEVELS));
+    let reserve = section.or(cx, "reserve", defaults::RESERVE, read::count(4..=1024));
+    let tick = tick(&mut section, cx);
+    let mut inner = section.section(cx, "evidence");
+    let dir = inner.file_or(cx, "dir", folders.state.join("evidence"));
+    let size = read::size(64 << 10..=1 << 40);
+    let Size(max_size) = inner.or(cx, "max_size", Size(defaults::EVIDENCE_SIZE), size);
+    let keep = inner.or(cx, "keep", defaults::EVIDENCE_KEEP, read::count(1..=10_000));
+    inner.finish(cx);
+    section.finish(cx);
+    Agent { dry_run, tick, evidence: Evidence { dir, max_size, keep }, log, reserve }
+}
+
+fn tick(agent: &mut Section<'_>, cx: &mut Context<'_>) -> Tick {
+    let mut section = agent.section(cx, "tick");
+    let fast = Duration::from_millis(1)..=Duration::from_mins(1);
+    let fast_min = section.or(cx, "fast_min", defaults::TICK_FAST_MIN, read::span(fast.clone()));
+    let fast_max = section.or(cx, "fast_max", defaults::TICK_FAST_MAX, read::span(fast));
+    let full = Duration::from_millis(100)..=Duration::from_mins(10);
+    let full = section.or(cx, "full", defaults::TICK_FULL, read::span(full));
+    let share = read::share(0.0001..=1.0);
+    let Share(cpu) = section.or(cx, "cpu", Share(defaults::TICK_CPU), share);
+    super::ordered(cx, &section, ("fast_min", fast_min), ("fast_max", fast_max));
+    section.finish(cx);
+    Tick { fast_min, fast_max, full, cpu }
+}

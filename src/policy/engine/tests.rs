@@ -1,0 +1,7 @@
+//! The ladder semantics, one sentence of the design each.
+
+mod actions;
+mod ladders;
+mod memory;
+mod properties;
+mod world;

@@ -1,0 +1,179 @@
+//! A small world: a policy from text, one process, one tick a second.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::document::Faults;
+use crate::model::action::Word;
+use crate::model::clock::{Timestamp, WallTime};
+use crate::model::decision::{
+    Decision, DecisionId, Done, Evaluation, Outcome, Refusal, Report, Verdict, Work,
+};
+use crate::model::name::Name;
+use crate::model::observation::{Life, Observation};
+use crate::model::process::ProcessId;
+use crate::model::reading::Gap;
+use crate::model::signal::Signal;
+use crate::policy::definition::Policy;
+use crate::policy::engine::{Engine, Enrolled, Role};
+use crate::policy::load;
+use crate::policy::means::Means;
+
+pub(super) fn policy(source: &str) -> Arc<Policy> {
+    let mut faults = Faults::default();
+    let policy = load(source, &mut faults);
+    let found = faults.into_sorted();
+    Arc::new(policy.unwrap_or_else(|| panic!("{found:#?}")))
+}
+
+pub(super) fn live(source: &str) -> Enrolled {
+    Enrolled { policy: policy(source), role: Role::Live }
+}
+
+pub(super) fn names(words: &[&str]) -> BTreeSet<Name> {
+    words.iter().map(|word| Name::parse(word).unwrap()).collect()
+}
+
+pub(super) fn all_means() -> Means {
+    Means {
+        allowed: Word::ALL.iter().copied().collect(),
+        pools: names(&["db"]),
+        streams: names(&["quotes"]),
+        hooks: names(&["cancel-all", "relieve"]),
+        receivers: names(&["slack"]),
+        ..Means::default()
+    }
+}
+
+pub(super) fn pid(number: u32) -> ProcessId {
+    ProcessId { pid: number, inode: u64::from(number) + 1_000, started: 7, exe: (1, 2) }
+}
+
+/// One process under an engine.
+pub(super) struct World {
+    pub(super) engine: Engine,
+    pub(super) process: ProcessId,
+    pub(super) now: Duration,
+}
+
+pub(super) const START: i64 = 1_700_000_000_000;
+
+impl World {
+    pub(super) fn new(source: &str) -> Self {
+        Self::with(vec![live(source)], all_means())
+    }
+
+    pub(super) fn with(policies: Vec<Enrolled>, means: Means) -> Self {
+        Self { engine: Engine::new(policies, means), process: pid(1), now: Duration::from_hours(1) }
+    }
+
+    pub(super) fn at(&self) -> Timestamp {
+        Timestamp::ZERO + self.now
+    }
+
+    pub(super) fn wall(&self) -> WallTime {
+        WallTime::from_millis(START + i64::try_from(self.now.as_millis()).unwrap())
+    }
+
+    /// An observation of an hour-old process.
+    pub(super) fn blank(&self) -> Observation {
+        let mut seen = Observation::blank(self.at(), self.wall(), Gap::NotPermitted);
+        seen.know(Signal::ProcessUptime, self.now.as_secs_f64());
+        seen
+    }
+
+    pub(super) fn seen(&self, open: f64) -> Observation {
+        let mut seen = self.blank();
+        seen.know(Signal::FdOpen, open);
+        seen
+    }
+
+    /// One second later, so many descriptors.
+    pub(super) fn tick(&mut self, open: u32) -> Evaluation {
+        self.now += Duration::from_secs(1);
+        let seen = self.seen(f64::from(open));
+        self.engine.step(&self.process, &seen)
+    }
+
+    /// One second later, nothing known.
+    pub(super) fn blind(&mut self) -> Evaluation {
+        self.now += Duration::from_secs(1);
+        let seen = self.blank();
+        self.engine.step(&self.process, &seen)
+    }
+
+    /// So many seconds of the same; all that happened.
+    pub(super) fn hold(&mut self, open: u32, seconds: u32) -> Evaluation {
+        let mut all = Evaluation::default();
+        for _ in 0..seconds {
+            join(&mut all, self.tick(open));
+        }
+        all
+    }
+
+    pub(super) fn exit(&mut self) -> Evaluation {
+        self.now += Duration::from_secs(1);
+        let mut seen = self.blank();
+        seen.life = Life::Exited;
+        self.engine.step(&self.process, &seen)
+    }
+
+    pub(super) fn done(&mut self, decision: DecisionId) -> Evaluation {
+        self.tell(decision, Ok(Done::default()))
+    }
+
+    pub(super) fn failed(&mut self, decision: DecisionId) -> Evaluation {
+        self.tell(decision, Err("no such pool".to_owned()))
+    }
+
+    fn tell(&mut self, decision: DecisionId, result: Result<Done, String>) -> Evaluation {
+        let (at, wall) = (self.at(), self.wall());
+        self.engine.report(&self.process, &Report { decision, result }, at, wall)
+    }
+
+    /// The active tier of the first ladder, `normal` for none.
+    pub(super) fn tier(&self) -> String {
+        let ladders = self.engine.tiers(&self.process);
+        let active = ladders.first().and_then(|ladder| ladder.active.clone());
+        active.map_or_else(|| "normal".to_owned(), |name| name.to_string())
+    }
+}
+
+pub(super) fn join(all: &mut Evaluation, mut more: Evaluation) {
+    all.transitions.append(&mut more.transitions);
+    all.decisions.append(&mut more.decisions);
+    all.judged.append(&mut more.judged);
+    all.latched.append(&mut more.latched);
+    all.shadow.append(&mut more.shadow);
+}
+
+/// What was started: words with numbers.
+pub(super) fn started(out: &Evaluation) -> Vec<(Word, DecisionId)> {
+    out.decisions
+        .iter()
+        .filter(|decision| decision.verdict == Verdict::Start && matches!(decision.work, Work::Do(_)))
+        .map(|decision| (decision.work.word(), decision.id))
+        .collect()
+}
+
+pub(super) fn words(out: &Evaluation) -> Vec<Word> {
+    started(out).into_iter().map(|(word, _)| word).collect()
+}
+
+pub(super) fn refused(out: &Evaluation) -> Vec<(Word, Refusal)> {
+    let refusal = |decision: &Decision| match &decision.verdict {
+        Verdict::Refused(refusal) => Some((decision.work.word(), refusal.clone())),
+        Verdict::Start | Verdict::DryRun(_) => None,
+    };
+    out.decisions.iter().filter_map(refusal).collect()
+}
+
+pub(super) fn outcomes(out: &Evaluation) -> Vec<Outcome> {
+    out.judged.iter().map(|judged| judged.outcome).collect()
+}
+
+pub(super) fn tiers(out: &Evaluation) -> Vec<String> {
+    let name = |to: &Option<Name>| to.as_ref().map_or_else(|| "normal".to_owned(), ToString::to_string);
+    out.transitions.iter().map(|moved| name(&moved.to)).collect()
+}

@@ -1,0 +1,271 @@
+//! The holds that are wanted on one process, and the decisions that take and release them.
+//!
+//! A hold is wanted while its tier or a higher one of the same ladder is active. On each object (a pool, a
+//! stream, the order gate, the process) the strongest of all wanted holds is kept. A `guard` does not apply:
+//! pausing trade while a stop waits for its guard is the point. `allow` applies, and so do the start grace and
+//! a person's hold, to holds not yet taken. A `freeze` is given up when its limit is over and is not taken
+//! again until its tier has been left and raised again.
+//!
+//! Nothing is computed while nothing moves: the ledger is rebuilt after a move, after a change of means, when
+//! a freeze runs out, and while a wanted hold still waits.
+
+use std::time::Duration;
+
+use crate::model::action::Hold;
+use crate::model::clock::Timestamp;
+use crate::model::decision::{Cause, DryRun, Refusal, RulePath, Verdict, Work};
+use crate::model::name::Name;
+use crate::policy::definition::HoldItem;
+use crate::policy::engine::HumanHold;
+use crate::policy::engine::book::{Book, dry_run};
+use crate::policy::engine::desk::Desk;
+use crate::policy::engine::process::Eyes;
+use crate::policy::ladder::LadderState;
+use crate::policy::means::Lack;
+
+/// The place of a hold in the policies: policy, ladder, tier, entry.
+type Site = (usize, usize, usize, usize);
+
+/// What became of one wanted hold.
+#[derive(Clone, PartialEq, Debug)]
+enum Fate {
+    /// Kept since then.
+    Kept { since: Timestamp },
+    /// A freeze whose limit is over.
+    Spent,
+    /// Told only.
+    Told(DryRun),
+    /// Refused for good.
+    Lacking(Refusal),
+    /// Refused for now.
+    Waiting(Wait),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Wait {
+    StartGrace { until: Timestamp },
+    HumanHold,
+}
+
+#[derive(Clone, Debug)]
+struct Wanted {
+    site: Site,
+    hold: Hold,
+    rule: RulePath,
+    fate: Fate,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+struct Kept {
+    hold: Hold,
+    rule: RulePath,
+    cause: Cause,
+}
+
+/// The holds of one process.
+#[derive(Clone, Debug)]
+pub(crate) struct HoldLedger {
+    wanted: Vec<Wanted>,
+    kept: Vec<Kept>,
+    /// Taken by a person, until a person releases them.
+    pub(crate) by_hand: Vec<Hold>,
+    stale: bool,
+    /// The earliest moment at which time alone changes something.
+    due: Option<Timestamp>,
+}
+
+impl Default for HoldLedger {
+    fn default() -> Self {
+        Self { wanted: Vec::new(), kept: Vec::new(), by_hand: Vec::new(), stale: true, due: None }
+    }
+}
+
+impl HoldLedger {
+    /// The strongest hold on each object.
+    pub(crate) fn kept(&self) -> Vec<Hold> {
+        self.kept.iter().map(|kept| kept.hold.clone()).collect()
+    }
+
+    /// Has everything computed anew in the next step.
+    pub(crate) fn recheck(&mut self) {
+        self.stale = true;
+    }
+
+    /// Forgets where holds stood in the policies, which have been replaced; what is kept stays kept.
+    pub(crate) fn renumber(&mut self, new_site: impl Fn(Site) -> Option<Site>) {
+        self.stale = true;
+        self.wanted.retain_mut(|wanted| match new_site(wanted.site) {
+            Some(site) => {
+                wanted.site = site;
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// Brings the holds in line with the active tiers.
+    pub(crate) fn reconcile(
+        &mut self,
+        books: &[Book],
+        ladders: &[Vec<LadderState>],
+        eyes: &Eyes,
+        desk: &mut Desk<'_>,
+    ) {
+        let waiting = self.due.is_some_and(|due| desk.at >= due);
+        if !self.stale && !waiting {
+            return;
+        }
+        self.stale = false;
+        let fresh = self.want(books, ladders, eyes, desk);
+        for wanted in &fresh {
+            let old = self.wanted.iter().find(|old| old.site == wanted.site);
+            if old.is_none_or(|old| !same_fate(&old.fate, &wanted.fate)) {
+                tell(wanted, desk);
+            }
+        }
+        self.wanted = fresh;
+        self.due = self.wanted.iter().filter_map(next_change).min();
+        let kept = self.winners();
+        self.change(kept, desk);
+    }
+
+    /// The process has ended: everything is released.
+    pub(crate) fn release_all(&mut self, desk: &mut Desk<'_>) {
+        self.wanted.clear();
+        self.by_hand.clear();
+        self.change(Vec::new(), desk);
+    }
+
+    fn want(
+        &self,
+        books: &[Book],
+        ladders: &[Vec<LadderState>],
+        eyes: &Eyes,
+        desk: &Desk<'_>,
+    ) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
+        for (b, (book, states)) in books.iter().zip(ladders).enumerate() {
+            for (l, (ladder, state)) in book.policy.ladders.iter().zip(states).enumerate() {
+                let Some(active) = state.active else { continue };
+                for (t, tier) in ladder.tiers[..=active].iter().enumerate() {
+                    for (i, item) in tier.hold.iter().enumerate() {
+                        let site = (b, l, t, i);
+                        let age = eyes.age(desk.at);
+                        let fate =
+                            self.fate(site, (book, item), ladder.start_grace.saturating_sub(age), desk);
+                        let rule = book.path(ladder, tier);
+                        wanted.push(Wanted { site, hold: item.hold.clone(), rule, fate });
+                    }
+                }
+            }
+        }
+        wanted
+    }
+
+    fn fate(&self, site: Site, (book, item): (&Book, &HoldItem), grace: Duration, desk: &Desk<'_>) -> Fate {
+        match desk.means.permit_hold(&item.hold) {
+            Ok(()) => {}
+            Err(Lack::NotAllowed) => return Fate::Lacking(Refusal::NotAllowed),
+            Err(Lack::Unavailable(why)) => return Fate::Lacking(Refusal::Unavailable { why }),
+        }
+        let before = self.wanted.iter().find(|old| old.site == site).map(|old| &old.fate);
+        let since = match before {
+            Some(Fate::Kept { since }) => Some(*since),
+            Some(Fate::Spent) => return Fate::Spent,
+            Some(Fate::Told(_) | Fate::Lacking(_) | Fate::Waiting(_)) | None => None,
+        };
+        if let (Hold::Freeze { limit }, Some(since)) = (&item.hold, since)
+            && desk.at.since(since) >= *limit
+        {
+            return Fate::Spent;
+        }
+        if since.is_none() && desk.human_hold() == HumanHold::On {
+            return Fate::Waiting(Wait::HumanHold);
+        }
+        if since.is_none() && !grace.is_zero() {
+            return Fate::Waiting(Wait::StartGrace { until: desk.at + grace });
+        }
+        match dry_run(book.role, &book.policy, item.mode, desk.agent_dry()) {
+            Some(dry) => Fate::Told(dry),
+            None => Fate::Kept { since: since.unwrap_or(desk.at) },
+        }
+    }
+
+    fn winners(&self) -> Vec<Kept> {
+        let mut kept: Vec<Kept> = Vec::new();
+        let mut put = |hold: &Hold, rule: &RulePath, cause: Cause| match kept
+            .iter_mut()
+            .find(|other| other.hold.object() == hold.object())
+        {
+            Some(other) => {
+                let stronger = other.hold.clone().stronger(hold.clone());
+                if stronger != other.hold {
+                    *other = Kept { hold: stronger, rule: rule.clone(), cause };
+                }
+            }
+            None => kept.push(Kept { hold: hold.clone(), rule: rule.clone(), cause }),
+        };
+        for wanted in &self.wanted {
+            if matches!(wanted.fate, Fate::Kept { .. }) {
+                put(&wanted.hold, &wanted.rule, Cause::Entry);
+            }
+        }
+        for hold in &self.by_hand {
+            put(hold, &by_hand(), Cause::Command);
+        }
+        kept.sort_by(|a, b| a.hold.object().cmp(&b.hold.object()));
+        kept
+    }
+
+    fn change(&mut self, kept: Vec<Kept>, desk: &mut Desk<'_>) {
+        let old = std::mem::take(&mut self.kept);
+        for gone in old.iter().filter(|old| kept.iter().all(|new| new.hold.object() != old.hold.object())) {
+            let work = Work::Release(gone.hold.clone());
+            desk.decide(gone.rule.clone(), gone.cause, work, Verdict::Start);
+        }
+        for new in kept.iter().filter(|new| old.iter().all(|old| old.hold != new.hold)) {
+            desk.decide(new.rule.clone(), new.cause, Work::Take(new.hold.clone()), Verdict::Start);
+        }
+        self.kept = kept;
+    }
+}
+
+/// The place of what a person asks for.
+pub(crate) fn by_hand() -> RulePath {
+    let policy = Name::parse("command").expect("seven letters");
+    RulePath { policy, ladder: None, tier: None }
+}
+
+fn same_fate(old: &Fate, new: &Fate) -> bool {
+    match (old, new) {
+        (Fate::Kept { .. }, Fate::Kept { .. })
+        | (Fate::Spent, Fate::Spent)
+        | (Fate::Waiting(Wait::StartGrace { .. }), Fate::Waiting(Wait::StartGrace { .. })) => true,
+        (Fate::Waiting(a), Fate::Waiting(b)) => a == b,
+        (Fate::Told(a), Fate::Told(b)) => a == b,
+        (Fate::Lacking(a), Fate::Lacking(b)) => a == b,
+        (Fate::Kept { .. } | Fate::Spent | Fate::Told(_) | Fate::Lacking(_) | Fate::Waiting(_), _) => false,
+    }
+}
+
+/// Records a wanted hold that is not taken.
+fn tell(wanted: &Wanted, desk: &mut Desk<'_>) {
+    let verdict = match &wanted.fate {
+        Fate::Kept { .. } | Fate::Spent => return,
+        Fate::Told(dry) => Verdict::DryRun(*dry),
+        Fate::Lacking(refusal) => Verdict::Refused(refusal.clone()),
+        Fate::Waiting(Wait::HumanHold) => Verdict::Refused(Refusal::HumanHold),
+        Fate::Waiting(Wait::StartGrace { until }) => {
+            Verdict::Refused(Refusal::StartGrace { left: until.since(desk.at) })
+        }
+    };
+    desk.decide(wanted.rule.clone(), Cause::Entry, Work::Take(wanted.hold.clone()), verdict);
+}
+
+fn next_change(wanted: &Wanted) -> Option<Timestamp> {
+    match (&wanted.fate, &wanted.hold) {
+        (Fate::Kept { since }, Hold::Freeze { limit }) => Some(*since + *limit),
+        (Fate::Waiting(Wait::StartGrace { until }), _) => Some(*until),
+        (Fate::Kept { .. } | Fate::Spent | Fate::Told(_) | Fate::Lacking(_) | Fate::Waiting(_), _) => None,
+    }
+}

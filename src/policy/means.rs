@@ -1,0 +1,89 @@
+//! What may be done to a target and what can work here: the agent's file and the doctor, as a value.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::action::{Action, Effect, Hold, Word};
+use crate::model::name::{Name, Remote};
+
+/// The receiver that every agent has.
+pub const JOURNAL: &str = "journal";
+
+/// What may be done to one target and what can work here.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Means {
+    /// The dangerous words that the target's `allow` names.
+    pub allowed: BTreeSet<Word>,
+    /// Words that can't work here, and why: a privilege, the kernel, the kind of target.
+    pub impossible: BTreeMap<Word, String>,
+    /// The pools there are.
+    pub pools: BTreeSet<Name>,
+    /// The streams there are.
+    pub streams: BTreeSet<Name>,
+    /// The hooks there are.
+    pub hooks: BTreeSet<Name>,
+    /// The receivers of notices, beside [`JOURNAL`].
+    pub receivers: BTreeSet<Name>,
+    /// Remotes whose sockets no action may touch.
+    pub protect: Vec<Remote>,
+    /// Whether the whole agent only tells.
+    pub dry_run: bool,
+}
+
+/// Why something can't be done on this target at all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Lack {
+    /// The target's `allow` does not name it.
+    NotAllowed,
+    /// It can't work here.
+    Unavailable(String),
+}
+
+impl Means {
+    /// Whether the action can be done at all.
+    pub(crate) fn permit(&self, action: &Action) -> Result<(), Lack> {
+        self.permit_word(action.word())?;
+        match action {
+            Action::Notify { to, .. } if to.as_str() == JOURNAL => Ok(()),
+            Action::Notify { to, .. } => known("receiver", to, &self.receivers),
+            Action::ResetPool { pool, .. } => known("pool", pool, &self.pools),
+            Action::DestroySockets { remote: Some(remote), .. } if self.protect.contains(remote) => {
+                Err(Lack::Unavailable(format!("the remote `{remote}` is protected")))
+            }
+            Action::Run { hook } => known("hook", hook, &self.hooks),
+            Action::Stop { before, .. } => {
+                before.iter().try_for_each(|hook| known("hook", hook, &self.hooks))
+            }
+            Action::Snapshot
+            | Action::RaiseNofile { .. }
+            | Action::DestroySockets { .. }
+            | Action::ReapDescriptors { .. } => Ok(()),
+        }
+    }
+
+    /// Whether the hold can be taken at all.
+    pub(crate) fn permit_hold(&self, hold: &Hold) -> Result<(), Lack> {
+        self.permit_word(hold.word())?;
+        match hold {
+            Hold::ThrottleConnects { pool, .. } => known("pool", pool, &self.pools),
+            Hold::PollStream { stream, .. } => known("stream", stream, &self.streams),
+            Hold::PauseTrading { .. } | Hold::Freeze { .. } => Ok(()),
+        }
+    }
+
+    fn permit_word(&self, word: Word) -> Result<(), Lack> {
+        if let Some(why) = self.impossible.get(&word) {
+            return Err(Lack::Unavailable(why.clone()));
+        }
+        match word.effect() {
+            Effect::Dangerous if !self.allowed.contains(&word) => Err(Lack::NotAllowed),
+            Effect::None | Effect::Disruptive | Effect::Dangerous => Ok(()),
+        }
+    }
+}
+
+fn known(what: &str, name: &Name, names: &BTreeSet<Name>) -> Result<(), Lack> {
+    if names.contains(name) {
+        return Ok(());
+    }
+    Err(Lack::Unavailable(format!("no {what} `{name}` here")))
+}

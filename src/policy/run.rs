@@ -1,0 +1,185 @@
+//! One run of a `do` list: its items in order, each started, told or refused; what is under way is waited for.
+//!
+//! ```text
+//!          ┌───────────── refused for good (not allowed, can't work): recorded, next item ────────┐
+//!          ▼                                                                                      │
+//!   item ─ gate ──┬─ refused for now (guard, grace, in flight…): recorded once, tried next tick ──┼──► …
+//!                 ├─ notify, snapshot: started, next item at once ────────────────────────────────┤
+//!                 └─ anything else: started ──► waiting for its report ──► next item ─────────────┘
+//! ```
+//!
+//! A run is **charged** to the budget once: when it starts its main action (the first that is not a notice or a
+//! snapshot), or its first item where it has no such action. Notices and snapshots go out while a guard still
+//! holds back the rest: a person should hear of it while it waits.
+
+use std::time::Duration;
+
+use crate::model::action::Word;
+use crate::model::clock::Timestamp;
+use crate::model::decision::{Cause, DecisionId, Refusal};
+use crate::model::observation::Observation;
+use crate::model::reading::Gap;
+use crate::model::units::Quota;
+use crate::policy::definition::{Item, Mode};
+use crate::policy::means::Lack;
+
+/// Whether the next item waits for the report of this one.
+pub(crate) fn is_main(word: Word) -> bool {
+    !matches!(word, Word::Notify | Word::Snapshot)
+}
+
+/// A run under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) cause: Cause,
+    /// The next item.
+    pub(crate) next: usize,
+    /// What the item before it waits for.
+    pub(crate) waiting: Option<DecisionId>,
+    /// Nothing more is begun: the tier has been left.
+    pub(crate) abandoned: bool,
+    pub(crate) progress: Progress,
+    /// Since when, in time under watch, the guard holds it back.
+    pub(crate) held_since: Option<Duration>,
+    /// The main action that was really started.
+    pub(crate) main: Option<Kept>,
+    /// The first failure.
+    pub(crate) failed: Option<String>,
+    said: u16,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Progress {
+    /// Nothing has been started or told.
+    Wanted,
+    /// Something has, and the budget has not paid yet.
+    Begun,
+    /// The budget has paid.
+    Paid,
+}
+
+/// The main action of a run, for its judgement.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) decision: DecisionId,
+    pub(crate) word: Word,
+    /// What was seen when it was started.
+    pub(crate) before: Box<Observation>,
+}
+
+impl Run {
+    pub(crate) fn new(cause: Cause) -> Self {
+        Self {
+            cause,
+            next: 0,
+            waiting: None,
+            abandoned: false,
+            progress: Progress::Wanted,
+            held_since: None,
+            main: None,
+            failed: None,
+            said: 0,
+        }
+    }
+
+    /// Goes on to the next item.
+    pub(crate) fn advance(&mut self) {
+        self.next += 1;
+        self.said = 0;
+    }
+
+    /// Whether this is the first time that the present item is refused so.
+    pub(crate) fn says(&mut self, bar: &Bar) -> bool {
+        let bit = bar.bit();
+        let first = self.said & bit == 0;
+        self.said |= bit;
+        first
+    }
+
+    /// Whether starting the item is what the budget pays for.
+    pub(crate) fn is_charged_by(&self, item: &Item, work: &[Item]) -> bool {
+        let mains = work.iter().any(|item| is_main(item.action.word()));
+        self.progress != Progress::Paid && (is_main(item.action.word()) || !mains)
+    }
+
+    /// Whether anything has been started or told.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.progress != Progress::Wanted
+    }
+
+    /// How long the guard has held it back.
+    pub(crate) fn held(&self, watched: Duration) -> Duration {
+        self.held_since.map_or(Duration::ZERO, |since| watched.saturating_sub(since))
+    }
+}
+
+/// Whether a run of `work` is really done or only told: by its first main item.
+pub(crate) fn mode_of(work: &[Item]) -> Mode {
+    let main = work.iter().find(|item| is_main(item.action.word()));
+    main.or(work.first()).map_or(Mode::Real, |item| item.mode)
+}
+
+/// Why the next item is not started; cheap, so that a tick that only repeats it costs nothing.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Bar {
+    Lack(Lack),
+    HumanHold,
+    Latched,
+    Cooldown { left: Duration },
+    Budget,
+    StartGrace { left: Duration },
+    Guard { unknown: Option<Gap>, held: Duration },
+    InFlight(Word),
+}
+
+/// What a refusal says beyond its bar.
+pub(crate) struct Particulars<'a> {
+    pub(crate) guard: &'a str,
+    pub(crate) quota: Option<Quota>,
+    pub(crate) budget_left: Duration,
+}
+
+impl Bar {
+    fn bit(&self) -> u16 {
+        match self {
+            Self::Lack(_) => 1,
+            Self::HumanHold => 2,
+            Self::Latched => 4,
+            Self::Cooldown { .. } => 8,
+            Self::Budget => 16,
+            Self::StartGrace { .. } => 32,
+            Self::Guard { .. } => 64,
+            Self::InFlight(_) => 128,
+        }
+    }
+
+    /// The refusal to record.
+    pub(crate) fn refusal(self, particulars: &Particulars<'_>) -> Refusal {
+        match self {
+            Self::Lack(Lack::NotAllowed) => Refusal::NotAllowed,
+            Self::Lack(Lack::Unavailable(why)) => Refusal::Unavailable { why },
+            Self::HumanHold => Refusal::HumanHold,
+            Self::Latched => Refusal::Latched,
+            Self::Cooldown { left } => Refusal::Cooldown { left },
+            Self::Budget => match particulars.quota {
+                Some(quota) => Refusal::Budget { quota, left: particulars.budget_left },
+                None => Refusal::Latched,
+            },
+            Self::StartGrace { left } => Refusal::StartGrace { left },
+            Self::Guard { unknown, held } => {
+                Refusal::Guard { guard: particulars.guard.to_owned(), unknown, held }
+            }
+            Self::InFlight(action) => Refusal::InFlight { action },
+        }
+    }
+}
+
+/// The one action under way on a target.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Flight {
+    pub(crate) decision: DecisionId,
+    pub(crate) word: Word,
+    pub(crate) process: crate::model::process::ProcessId,
+    pub(crate) started: Timestamp,
+}

@@ -1,0 +1,14 @@
+//! The eyes: what one process looks like now.
+//!
+//! A fast look costs microseconds and runs in the control loop ([`eye`]); a full scan costs a millisecond or
+//! more and runs on a thread of its own ([`scanner`]); both end in one [`crate::model::observation::Observation`].
+
+pub mod eye;
+mod host;
+mod load;
+pub mod pace;
+pub mod remotes;
+pub mod scan;
+pub mod scanner;
+pub mod survey;
+pub mod view;

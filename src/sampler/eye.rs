@@ -1,0 +1,199 @@
+//! The fast look at one process, and the place where a full scan's findings join it.
+//!
+//! Three numbers are fresh at each look: descriptors, their limits (read again every so often: they change
+//! only by prlimit), and age. All else is what the last full scan found, shared, and *late* once that scan is
+//! overdue, so that no decision rests on a view that has grown old unnoticed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::clock::{Timestamp, WallTime};
+use crate::model::observation::{Life, Observation};
+use crate::model::reading::{Gap, Reading};
+use crate::model::signal::{Argument, CATALOGUE, Signal, Source};
+use crate::model::trend::Exhaustion;
+use crate::sampler::pace::{Pace, PaceBounds};
+use crate::sampler::view::FullView;
+use crate::sys::adopted::Adopted;
+use crate::sys::descriptors::Counting;
+
+/// Limits are read again after so long: only prlimit changes them.
+const LIMITS_KEPT: Duration = Duration::from_secs(1);
+/// A full scan overdue by so many of its periods is late.
+const OVERDUE_PERIODS: u32 = 5;
+/// No scan is late before this.
+const OVERDUE_MIN: Duration = Duration::from_secs(10);
+
+/// How the eye looks.
+#[derive(Clone, Copy, Debug)]
+pub struct EyeSettings {
+    /// Bounds of the fast period.
+    pub pace: PaceBounds,
+    /// The short window of `fd.tte`.
+    pub short: Duration,
+    /// The long window of `fd.tte`.
+    pub long: Duration,
+}
+
+/// The eye on one process.
+#[derive(Debug)]
+pub struct Eye {
+    process: Arc<Adopted>,
+    started: Option<Timestamp>,
+    exhaustion: Exhaustion,
+    pace: Pace,
+    period: Duration,
+    limits: Option<(Timestamp, Reading<(u64, u64)>)>,
+    latest: Observation,
+    full: Option<Arc<FullView>>,
+}
+
+impl Eye {
+    /// Looks at an adopted process. `started` is its start on the same clock as the looks.
+    pub fn new(process: Arc<Adopted>, started: Option<Timestamp>, settings: &EyeSettings) -> Self {
+        Self {
+            process,
+            started,
+            exhaustion: Exhaustion::new(settings.short, settings.long),
+            pace: Pace::new(settings.pace),
+            period: settings.pace.fastest,
+            limits: None,
+            latest: Observation::blank(Timestamp::ZERO, WallTime::default(), Gap::NotYet),
+            full: None,
+        }
+    }
+
+    /// The process it looks at.
+    pub fn process(&self) -> &Arc<Adopted> {
+        &self.process
+    }
+
+    /// The time until the next look is due.
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// What the last look saw.
+    pub fn latest(&self) -> &Observation {
+        &self.latest
+    }
+
+    /// The last full view.
+    pub fn full(&self) -> Option<&Arc<FullView>> {
+        self.full.as_ref()
+    }
+
+    /// Takes in what a full scan found.
+    pub fn absorb(&mut self, view: Arc<FullView>) {
+        self.latest.kinds = view.kinds.clone();
+        self.latest.leaked = view.leaked.clone();
+        self.latest.remotes = view.remotes.clone();
+        for (signal, reading) in &view.plain {
+            self.latest.set(*signal, *reading);
+        }
+        self.full = Some(view);
+    }
+
+    /// Sets what comes from elsewhere: the host, proxies, probes.
+    pub fn tell(&mut self, signal: Signal, reading: Reading<f64>) {
+        self.latest.set(signal, reading);
+    }
+
+    /// Sets what proxies and probes said, by name.
+    pub fn tell_named(&mut self, named: NamedReadings) {
+        self.latest.named = named;
+    }
+
+    /// The fast look: counts, and gives all that is known now.
+    pub fn look(&mut self, at: Timestamp, wall: WallTime) -> &Observation {
+        self.latest.at = at;
+        self.latest.wall = wall;
+        let count = match self.process.count() {
+            Ok(count) => Reading::Known(count as f64),
+            Err(error) => Reading::Unavailable(error.gap()),
+        };
+        let limits = self.limits(at);
+        self.latest.set(Signal::FdOpen, count);
+        self.latest.set(Signal::FdLimit, limits.map(|(soft, _)| as_count(soft)));
+        self.latest.set(Signal::FdHardLimit, limits.map(|(_, hard)| as_count(hard)));
+        let age = self.started.map(|started| at.since(started).as_secs_f64());
+        self.latest
+            .set(Signal::ProcessUptime, age.map_or(Reading::Unavailable(Gap::NotSupported), Reading::Known));
+        self.derive(at, count, limits.map(|(soft, _)| as_count(soft)));
+        self.mark_late(at);
+        &self.latest
+    }
+
+    /// The last observation of a process that has ended.
+    pub fn farewell(&mut self, at: Timestamp, wall: WallTime, code: Option<i32>) -> &Observation {
+        let mut last = Observation::blank(at, wall, Gap::Gone);
+        last.life = Life::Exited;
+        if let Some(code) = code {
+            last.know(Signal::ProcessExitCode, f64::from(code));
+        }
+        self.latest = last;
+        &self.latest
+    }
+
+    fn derive(&mut self, at: Timestamp, count: Reading<f64>, limit: Reading<f64>) {
+        let (Reading::Known(open), Reading::Known(limit)) = (count, limit) else {
+            let gap = count.gap().or(limit.gap()).unwrap_or(Gap::Failed);
+            for signal in [Signal::FdRatio, Signal::FdTte, Signal::FdRate] {
+                self.latest.set(signal, Reading::Unavailable(gap));
+            }
+            self.period = self.pace.blind();
+            return;
+        };
+        self.exhaustion.push(at, open);
+        let young = Reading::Unavailable(Gap::TooYoung);
+        self.latest.know(Signal::FdRatio, open / limit.max(1.0));
+        self.latest.set(Signal::FdRate, self.exhaustion.rate().map_or(young, Reading::Known));
+        self.latest.set(Signal::FdTte, self.exhaustion.seconds(open, limit).map_or(young, Reading::Known));
+        self.period = self.pace.after(at, open, limit);
+    }
+
+    fn limits(&mut self, at: Timestamp) -> Reading<(u64, u64)> {
+        match self.limits {
+            Some((read, limits)) if at.since(read) < LIMITS_KEPT => limits,
+            Some(_) | None => {
+                let limits = match self.process.nofile() {
+                    Ok(limits) => Reading::Known((limits.soft, limits.hard)),
+                    Err(error) => Reading::Unavailable(error.gap()),
+                };
+                self.limits = Some((at, limits));
+                limits
+            }
+        }
+    }
+
+    /// Full-tick readings turn late together.
+    fn mark_late(&mut self, at: Timestamp) {
+        let Some(full) = &self.full else { return };
+        let patience = (full.period * OVERDUE_PERIODS).max(OVERDUE_MIN);
+        if at.since(full.at) <= patience {
+            return;
+        }
+        self.full = None;
+        self.latest.kinds = Reading::Unavailable(Gap::Late);
+        self.latest.leaked = Reading::Unavailable(Gap::Late);
+        self.latest.remotes = Reading::Unavailable(Gap::Late);
+        let late =
+            CATALOGUE.iter().filter(|row| row.source == Source::FullTick && row.argument == Argument::None);
+        for row in late {
+            self.latest.set(row.signal, Reading::Unavailable(Gap::Late));
+        }
+    }
+}
+
+/// Readings of proxies and probes.
+pub type NamedReadings = Arc<std::collections::BTreeMap<(Signal, crate::model::name::Name), Reading<f64>>>;
+
+/// A limit as a number; no limit is infinite.
+fn as_count(limit: u64) -> f64 {
+    if limit == u64::MAX { f64::INFINITY } else { limit as f64 }
+}
+
+/// How this kernel counts descriptors, for `doctor`.
+pub fn counting(root: &crate::sys::proc_root::ProcRoot) -> Counting {
+    Counting::detect(root)
+}

@@ -1,0 +1,211 @@
+//! A walk over a table of descriptors that remembers the table of the walk before.
+//!
+//! Looking at a link costs four times the walk, and in most ticks most links are what they were. So the caller may
+//! say of a remembered descriptor that it is to be kept unseen: typically a socket whose inode is in the socket
+//! dump of this very tick. What that can miss is a number that was closed and given out again while another
+//! holder (a child, a duplicate) keeps the old socket alive; therefore every number is looked at afresh at
+//! least each [`LISTING_PASSES_MAX`]th walk, a share of them in each. Whoever acts on a single descriptor
+//! verifies it at that moment anyway.
+//!
+//! The walk is made in chunks, so that a table of 100,000 can be spread over several ticks. It is no
+//! snapshot: a descriptor opened or closed while it goes on may be seen or not, each one truthfully.
+//! Of a process that ends meanwhile the rest of the table is missing: walk through
+//! [`Adopted::list`](crate::sys::adopted::Adopted::list), which tells.
+
+use nix::libc;
+
+use crate::model::kind::Kind;
+use crate::sys::descriptors::DescriptorDir;
+use crate::sys::read_error::ReadError;
+
+/// A number is looked at afresh at least each so many walks.
+pub const LISTING_PASSES_MAX: u32 = 16;
+
+/// Room for the records of one getdents64: about 1,300 descriptors.
+pub(super) const BUFFER: usize = 32 << 10;
+
+/// One row of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Descriptor {
+    /// Its number in the process.
+    pub number: u32,
+    /// What it refers to.
+    pub kind: Kind,
+    /// The inode, for sockets and pipes.
+    pub inode: Option<u64>,
+    /// Whether it is a file or directory that has been removed.
+    pub deleted: bool,
+}
+
+/// Whether a remembered row may stand without a look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trust {
+    /// There is other evidence for it in this tick.
+    Keep,
+    /// Look at it.
+    Look,
+}
+
+/// How far a walk has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// There is more: call again.
+    More,
+    /// The table is complete.
+    Complete,
+}
+
+/// A walk, and the table of the last complete one.
+#[derive(Debug)]
+pub struct Listing {
+    buffer: Vec<u8>,
+    link: Vec<u8>,
+    table: Vec<Descriptor>,
+    /// The table in the making.
+    next: Vec<Descriptor>,
+    offset: i64,
+    /// Where in `table` the number of the last entry stands.
+    cursor: usize,
+    pass: u32,
+    looks: usize,
+}
+
+impl Listing {
+    /// An empty table, nothing walked.
+    pub fn new() -> Self {
+        Self {
+            buffer: vec![0; BUFFER],
+            link: vec![0; libc::PATH_MAX as usize],
+            table: Vec::new(),
+            next: Vec::new(),
+            offset: 0,
+            cursor: 0,
+            pass: 0,
+            looks: 0,
+        }
+    }
+
+    /// The table of the last complete walk, by number.
+    pub fn table(&self) -> &[Descriptor] {
+        &self.table
+    }
+
+    /// How many links were looked at in the walk that goes on, or in the last one.
+    pub fn looks(&self) -> usize {
+        self.looks
+    }
+
+    /// Gives up a walk that goes on; the last table stays.
+    pub fn abandon(&mut self) {
+        self.next.clear();
+        self.offset = 0;
+        self.cursor = 0;
+    }
+
+    /// Walks over at most `most` further entries (at least one). An error gives up the walk.
+    pub(in crate::sys) fn next_chunk(
+        &mut self,
+        dir: &DescriptorDir,
+        most: usize,
+        trust: impl FnMut(&Descriptor) -> Trust,
+    ) -> Result<Progress, ReadError> {
+        let progress = self.walk(dir, most.max(1), trust);
+        match progress {
+            Ok(Progress::Complete) => self.finish(),
+            Ok(Progress::More) => {}
+            Err(_) => self.abandon(),
+        }
+        progress
+    }
+
+    fn walk(
+        &mut self,
+        dir: &DescriptorDir,
+        most: usize,
+        mut trust: impl FnMut(&Descriptor) -> Trust,
+    ) -> Result<Progress, ReadError> {
+        if self.offset == 0 {
+            self.looks = 0;
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut left = most;
+        let progress = loop {
+            match self.walk_buffer(dir, &mut buffer, &mut left, &mut trust) {
+                Ok(0) => break Ok(Progress::Complete),
+                Ok(_) if left == 0 => break Ok(Progress::More),
+                Ok(_) => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.buffer = buffer;
+        progress
+    }
+
+    /// Takes one buffer of entries, as many as are left to take; says how many records it saw.
+    fn walk_buffer(
+        &mut self,
+        dir: &DescriptorDir,
+        buffer: &mut [u8],
+        left: &mut usize,
+        trust: &mut impl FnMut(&Descriptor) -> Trust,
+    ) -> Result<usize, ReadError> {
+        let mut seen = 0;
+        for entry in dir.entries(buffer, self.offset)? {
+            if *left == 0 {
+                break;
+            }
+            seen += 1;
+            self.offset = entry.next;
+            if let Some(number) = entry.number {
+                *left -= 1;
+                self.take(dir, number, trust)?;
+            }
+        }
+        Ok(seen)
+    }
+
+    fn take(
+        &mut self,
+        dir: &DescriptorDir,
+        number: u32,
+        trust: &mut impl FnMut(&Descriptor) -> Trust,
+    ) -> Result<(), ReadError> {
+        if let Some(known) = self.remembered(number)
+            && number % LISTING_PASSES_MAX != self.pass % LISTING_PASSES_MAX
+            && trust(&known) == Trust::Keep
+        {
+            self.next.push(known);
+            return Ok(());
+        }
+        self.looks += 1;
+        // `None`: closed since the walk saw it.
+        if let Some(link) = dir.look_with(number, &mut self.link)? {
+            self.next.push(Descriptor {
+                number,
+                kind: link.kind(),
+                inode: link.inode(),
+                deleted: link.is_deleted(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Entries come by rising number; one that does not is merely looked at.
+    fn remembered(&mut self, number: u32) -> Option<Descriptor> {
+        let rest = self.table.get(self.cursor..)?;
+        self.cursor += rest.iter().take_while(|known| known.number < number).count();
+        self.table.get(self.cursor).copied().filter(|known| known.number == number)
+    }
+
+    fn finish(&mut self) {
+        std::mem::swap(&mut self.table, &mut self.next);
+        self.pass = self.pass.wrapping_add(1);
+        self.abandon();
+    }
+}
+
+impl Default for Listing {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,157 @@
+use std::os::fd::AsRawFd;
+
+use super::*;
+use crate::model::kind::Kind;
+use crate::sys::victim::Victim;
+
+const MANY: &str = "
+import os, socket, sys
+pairs = [socket.socketpair() for _ in range(1500)]
+print(pairs[0][0].fileno(), flush=True)
+for line in sys.stdin:
+    a, b = pairs.pop()
+    n = a.fileno()
+    a.close()
+    if line.startswith('reuse'):
+        assert os.pipe()[0] == n
+    print(n, flush=True)
+";
+
+fn walk(victim: &Victim, listing: &mut Listing, trust: impl FnMut(&Descriptor) -> Trust) {
+    assert_eq!(victim.adopt().list(listing, usize::MAX, trust).unwrap(), Progress::Complete);
+}
+
+#[test]
+fn both_ways_of_counting_agree_with_the_list() {
+    let mut victim = Victim::python(MANY);
+    victim.line();
+    let adopted = victim.adopt();
+    let by_listing = DescriptorDir::open(adopted.dir(), Counting::ByListing).unwrap();
+    let mut listing = Listing::new();
+    adopted.list(&mut listing, usize::MAX, |_| Trust::Look).unwrap();
+    let listed = listing.table().len() as u64;
+    assert!(listed >= 3003);
+    assert_eq!(by_listing.count().unwrap(), listed);
+    assert_eq!(adopted.count().unwrap(), listed);
+}
+
+#[test]
+fn counting_is_found_on_our_own_table() {
+    assert_eq!(Counting::detect(&ProcRoot::new("/nowhere")), Counting::ByListing);
+    let own = Counting::detect(&ProcRoot::default());
+    let release = nix::sys::utsname::uname().unwrap().release().to_string_lossy().into_owned();
+    let version: Vec<u32> = release.split('.').take(2).map_while(|part| part.parse().ok()).collect();
+    assert_eq!(own == Counting::BySize, version >= vec![6, 2], "{release}");
+}
+
+#[test]
+fn every_kind_is_told_apart() {
+    let mut victim = Victim::python(
+        "
+import os, select, signal, socket, sys, tempfile, ctypes
+libc = ctypes.CDLL(None)
+held = {}
+held['socket'] = socket.socket().detach()
+held['file'] = os.open('/etc/passwd', os.O_RDONLY)
+held['directory'] = os.open('/etc', os.O_RDONLY | os.O_DIRECTORY)
+held['device'] = os.open('/dev/zero', os.O_RDONLY)
+held['pipe'] = os.pipe()[0]
+held['epoll'] = select.epoll().detach() if hasattr(select.epoll, 'detach') else libc.epoll_create1(0)
+held['eventfd'] = os.eventfd(0)
+held['timerfd'] = libc.timerfd_create(1, 0)
+mask = ctypes.c_ulong(1 << 9)
+held['signalfd'] = libc.signalfd(-1, ctypes.byref(mask), 0)
+held['inotify'] = libc.inotify_init1(0)
+held['pidfd'] = os.pidfd_open(os.getpid())
+held['memfd'] = os.memfd_create('x')
+held['other'] = os.open('/proc/self/ns/net', os.O_RDONLY)
+path = tempfile.mktemp()
+held['gone'] = os.open(path, os.O_CREAT | os.O_RDWR)
+os.unlink(path)
+print(' '.join('%s=%d' % pair for pair in held.items()), flush=True)
+sys.stdin.read()
+",
+    );
+    let line = victim.line();
+    let mut listing = Listing::new();
+    walk(&victim, &mut listing, |_| Trust::Look);
+    assert_eq!(line.split(' ').count(), 14);
+    for (name, number) in line.split(' ').map(|pair| pair.split_once('=').unwrap()) {
+        let number: u32 = number.parse().unwrap();
+        let row = listing.table().iter().find(|row| row.number == number).unwrap();
+        let kind = if name == "gone" { Kind::File } else { Kind::parse(name).unwrap() };
+        assert_eq!((row.kind, row.deleted), (kind, name == "gone"), "{name}");
+        assert_eq!(row.inode.is_some(), matches!(kind, Kind::Socket | Kind::Pipe), "{name}");
+    }
+}
+
+#[test]
+fn chunks_give_the_same_table_as_one_walk() {
+    let mut victim = Victim::python(MANY);
+    victim.line();
+    let adopted = victim.adopt();
+    let mut whole = Listing::new();
+    adopted.list(&mut whole, usize::MAX, |_| Trust::Look).unwrap();
+    for most in [1, 7, 1000, 3000] {
+        let mut chunked = Listing::new();
+        let mut calls = 1;
+        while adopted.list(&mut chunked, most, |_| Trust::Look).unwrap() == Progress::More {
+            assert!(chunked.table().is_empty(), "no table before it is complete");
+            calls += 1;
+        }
+        assert!(calls >= whole.table().len() / most, "{most}");
+        assert_eq!(chunked.table(), whole.table(), "{most}");
+    }
+}
+
+#[test]
+fn trusted_rows_are_not_looked_at_but_each_is_again_after_some_passes() {
+    let mut victim = Victim::python(MANY);
+    victim.line();
+    let mut listing = Listing::new();
+    walk(&victim, &mut listing, |_| Trust::Keep);
+    let rows = listing.table().len();
+    assert_eq!(listing.looks(), rows, "nothing is remembered at first");
+    walk(&victim, &mut listing, |_| Trust::Keep);
+    assert!(listing.looks() <= rows / 16 + 2, "{} of {rows}", listing.looks());
+
+    let reused: u32 = victim.ask("reuse").parse().unwrap();
+    let kind =
+        |listing: &Listing| listing.table().iter().find(|row| row.number == reused).map(|row| row.kind);
+    assert_eq!(kind(&listing), Some(Kind::Socket));
+    let fresh = (0..LISTING_PASSES_MAX).find(|_| {
+        walk(&victim, &mut listing, |_| Trust::Keep);
+        kind(&listing) == Some(Kind::Pipe)
+    });
+    assert!(fresh.is_some(), "every number is looked at within {LISTING_PASSES_MAX} walks");
+}
+
+#[test]
+fn new_and_closed_numbers_are_seen_at_once_even_where_all_is_trusted() {
+    let mut victim = Victim::python(MANY);
+    victim.line();
+    let mut listing = Listing::new();
+    walk(&victim, &mut listing, |_| Trust::Keep);
+    let rows = listing.table().len();
+    let closed: u32 = victim.ask("close").parse().unwrap();
+    walk(&victim, &mut listing, |_| Trust::Keep);
+    assert_eq!(listing.table().len(), rows - 1);
+    assert!(listing.table().iter().all(|row| row.number != closed));
+}
+
+#[test]
+fn one_descriptor_can_be_asked_about() {
+    let own = crate::sys::adopted::Adopted::open(&ProcRoot::default(), std::process::id()).unwrap();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let number = u32::try_from(socket.as_raw_fd()).unwrap();
+    let link = own.descriptors().look(number).unwrap().unwrap();
+    let inode = fstat(&socket).unwrap().st_ino;
+    assert_eq!(link, Link::Socket(inode));
+    assert_eq!(own.descriptors().link_text(number).unwrap().unwrap(), format!("socket:[{inode}]"));
+    assert_eq!(own.descriptors().look(u32::MAX).unwrap(), None);
+    let mut info = Vec::new();
+    own.descriptors().info(number, &mut info).unwrap();
+    assert!(info.starts_with(b"pos:"));
+    let path = own.descriptors().path_of(number);
+    assert_eq!(nix::sys::stat::stat(path.as_c_str()).unwrap().st_ino, inode);
+}
