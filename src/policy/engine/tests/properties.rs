@@ -1,5 +1,6 @@
 //! The ladder against a toy model, and what must hold whatever is seen.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -16,7 +17,8 @@ const COOLDOWN: u64 = 20;
 fn source() -> String {
     let mut text = "schema = 1\nname = \"p\"\n[ladder.d]\nstart_grace = \"0s\"\n".to_owned();
     for (i, (raise, clear)) in RAISES.iter().zip(CLEARS).enumerate() {
-        text += &format!(
+        let _ = write!(
+            text,
             "[[ladder.d.tier]]\nname = \"t{i}\"\nraise = \"fd.open > {raise}\"\nclear = \"fd.open < {clear}\"\n\
              for = \"2s\"\ndwell = \"{DWELL}s\"\ncooldown = \"{COOLDOWN}s\"\nbudget = \"3/10m\"\n\
              do = [{{ reset_pool = {{ pool = \"db\" }} }}]\n\
