@@ -53,7 +53,7 @@ pub use sources::{Origin, Part, Report};
 pub use target::{Restart, RestartWhen, StopDefaults, Target, Window};
 pub use url::{Scheme, Url, UrlError};
 
-use crate::document::{self, Faults};
+use crate::document::{self, Faults, Value};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::name::Name;
 use references::Places;
@@ -102,22 +102,28 @@ pub fn load(input: &Input) -> Loaded {
     let mut faults = Faults::default();
     let mut root = merged(&places, &sources, &mut faults);
     refuse_proxies(&mut root, &mut faults);
-    let broken = faults.any_error();
-    let span = places.first().map_or(0..0, Clone::clone);
-    let root = Spanned::new(span.start..span.start, root);
+    let start = places.first().map_or(0, |place| place.start);
+    let root = Spanned::new(start..start, root);
     let base = Arc::from(input.base());
     let mut cx = Context { faults, shown: Vec::new(), secrets: Vec::new(), sources: &sources, base };
-    let mut own = Faults::default();
-    let config = document::read_parsed(&root, sources.text(), &mut own, |table, _| {
-        read_root(Section::root(table), input, &mut cx)
-    });
-    let mut found = cx.faults.into_sorted();
-    if broken {
-        // What could not be parsed is not missing.
-        found.retain(|fault| fault.code != "missing-key" && fault.code != "no-target");
-    }
+    let config = read_root(Section::root(document::assembled(&root, sources.text())), input, &mut cx);
+    let found = without_echoes(cx.faults.into_sorted(), &sources);
     let report = sources.report(found, &cx.secrets);
-    Loaded { config: config.filter(|_| !report.any_error()), shown: cx.shown, report }
+    Loaded { config: Some(config).filter(|_| !report.any_error()), shown: cx.shown, report }
+}
+
+/// Leaves out what only follows from broken syntax: what could not be parsed is not missing, and what was
+/// read behind the break may stand in the wrong table.
+fn without_echoes(mut found: Vec<Diagnostic>, sources: &Sources) -> Vec<Diagnostic> {
+    let breaks: Vec<usize> =
+        found.iter().filter(|fault| fault.code == layers::SYNTAX).map(|fault| fault.span.start).collect();
+    let behind = |place: usize| breaks.iter().any(|at| sources.rest_from_line(*at).contains(&place));
+    found.retain(|fault| match fault.code {
+        layers::SYNTAX => true,
+        "missing-key" => breaks.is_empty(),
+        _ => !behind(fault.span.start),
+    });
+    found
 }
 
 /// Lays all sources end to end and gives the place of each.
@@ -171,13 +177,12 @@ fn refuse_proxies(root: &mut DeTable<'_>, faults: &mut Faults) {
     }
 }
 
-fn read_root(mut root: Section<'_>, input: &Input, cx: &mut Context<'_>) -> Option<Config> {
+fn read_root(mut root: Section<'_>, input: &Input, cx: &mut Context<'_>) -> Config {
     if input.file.is_some() || root.value("schema").is_some() {
-        let least = SCHEMA..=SCHEMA;
         if root.value("schema").is_none() {
             root.miss(cx, "schema", Some("write schema = 1 at the top of the file"));
         }
-        root.get(cx, "schema", read::count(least));
+        root.get(cx, "schema", version);
     }
     let mut places = Places::default();
     let targets = entries(&mut root, ("target", target::TARGETS_MAX), cx, &mut places.targets, target::read);
@@ -191,15 +196,26 @@ fn read_root(mut root: Section<'_>, input: &Input, cx: &mut Context<'_>) -> Opti
     let history = service::history(&mut root, &input.folders, cx);
     let admin = service::admin(&mut root, &input.folders, cx);
     let agent = service::agent(&mut root, &input.folders, cx);
-    if input.file.is_some() && root.value("target").is_none() {
-        let start = root.span().start;
+    let unguarded = input.file.is_some() && root.value("target").is_none();
+    let start = root.span().start;
+    root.finish(cx);
+    if unguarded && !cx.faults.any_error() {
         let fault = Diagnostic::warning("no-target", start..start, "nothing is guarded");
         cx.faults.push(fault.help("write a [target.NAME] section with match and policy"));
     }
-    root.finish(cx);
     let config = Config { targets, probes, hooks, receivers, history, admin, agent };
     references::check(&config, &places, cx);
-    Some(config)
+    config
+}
+
+fn version(value: Value<'_>, faults: &mut Faults) -> Option<u64> {
+    let version = value.whole(0..u64::MAX, faults)?;
+    if version == SCHEMA {
+        return Some(version);
+    }
+    let message = format!("this version of fdguard reads schema {SCHEMA}");
+    faults.push(Diagnostic::error("bad-schema", value.span(), message));
+    None
 }
 
 /// Reads all `[kind.NAME]`; `places` takes where each name stands.

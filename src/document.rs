@@ -40,15 +40,9 @@ pub fn read<T>(
     Some(read(table, faults))
 }
 
-/// Hands a root table that has been put together from several sources to `read`; all places in it refer to
-/// `source`.
-pub fn read_parsed<'d, T>(
-    root: &'d Spanned<DeTable<'d>>,
-    source: &'d str,
-    faults: &mut Faults,
-    read: impl FnOnce(Table<'d>, &mut Faults) -> T,
-) -> T {
-    read(Table::new(root.get_ref(), root.span(), source), faults)
+/// The root table of several sources that have been put together; all places in it refer to `source`.
+pub fn assembled<'d>(root: &'d Spanned<DeTable<'d>>, source: &'d str) -> Table<'d> {
+    Table::new(root.get_ref(), root.span(), source)
 }
 
 #[cfg(test)]

@@ -20,6 +20,10 @@ pub mod sys;
 
 pub mod policy;
 
+pub mod journal;
+
 pub mod sampler;
+
+pub mod actuator;
 
 pub mod cli;

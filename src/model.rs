@@ -4,8 +4,10 @@
 //! agent, a policy test and a replay run the same code on the same values.
 
 pub mod action;
+pub mod aged;
 pub mod ages;
 pub mod clock;
+pub mod column;
 pub mod decision;
 pub mod diagnostic;
 pub mod event;

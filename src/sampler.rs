@@ -4,6 +4,7 @@
 //! more and runs on a thread of its own ([`scanner`]); both end in one [`crate::model::observation::Observation`].
 
 pub mod eye;
+mod host;
 mod load;
 pub mod pace;
 pub mod remotes;

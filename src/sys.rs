@@ -5,14 +5,18 @@
 
 pub mod ability;
 pub mod adopted;
+pub mod cgroup;
 pub mod children;
 pub mod clock;
 pub mod command;
 mod deadline;
 pub mod descriptors;
 pub mod epoll_sets;
+pub mod find;
+pub mod group;
 pub mod host;
 pub mod io;
+pub mod limits;
 pub mod net_text;
 pub mod pidfd;
 pub mod pressure;

@@ -19,6 +19,8 @@ const ALTERNATIVES: &[(&[&str], &[&str])] = &[
     (&["probe", "*"], &["run", "http"]),
 ];
 
+/// The code of text that is no TOML.
+pub(super) const SYNTAX: &str = "syntax";
 /// The deepest nesting of tables by dotted keys: more is refused before it is parsed.
 const DOTS_MAX: usize = 64;
 
@@ -43,7 +45,8 @@ pub(super) fn parse<'s>(
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let span = at.start + span.start..at.start + span.end;
-        faults.push(Diagnostic::error("syntax", span, error.message().to_owned()));
+        let code = if error.message() == "duplicate key" { "duplicate-key" } else { SYNTAX };
+        faults.push(Diagnostic::error(code, span, error.message().to_owned()));
     }
     Some(shifted_table(root.into_inner(), at.start))
 }

@@ -53,9 +53,9 @@ impl Pattern {
         regex_lite::Regex::new(text).map(Self)
     }
 
-    /// Whether it finds something in `text`.
-    pub fn finds_in(&self, text: &str) -> bool {
-        self.0.is_match(text)
+    /// The compiled expression.
+    pub fn regex(&self) -> &regex_lite::Regex {
+        &self.0
     }
 }
 
@@ -77,6 +77,9 @@ pub(super) fn read(target: &mut Section<'_>, cx: &mut Context<'_>) -> Option<Mat
         target.miss(cx, "match", Some("write for example match = { unit = \"bot.service\" }"));
         return None;
     };
+    if value.is_table() && !one_way(value, cx) {
+        return None;
+    }
     let (word, payload) = value.variant(&mut cx.faults)?;
     if !WORDS.contains(&word.value.as_ref()) {
         let help = match suggest(&word.value, WORDS.iter().copied()) {
@@ -105,6 +108,20 @@ pub(super) fn read(target: &mut Section<'_>, cx: &mut Context<'_>) -> Option<Mat
         "command" => section.get(cx, "command", pattern).map(Match::Command),
         _ => child(&mut section, cx).map(Match::Child),
     }
+}
+
+/// Whether a table has one key; else that is reported.
+fn one_way(value: Value<'_>, cx: &mut Context<'_>) -> bool {
+    let entries = value.table(&mut cx.faults).map(crate::document::Table::raw_entries).unwrap_or_default();
+    let ways: Vec<String> = entries.iter().map(|(key, _, _)| format!("`{}`", key.escape_debug())).collect();
+    let message = match ways.as_slice() {
+        [_] => return true,
+        [] => "this says nothing to match by".to_owned(),
+        _ => format!("a target is matched one way, this says {}", ways.join(" and ")),
+    };
+    let help = "for several bots write a target for each";
+    cx.faults.push(Diagnostic::error("one-variant", value.span(), message).help(help));
+    false
 }
 
 fn unit(value: Value<'_>, faults: &mut Faults) -> Option<String> {
@@ -142,7 +159,7 @@ fn cgroup(value: Value<'_>, faults: &mut Faults) -> Option<String> {
 fn pattern(value: Value<'_>, faults: &mut Faults) -> Option<Pattern> {
     let text = value.text(faults)?;
     match Pattern::parse(&text.value) {
-        Ok(pattern) if pattern.finds_in("") => {
+        Ok(pattern) if pattern.regex().is_match("") => {
             let message = "this pattern finds something in every command";
             faults.push(Diagnostic::error("too-wide", text.span, message));
             None

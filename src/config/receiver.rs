@@ -101,6 +101,12 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
 
 fn way(section: &mut Section<'_>, cx: &mut Context<'_>) -> Option<Way> {
     let given: Vec<&'static str> = WAYS.iter().copied().filter(|key| section.value(key).is_some()).collect();
+    if given.as_slice() != ["command"] {
+        // Asked for here, so that they are not called unknown on top of what else is wrong.
+        for key in ["format", "headers", "headers_file"] {
+            section.value(key);
+        }
+    }
     match given.as_slice() {
         ["command"] => section.get(cx, "command", read::argv).map(Way::Command),
         [key] => webhook(section, key, cx),
@@ -112,10 +118,6 @@ fn way(section: &mut Section<'_>, cx: &mut Context<'_>) -> Option<Way> {
             let span = section.key_span(second).unwrap_or_else(|| section.span());
             let message = format!("a receiver is reached one way, this one has {}", given.join(" and "));
             cx.error("one-variant", span, message);
-            // Asked for, so that they are not unknown keys on top.
-            for key in ["format", "headers", "headers_file"] {
-                section.value(key);
-            }
             None
         }
     }

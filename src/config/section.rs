@@ -45,11 +45,6 @@ impl<'d> Section<'d> {
         Self { table: Some(table), path: String::new() }
     }
 
-    /// Where it lies, as a dotted key.
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
-
     /// Its place, empty where it is absent.
     pub(super) fn span(&self) -> Range<usize> {
         self.table.as_ref().map_or(0..0, Table::span)
@@ -126,8 +121,13 @@ impl<'d> Section<'d> {
         key: &'static str,
         read: impl FnOnce(Value<'d>, &mut Faults) -> Option<T>,
     ) -> Option<T> {
-        let span = self.value(key)?.span();
-        cx.secrets.push(span);
+        let value = self.value(key)?;
+        // The values of a table are secret, its keys are not.
+        let inside = value.is_table().then(|| value.table(&mut Faults::default())).flatten();
+        match inside {
+            Some(table) => cx.secrets.extend(table.raw_entries().iter().map(|(_, _, value)| value.span())),
+            None => cx.secrets.push(value.span()),
+        }
         self.get(cx, key, read)
     }
 

@@ -103,6 +103,14 @@ impl Sources {
         }
     }
 
+    /// From the start of the line of `position` to the end of its source.
+    pub(super) fn rest_from_line(&self, position: usize) -> Range<usize> {
+        let piece = self.piece_at(position).map_or(0..self.text.len(), |piece| piece.range.clone());
+        let before = self.text.get(piece.start..position).unwrap_or("");
+        let line = before.rfind('\n').map_or(piece.start, |newline| piece.start + newline + 1);
+        line..piece.end + 1
+    }
+
     /// Sorts diagnostics by source, each with its places in that source, and blots out `secrets`.
     pub(super) fn report(&self, diagnostics: Vec<Diagnostic>, secrets: &[Range<usize>]) -> Report {
         let mut parts: Vec<(usize, Part)> = Vec::new();
@@ -117,6 +125,9 @@ impl Sources {
                 _ => parts.push((start, self.part(piece, diagnostic, secrets))),
             }
         }
+        for (_, part) in &mut parts {
+            part.hide_addresses();
+        }
         Report { parts: parts.into_iter().map(|(_, part)| part).collect() }
     }
 
@@ -126,7 +137,7 @@ impl Sources {
         let mut text = self.text[range.clone()].to_owned();
         for secret in secrets.iter().filter(|secret| range.start <= secret.start && secret.end <= range.end) {
             let inside = secret.start - range.start..secret.end - range.start;
-            text.replace_range(inside.clone(), &"*".repeat(inside.len()));
+            blot_out(&mut text, inside);
         }
         Part { name: name.to_owned(), text, diagnostics: vec![first] }
     }
@@ -148,6 +159,41 @@ pub struct Part {
     pub text: String,
     /// Its diagnostics in the order of their places.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Part {
+    /// Blots out what follows the host of an address on lines whose keys were not understood: a webhook's
+    /// address under a misspelt key is as secret as under the right one.
+    fn hide_addresses(&mut self) {
+        let unread = |fault: &&Diagnostic| {
+            matches!(fault.code, super::layers::SYNTAX | "duplicate-key" | "unknown-key" | "bad-override")
+        };
+        let places: Vec<usize> =
+            self.diagnostics.iter().filter(unread).map(|fault| fault.span.start).collect();
+        for place in places {
+            let start = self.text[..place].rfind('\n').map_or(0, |newline| newline + 1);
+            let end = self.text[place..].find('\n').map_or(self.text.len(), |newline| place + newline);
+            for address in addresses(&self.text[start..end]) {
+                blot_out(&mut self.text, start + address.start..start + address.end);
+            }
+        }
+    }
+}
+
+/// The parts of a line that follow the hosts of addresses.
+fn addresses(line: &str) -> Vec<Range<usize>> {
+    let tail = |(at, _): (usize, &str)| {
+        let end = line[at..].find(['"', '\'', ' ', '\t', ',']).map_or(line.len(), |length| at + length);
+        let path = line[at + 3..end].find('/')?;
+        Some(at + 3 + path..end)
+    };
+    line.match_indices("://").filter_map(tail).collect()
+}
+
+/// Puts a star for every byte but line ends, so that all places stay.
+fn blot_out(text: &mut String, place: Range<usize>) {
+    let stars: String = text[place.clone()].bytes().map(|b| if b == b'\n' { '\n' } else { '*' }).collect();
+    text.replace_range(place, &stars);
 }
 
 impl Report {
@@ -180,6 +226,18 @@ mod tests {
         assert_eq!(sources.origin(&(7..7)).to_string(), "a.toml:2");
         assert_eq!(sources.origin(&(8..9)).to_string(), "env FDGUARD__x");
         assert_eq!(Sources::default().origin(&(0..0)), Origin::Default);
+    }
+
+    #[test]
+    fn an_address_under_a_key_nobody_knows_is_hidden() {
+        let mut sources = Sources::default();
+        let text = "urll = \"https://hooks.example/T0/secret\"\nb = \"https://x/shown\"\n";
+        sources.add(Kind::File("a.toml".into()), text);
+        let report = sources.report(vec![Diagnostic::error("unknown-key", 0..4, "x")], &[]);
+        let shown = &report.parts[0].text;
+        assert_eq!(shown.len(), text.len());
+        assert!(shown.starts_with("urll = \"https://hooks.example*") && !shown.contains("secret"), "{shown}");
+        assert!(shown.contains("/shown"));
     }
 
     #[test]

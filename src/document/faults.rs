@@ -12,9 +12,13 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Adds one.
+    /// Adds one. Above the bound it is left out, but never the only error: a full list of warnings must not
+    /// make a broken file pass.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if self.found.len() < MOST {
+            self.found.push(diagnostic);
+        } else if diagnostic.severity == Severity::Error && !self.any_error() {
+            self.found.pop();
             self.found.push(diagnostic);
         }
     }
@@ -35,5 +39,21 @@ impl Faults {
             ))
         });
         self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_without_end_hide_no_error() {
+        let mut faults = Faults::default();
+        for _ in 0..2 * MOST {
+            faults.push(Diagnostic::warning("w", 0..0, "doubt"));
+        }
+        faults.push(Diagnostic::error("e", 0..0, "fault"));
+        assert!(faults.any_error());
+        assert_eq!(faults.into_sorted().len(), MOST);
     }
 }

@@ -223,11 +223,6 @@ impl Adopted {
         read_into(entry, file.as_fd(), &mut bytes, max)?;
         Ok(bytes)
     }
-
-    /// Metadata of what an entry of its directory leads to.
-    pub(super) fn metadata(&self, entry: &'static str) -> Result<FileStat, ReadError> {
-        stat_in(self.dir(), entry)
-    }
 }
 
 /// One read of a kept file from its start, into the caller's room.
@@ -310,3 +305,5 @@ fn named(what: &'static str, errno: Errno) -> ReadError {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unprivileged_tests;

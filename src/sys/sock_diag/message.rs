@@ -13,7 +13,6 @@ const SOCKET_ID: usize = 48;
 
 const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const NLMSG_NOOP: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const NLM_F_REQUEST: u16 = 0x1;
@@ -90,7 +89,6 @@ impl<'a> Messages<'a> {
             TCPDIAG_GETSOCK | SOCK_DIAG_BY_FAMILY => Message::Record(payload),
             NLMSG_DONE => Message::Done(error_number(payload).unwrap_or(0)),
             NLMSG_ERROR => Message::Error(error_number(payload)?),
-            NLMSG_NOOP => Message::Nothing,
             _ => Message::Nothing,
         };
         Some((Head { sequence, torn: flags & NLM_F_DUMP_INTR != 0 }, message))
@@ -149,7 +147,7 @@ mod tests {
         let minus = |number: i32| (-number).to_ne_bytes();
         let bytes = [
             message(SOCK_DIAG_BY_FAMILY, 2, b"abcde"),
-            message(NLMSG_NOOP, 0, b""),
+            message(1, 0, b""),
             message(77, 0, b"x"),
             message(NLMSG_ERROR, 0, &minus(13)),
             message(NLMSG_DONE, NLM_F_DUMP_INTR, &minus(0)),

@@ -1,0 +1,131 @@
+//! Carries out what was decided, and decides nothing.
+//!
+//! ```text
+//! control loop ── submit(Order) ──► fdg-act: lanes, deadlines (crew) ──► dispatch ──► one file an action
+//!      ▲            never waits        │                  │
+//!      │                               │ blocking work    └─► notify: a task for each receiver
+//!      └── told(Finished | Fact) ◄─────┴─► fdg-sys: one job after the other (worker)
+//! ```
+//!
+//! - [`Actuator::submit`] never waits: beyond [`ORDERS_MAX`] orders under way it refuses.
+//! - Every order is finished exactly once, within its [`deadline`], whatever happens to it.
+//! - Orders of one process run one after the other, in the order they came; holds and notices do not wait for them.
+//! - When the actuator ends, nothing it has frozen stays frozen.
+//! - What is said of a failure never holds a secret.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+
+mod aged;
+mod capture;
+mod crew;
+pub mod deadline;
+mod destroy_sockets;
+mod dispatch;
+mod endpoint;
+mod excerpt;
+mod freeze;
+mod kit;
+mod notify;
+mod order;
+mod procdir;
+mod raise_nofile;
+mod reap_descriptors;
+mod redact;
+mod run;
+mod settings;
+mod snapshot;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod web;
+mod worker;
+
+pub use aged::{AgedSocket, AgedSockets, Death, Watched};
+pub use endpoint::{Endpoint, EndpointError};
+pub use notify::{Backoff, JOURNAL, Notice, Receiver, Way};
+pub use order::{Finished, Full, Order, Protection, SelectUse, Story, Subject, Tenancy, Told};
+pub use redact::Redactor;
+pub use settings::{Evidence, Hook, HookCall, Settings};
+pub use snapshot::Bounds;
+
+use crew::{Crew, Message, Ticket};
+use freeze::Holds;
+use kit::Kit;
+use notify::Notifier;
+use web::Web;
+use worker::Worker;
+
+/// Orders that may be under way, waiting ones included.
+pub const ORDERS_MAX: usize = 256;
+
+/// Carries out orders on threads of its own. Dropped, it ends at once, and nothing stays frozen.
+pub struct Actuator {
+    orders: mpsc::UnboundedSender<Message>,
+    places: Arc<Semaphore>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Actuator {
+    /// Starts the threads `fdg-act` and `fdg-sys`. `told` is called from the first and must not block.
+    pub fn start(settings: Settings, told: Box<dyn Fn(Told) + Send + Sync>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (worker, system_thread) = Worker::start()?;
+        // It ends when the last job is done; a job that hangs in the kernel must not hold the agent's own end.
+        drop(system_thread);
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let serve = async move {
+            let kit = equip(settings, worker, Arc::from(told));
+            Crew::new(kit).serve(inbox).await;
+        };
+        let thread = std::thread::Builder::new().name("fdg-act".to_owned()).spawn(move || {
+            runtime.block_on(serve);
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { orders, places: Arc::new(Semaphore::new(ORDERS_MAX)), thread: Some(thread) })
+    }
+
+    /// Hands over an order. Never waits.
+    pub fn submit(&self, order: Order) -> Result<(), Full> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Full)?;
+        let ticket = Ticket { order, _place: place };
+        self.orders.send(Message::Order(Box::new(ticket))).map_err(|_| Full)
+    }
+
+    /// Ends: thaws what is frozen, begins nothing new, gives what runs and the notices that wait so long, and
+    /// reports the rest as failed. Returns when all is told.
+    pub fn shutdown(mut self, within: Duration) {
+        self.end(within);
+    }
+
+    fn end(&mut self, within: Duration) {
+        // Where the thread is gone already, there is nobody to tell.
+        drop(self.orders.send(Message::Stop(within)));
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the actuator's thread has panicked");
+        }
+    }
+}
+
+impl Drop for Actuator {
+    fn drop(&mut self) {
+        self.end(Duration::ZERO);
+    }
+}
+
+fn equip(settings: Settings, worker: Worker, tell: kit::Tell) -> Kit {
+    let web = Web::new();
+    let teller = Arc::clone(&tell);
+    let not_delivered: notify::Tell = Arc::new(move |notice, fact| {
+        teller(Told::Fact { target: notice.target.clone(), process: notice.process, fact });
+    });
+    let notifier = Notifier::start(settings.receivers.clone(), &web, &settings.clock, &not_delivered);
+    let redactor = Arc::new(Redactor::new());
+    Kit { settings, web, notifier, worker, redactor, holds: Arc::new(Holds::default()), tell }
+}

@@ -1,0 +1,191 @@
+//! The order of work: lanes, deadlines, and the end.
+//!
+//! ```text
+//!            ┌ (process, actions): one after the other, so that `snapshot` is written before `stop` kills
+//! submit ──► ┼ (process, holds):   one after the other; a thaw does not wait for a hook
+//!            └ (process, notices): nothing to wait for
+//! ```
+//!
+//! Each order runs as a task under its deadline. Its end is told exactly once, also where it panicked, was given
+//! up, or never came to its turn.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, timeout_at};
+
+use crate::model::action::Action;
+use crate::model::decision::Work;
+use crate::model::process::ProcessId;
+use crate::model::units::format_span;
+
+use super::deadline;
+use super::dispatch::{Carried, carry_out};
+use super::kit::Kit;
+use super::order::{Finished, Order, Told};
+
+/// What the handle sends.
+pub(super) enum Message {
+    /// Carry it out.
+    Order(Box<Ticket>),
+    /// Come to an end within so long.
+    Stop(Duration),
+}
+
+/// An order with its place among those under way.
+pub(super) struct Ticket {
+    pub(super) order: Order,
+    pub(super) _place: OwnedSemaphorePermit,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Actions,
+    Holds,
+    Notices,
+}
+
+type Lane = (ProcessId, Kind);
+
+/// What is known of a running order when only its task's end is seen.
+struct Running {
+    lane: Lane,
+    ticket: Arc<Ticket>,
+}
+
+/// See the module.
+pub(super) struct Crew {
+    kit: Arc<Kit>,
+    /// Orders behind the running one, by lane; a lane without a running order is absent.
+    lanes: BTreeMap<Lane, VecDeque<Ticket>>,
+    tasks: JoinSet<Finished>,
+    running: HashMap<Id, Running>,
+}
+
+impl Crew {
+    pub(super) fn new(kit: Kit) -> Self {
+        Self { kit: Arc::new(kit), lanes: BTreeMap::new(), tasks: JoinSet::new(), running: HashMap::new() }
+    }
+
+    /// Works until told to stop, or until the handle is gone; then comes to an end.
+    pub(super) async fn serve(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
+        let within = loop {
+            tokio::select! {
+                message = inbox.recv() => match message {
+                    Some(Message::Order(ticket)) => self.take(*ticket),
+                    Some(Message::Stop(within)) => break within,
+                    None => break Duration::ZERO,
+                },
+                Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
+            }
+        };
+        self.wind_up(within, inbox).await;
+    }
+
+    fn take(&mut self, ticket: Ticket) {
+        let lane = (ticket.order.process, kind(&ticket.order.work));
+        match self.lanes.get_mut(&lane) {
+            Some(waiting) => waiting.push_back(ticket),
+            None => {
+                self.lanes.insert(lane, VecDeque::new());
+                self.begin(lane, ticket);
+            }
+        }
+    }
+
+    fn begin(&mut self, lane: Lane, ticket: Ticket) {
+        let ticket = Arc::new(ticket);
+        let task = self.tasks.spawn(under_deadline(Arc::clone(&self.kit), Arc::clone(&ticket)));
+        self.running.insert(task.id(), Running { lane, ticket });
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Finished), JoinError>) {
+        let id = match &ended {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(Running { lane, ticket }) = self.running.remove(&id) else { return };
+        let finished = match ended {
+            Ok((_, finished)) => finished,
+            Err(error) if error.is_panic() => failed(&ticket.order, "a fault of the agent itself ended it"),
+            Err(_) => failed(&ticket.order, "given up because the agent stops"),
+        };
+        drop(ticket);
+        (self.kit.tell)(Told::Finished(finished));
+        match self.lanes.get_mut(&lane).and_then(VecDeque::pop_front) {
+            Some(next) => self.begin(lane, next),
+            None => drop(self.lanes.remove(&lane)),
+        }
+    }
+
+    /// Nobody stays frozen; what has not begun is not begun; what runs has its time; notices go out last.
+    async fn wind_up(mut self, within: Duration, mut inbox: mpsc::UnboundedReceiver<Message>) {
+        let end = Instant::now() + within;
+        self.kit.holds.release_all(&self.kit.tell, "the agent stops");
+        inbox.close();
+        let mut never_begun: Vec<Ticket> = std::mem::take(&mut self.lanes).into_values().flatten().collect();
+        while let Some(message) = inbox.recv().await {
+            match message {
+                Message::Order(ticket) => never_begun.push(*ticket),
+                Message::Stop(_) => {}
+            }
+        }
+        for ticket in never_begun {
+            (self.kit.tell)(Told::Finished(failed(&ticket.order, "not begun because the agent stops")));
+        }
+        while let Ok(Some(ended)) = timeout_at(end, self.tasks.join_next_with_id()).await {
+            self.ended(ended);
+        }
+        self.tasks.abort_all();
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.ended(ended);
+        }
+        // A hold that was being taken meanwhile.
+        self.kit.holds.release_all(&self.kit.tell, "the agent stops");
+        if let Some(kit) = Arc::into_inner(self.kit) {
+            drop(timeout_at(end, kit.notifier.close()).await);
+        }
+    }
+}
+
+async fn under_deadline(kit: Arc<Kit>, ticket: Arc<Ticket>) -> Finished {
+    let order = &ticket.order;
+    let begun = kit.settings.clock.now();
+    let limit = deadline::of(&order.work, &kit.settings.hooks);
+    let carried = tokio::time::timeout(limit, carry_out(&kit, order)).await;
+    let took = kit.settings.clock.now().since(begun);
+    let Carried { result, restart } =
+        carried.unwrap_or_else(|_| Err(format!("timed out after {}", format_span(limit))).into());
+    let (decision, target, process) = (order.decision, order.target.clone(), order.process);
+    Finished { decision, target, process, result, took, restart }
+}
+
+fn failed(order: &Order, why: &str) -> Finished {
+    Finished {
+        decision: order.decision,
+        target: order.target.clone(),
+        process: order.process,
+        result: Err(why.to_owned()),
+        took: Duration::ZERO,
+        restart: None,
+    }
+}
+
+fn kind(work: &Work) -> Kind {
+    match work {
+        Work::Take(_) | Work::Release(_) => Kind::Holds,
+        Work::Do(action) => match action {
+            Action::Notify { .. } => Kind::Notices,
+            Action::Snapshot
+            | Action::RaiseNofile { .. }
+            | Action::ResetPool { .. }
+            | Action::DestroySockets { .. }
+            | Action::ReapDescriptors { .. }
+            | Action::Run { .. }
+            | Action::Stop { .. } => Kind::Actions,
+        },
+    }
+}

@@ -1,0 +1,62 @@
+//! From the word to the file that does it.
+
+use crate::model::action::{Action, Hold, Then};
+use crate::model::decision::{Done, Work};
+
+use super::kit::Kit;
+use super::order::Order;
+use super::{destroy_sockets, raise_nofile, reap_descriptors, run, snapshot, stop};
+
+/// What came of an order.
+pub(super) struct Carried {
+    pub(super) result: Result<Done, String>,
+    /// What the agent itself has to do next.
+    pub(super) restart: Option<Then>,
+}
+
+impl From<Result<Done, String>> for Carried {
+    fn from(result: Result<Done, String>) -> Self {
+        Self { result, restart: None }
+    }
+}
+
+/// Carries an order out.
+pub(super) async fn carry_out(kit: &Kit, order: &Order) -> Carried {
+    match &order.work {
+        Work::Do(action) => act(kit, order, action).await,
+        Work::Take(hold) => match hold {
+            Hold::Freeze { limit } => kit.holds.freeze(kit, order, *limit).await.into(),
+            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => {
+                no_proxies()
+            }
+        },
+        Work::Release(hold) => match hold {
+            Hold::Freeze { .. } => kit.holds.thaw(kit, order).await.into(),
+            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => {
+                no_proxies()
+            }
+        },
+    }
+}
+
+async fn act(kit: &Kit, order: &Order, action: &Action) -> Carried {
+    match action {
+        Action::Notify { to, message } => kit.notify(order, to, message.as_deref()).into(),
+        Action::Snapshot => snapshot::take(kit, order).await.into(),
+        Action::RaiseNofile { to } => raise_nofile::raise(order, *to).into(),
+        Action::ResetPool { .. } => no_proxies(),
+        Action::DestroySockets { older, remote, max } => {
+            destroy_sockets::destroy(kit, order, (*older, remote.as_ref(), *max)).await.into()
+        }
+        Action::ReapDescriptors { older, max } => {
+            reap_descriptors::reap(kit, order, *older, *max).await.into()
+        }
+        Action::Run { hook } => run::run(kit, order, hook).await.into(),
+        Action::Stop { before, grace, then } => stop::stop(kit, order, (before, *grace, *then)).await,
+    }
+}
+
+/// The engine refuses these before, as long as there are none.
+fn no_proxies() -> Carried {
+    Err("no proxies in this agent".to_owned()).into()
+}

@@ -1,0 +1,156 @@
+//! An address to call over HTTP, treated as the secret it mostly is.
+//!
+//! A webhook's URL is its password. So this type has no Debug and no Serialize, and what is said about it is
+//! only [`Endpoint::label`]: scheme and host.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use hyper::Uri;
+use hyper::header::{HeaderName, HeaderValue};
+
+/// The longest URL file that is read.
+const FILE_MAX: u64 = 8 * 1024;
+
+/// An `http` or `https` URL, with headers to send.
+#[derive(Clone)]
+pub struct Endpoint {
+    uri: Uri,
+    label: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Why there is no endpoint. Never tells the URL.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// Not a URL.
+    #[error("not a URL")]
+    NotAUrl,
+    /// Another scheme than http or https.
+    #[error("the URL must start with http:// or https://")]
+    Scheme,
+    /// `user:password@` before the host, which would end up in logs on the way.
+    #[error("the URL must not hold a user and password")]
+    Userinfo,
+    /// A line that is no `Name: value`.
+    #[error("line {line} of the headers is no `Name: value`")]
+    Header {
+        /// Which, from 1.
+        line: usize,
+    },
+    /// The file can be read by others than its owner and group.
+    #[error("{path} holds a secret and may be read by everybody")]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file could not be read.
+    #[error("could not read {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Endpoint {
+    /// Parses a URL.
+    pub fn parse(url: &str) -> Result<Self, EndpointError> {
+        let uri: Uri = url.trim().parse().map_err(|_| EndpointError::NotAUrl)?;
+        let scheme = match uri.scheme_str() {
+            Some(scheme @ ("http" | "https")) => scheme,
+            Some(_) => return Err(EndpointError::Scheme),
+            None => return Err(EndpointError::NotAUrl),
+        };
+        let authority = uri.authority().ok_or(EndpointError::NotAUrl)?;
+        if authority.as_str().contains('@') {
+            return Err(EndpointError::Userinfo);
+        }
+        let label = format!("{scheme}://{authority}");
+        Ok(Self { uri, label, headers: Vec::new() })
+    }
+
+    /// Reads a URL from a file that not everybody may read; the first line counts.
+    pub fn read(path: &Path) -> Result<Self, EndpointError> {
+        let unreadable = |source| EndpointError::Unreadable { path: path.to_owned(), source };
+        let file = File::open(path).map_err(unreadable)?;
+        let mode = file.metadata().map_err(unreadable)?.permissions().mode();
+        if mode & 0o004 != 0 {
+            return Err(EndpointError::Exposed { path: path.to_owned() });
+        }
+        let mut text = String::new();
+        file.take(FILE_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        Self::parse(text.lines().next().unwrap_or_default())
+    }
+
+    /// The same endpoint, sending these headers: a `Name: value` a line, as in a headers file.
+    pub fn with_headers(mut self, text: &str) -> Result<Self, EndpointError> {
+        for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let header = line.split_once(':').and_then(|(name, value)| {
+                let mut value = HeaderValue::from_str(value.trim()).ok()?;
+                value.set_sensitive(true);
+                Some((name.trim().parse().ok()?, value))
+            });
+            self.headers.push(header.ok_or(EndpointError::Header { line: place + 1 })?);
+        }
+        Ok(self)
+    }
+
+    /// Scheme and host: what may be said about it.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    pub(super) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn only_scheme_and_host_are_shown() {
+        let endpoint = Endpoint::parse("https://hooks.slack.com/services/T0/B0/secret\n").unwrap();
+        assert_eq!(endpoint.label(), "https://hooks.slack.com");
+        for (url, part) in
+            [("ftp://x/secret", "http://"), ("secret", "not a URL"), ("http://u:secret@h/", "user")]
+        {
+            let said = Endpoint::parse(url).err().expect("refused").to_string();
+            assert!(said.contains(part) && !said.contains("secret"), "{said}");
+        }
+    }
+
+    #[test]
+    fn headers_are_taken_by_lines() {
+        let endpoint = || Endpoint::parse("http://h/").unwrap();
+        let with = endpoint().with_headers("Authorization: Bearer x\n\nX-Team: ops\n").ok().expect("fit");
+        assert_eq!(with.headers().len(), 2);
+        let said = endpoint().with_headers("A: b\nno s3cret").err().expect("refused").to_string();
+        assert!(said.contains("line 2") && !said.contains("s3cret"), "{said}");
+    }
+
+    #[test]
+    fn a_file_that_everybody_may_read_is_refused() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("url");
+        fs::write(&path, "http://127.0.0.1:1/x\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(Endpoint::read(&path), Err(EndpointError::Exposed { .. })));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(
+            Endpoint::read(&path).ok().map(|e| e.label().to_owned()).as_deref(),
+            Some("http://127.0.0.1:1")
+        );
+    }
+}

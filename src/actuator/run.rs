@@ -1,0 +1,75 @@
+//! `run`: a hook of the agent's file, a command or an HTTP call.
+
+use std::time::Duration;
+
+use hyper::Method;
+
+use crate::model::decision::Done;
+use crate::model::name::Name;
+
+use super::capture::{self, Command};
+use super::endpoint::Endpoint;
+use super::excerpt::Excerpt;
+use super::kit::Kit;
+use super::order::Order;
+use super::settings::HookCall;
+use super::web::{Call, chain};
+
+/// Runs a hook to its end or its time limit. What it said goes, without secrets, into the summary.
+pub(super) async fn run(kit: &Kit, order: &Order, hook: &Name) -> Result<Done, String> {
+    let Some(settings) = kit.settings.hooks.get(hook) else {
+        return Err(format!("there is no hook `{hook}`"));
+    };
+    let (went, said) = match &settings.call {
+        HookCall::Command(argv) => command(argv, order, settings.timeout).await,
+        HookCall::Http(endpoint) => http(kit, endpoint, order, settings.timeout).await,
+    };
+    let said = said.map(|said| kit.redactor.text(&said.text())).filter(|said| !said.is_empty());
+    let tell = |how: &str| match &said {
+        Some(said) => format!("hook {hook}: {how}; it said: {said}"),
+        None => format!("hook {hook}: {how}"),
+    };
+    match went {
+        Ok(how) => Ok(Done { summary: tell(&how) }),
+        Err(how) => Err(tell(&how)),
+    }
+}
+
+type Went = (Result<String, String>, Option<Excerpt>);
+
+async fn command(argv: &[String], order: &Order, timeout: Duration) -> Went {
+    let environment = environment(order);
+    match capture::run(Command { argv, environment: &environment, input: Vec::new(), timeout }).await {
+        Ok(ran) if ran.ended.success() => (Ok(ran.ended.to_string()), Some(ran.output)),
+        Ok(ran) => (Err(ran.ended.to_string()), Some(ran.output)),
+        Err(error) => (Err(chain(&error)), None),
+    }
+}
+
+async fn http(kit: &Kit, endpoint: &Endpoint, order: &Order, timeout: Duration) -> Went {
+    let facts: serde_json::Map<String, serde_json::Value> = environment(order)
+        .into_iter()
+        .map(|(name, value)| (name.trim_start_matches("FDGUARD_").to_lowercase(), value.into()))
+        .collect();
+    let body = serde_json::Value::Object(facts).to_string().into_bytes();
+    match kit.web.call(endpoint, Call { method: Method::POST, body, timeout }).await {
+        Ok(answer) => {
+            let how = format!("{} answered {}", endpoint.label(), answer.status);
+            let went = if (200..300).contains(&answer.status) { Ok(how) } else { Err(how) };
+            (went, Some(answer.body))
+        }
+        Err(error) => (Err(chain(&error)), None),
+    }
+}
+
+/// What a hook is told of why it runs.
+fn environment(order: &Order) -> Vec<(&'static str, String)> {
+    let tier = order.story.tier.as_ref().map(ToString::to_string).unwrap_or_default();
+    vec![
+        ("FDGUARD_TARGET", order.target.to_string()),
+        ("FDGUARD_PID", order.process.pid.to_string()),
+        ("FDGUARD_TIER", tier),
+        ("FDGUARD_RULE", order.story.rule.clone()),
+        ("FDGUARD_DECISION", order.decision.0.to_string()),
+    ]
+}

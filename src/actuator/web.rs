@@ -1,0 +1,139 @@
+//! One HTTP request, bounded in time and size, with errors that never tell the URL.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT};
+use hyper::{Method, Request, Response};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::endpoint::Endpoint;
+use super::excerpt::Excerpt;
+
+/// How long a TCP connection may take to come up.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept for the next request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// No more than this much of an answer is read; its excerpt is kept.
+const ANSWER_MAX: u64 = 256 * 1024;
+
+/// An HTTP/1.1 client over TCP and TLS (Mozilla's roots).
+#[derive(Clone)]
+pub(super) struct Web {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// What is sent.
+pub(super) struct Call {
+    /// The method.
+    pub(super) method: Method,
+    /// The body, JSON; empty for none.
+    pub(super) body: Vec<u8>,
+    /// The whole exchange may take so long.
+    pub(super) timeout: Duration,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The status code.
+    pub(super) status: u16,
+    /// `Retry-After` in seconds, where given so.
+    pub(super) retry_after: Option<Duration>,
+    /// The body.
+    pub(super) body: Excerpt,
+}
+
+/// Why there is no answer. Neither this nor its source tells the URL.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WebError {
+    /// Nothing in time.
+    #[error("no answer in {}", crate::model::units::format_span(*after))]
+    Late {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// No connection, or it broke.
+    #[error("could not call {label}")]
+    Failed {
+        /// Scheme and host.
+        label: String,
+        /// What went wrong, from the outside in.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Web {
+    pub(super) fn new() -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        tcp.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(1)
+            .build(connector);
+        Self { client }
+    }
+
+    /// Sends one request and reads the answer. Redirections are not followed.
+    pub(super) async fn call(&self, endpoint: &Endpoint, call: Call) -> Result<Answer, WebError> {
+        let after = call.timeout;
+        let mut request = Request::builder()
+            .method(call.method)
+            .uri(endpoint.uri().clone())
+            .header(USER_AGENT, concat!("fdguard/", env!("CARGO_PKG_VERSION")))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(call.body)))
+            .expect("a parsed URI and constant headers make a request");
+        request.headers_mut().extend(endpoint.headers().iter().cloned());
+        let exchange = async {
+            let failed = |source| WebError::Failed { label: endpoint.label().to_owned(), source };
+            let response = self.client.request(request).await.map_err(|error| failed(error.into()))?;
+            read(response).await.map_err(|error| failed(error.into()))
+        };
+        tokio::time::timeout(after, exchange).await.map_err(|_| WebError::Late { after })?
+    }
+}
+
+async fn read(response: Response<Incoming>) -> Result<Answer, hyper::Error> {
+    let (head, mut body) = response.into_parts();
+    let mut kept = Excerpt::default();
+    while kept.total() < ANSWER_MAX
+        && let Some(frame) = body.frame().await
+    {
+        if let Some(piece) = frame?.data_ref() {
+            kept.push(piece);
+        }
+    }
+    Ok(Answer { status: head.status.as_u16(), retry_after: retry_after(&head.headers), body: kept })
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// An error with its sources, outermost first.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let said = source.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        next = source.source();
+    }
+    text
+}

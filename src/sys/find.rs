@@ -1,0 +1,205 @@
+//! Finding targets: by pidfile, control group, systemd unit, command line.
+//!
+//! What is found are numbers, good for nothing but to be adopted at once: adoption verifies them.
+//! A unit is found as the directory of that name below the mounted hierarchies: that asks neither a bus nor a
+//! subprocess, and gives all its processes and not only the main one.
+
+use std::path::{Path, PathBuf};
+
+use regex_lite::Regex;
+
+use crate::sys::cgroup::{Hierarchy, Mounts, groups, members};
+use crate::sys::command::line_of;
+use crate::sys::proc_root::{ProcRoot, bounded_text};
+use crate::sys::read_error::ReadError;
+
+/// No more processes are looked at.
+pub const PROCESSES_MAX: usize = 65_536;
+/// No more processes may match one pattern: it was meant for one bot.
+pub const MATCHES_MAX: usize = 64;
+
+/// Why nothing was found. That no process matches (yet) is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// The pidfile is there and holds no number.
+    #[error("`{}` holds no process number", path.display())]
+    Pidfile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Several groups have the name of the unit, such as those of several users.
+    #[error("unit `{unit}` is in several places, name the control group instead: {}", listed(places))]
+    Ambiguous {
+        /// The unit.
+        unit: String,
+        /// Where it is.
+        places: Vec<PathBuf>,
+    },
+    /// The pattern fits more processes than could be meant.
+    #[error("the pattern fits more than {MATCHES_MAX} processes")]
+    TooMany,
+    /// The name is not one of a unit.
+    #[error("`{unit}` is no name of a unit")]
+    UnitName {
+        /// As it was given.
+        unit: String,
+    },
+    /// A source could not be read.
+    #[error("could not look for the process")]
+    Read {
+        /// Why.
+        #[from]
+        source: ReadError,
+    },
+}
+
+/// The process whose number is in a file; none where the file is missing or empty.
+pub fn by_pidfile(path: &Path) -> Result<Option<u32>, FindError> {
+    const PIDFILE_MAX: u64 = 64;
+    let text = match bounded_text(path, PIDFILE_MAX) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(ReadError::of_io("the pidfile", error).into()),
+    };
+    match text.trim() {
+        "" => Ok(None),
+        number => match number.parse() {
+            Ok(pid) if pid > 0 => Ok(Some(pid)),
+            _ => Err(FindError::Pidfile { path: path.to_owned() }),
+        },
+    }
+}
+
+/// The processes of a group and all below it; none where there is no such group. The path is that of a
+/// directory, or of a group as the kernel tells it (`/system.slice/bot.service`).
+pub fn by_cgroup(mounts: &Mounts, path: &Path) -> Result<Vec<u32>, FindError> {
+    let candidates = if path.is_dir() {
+        vec![path.to_owned()]
+    } else {
+        let told = path.to_string_lossy();
+        UNITS_IN.iter().filter_map(|hierarchy| mounts.dir(*hierarchy, &told)).collect()
+    };
+    match candidates.into_iter().find(|dir| dir.is_dir()) {
+        Some(dir) => Ok(members(&dir)?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The processes of a systemd unit; none where it does not run. A name without a suffix is a service.
+pub fn by_unit(mounts: &Mounts, unit: &str) -> Result<Vec<u32>, FindError> {
+    let name = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
+    if name.contains('/') || name.starts_with('.') {
+        return Err(FindError::UnitName { unit: unit.to_owned() });
+    }
+    for point in UNITS_IN.iter().filter_map(|hierarchy| mounts.point(*hierarchy)) {
+        let all = groups(point)?;
+        let mut places: Vec<_> = all.into_iter().filter(|dir| dir.ends_with(&name)).collect();
+        match places.len() {
+            0 => {}
+            1 => return Ok(members(&places.remove(0))?),
+            _ => return Err(FindError::Ambiguous { unit: name, places }),
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The processes whose command line, with blanks between the arguments, fits a pattern, ascending; never the
+/// agent itself.
+pub fn by_command(root: &ProcRoot, pattern: &Regex) -> Result<Vec<u32>, FindError> {
+    let pids = root.pids(PROCESSES_MAX).map_err(|error| ReadError::of_io("the processes", error))?;
+    let own = std::process::id();
+    let fits = |pid: &u32| {
+        let line = line_of(root, *pid).filter(|line| !line.is_empty());
+        *pid != own && line.is_some_and(|line| pattern.is_match(&line))
+    };
+    let mut found: Vec<_> = pids.into_iter().filter(fits).take(MATCHES_MAX + 1).collect();
+    if found.len() > MATCHES_MAX {
+        return Err(FindError::TooMany);
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Where systemd keeps its units: in the unified hierarchy, or in one of its own beside version 1.
+const UNITS_IN: [Hierarchy<'_>; 2] = [Hierarchy::Unified, Hierarchy::Controller("name=systemd")];
+
+fn listed(places: &[PathBuf]) -> String {
+    places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::victim::Victim;
+
+    #[test]
+    fn a_pidfile_may_be_missing_empty_good_or_bad() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bot.pid");
+        assert_eq!(by_pidfile(&path).unwrap(), None);
+        for (text, pid) in [("", None), ("\n", None), ("4021\n", Some(4021)), (" 7 ", Some(7))] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(by_pidfile(&path).unwrap(), pid, "{text:?}");
+        }
+        for text in ["0", "-1", "bot", "4 5", "99999999999"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(matches!(by_pidfile(&path), Err(FindError::Pidfile { .. })), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_found_wherever_its_group_is() {
+        let tree = tempfile::tempdir().unwrap();
+        let group = |path: &str, procs: &str| {
+            let dir = tree.path().join(path);
+            std::fs::create_dir_all(&dir).unwrap();
+            std::fs::write(dir.join("cgroup.procs"), procs).unwrap();
+        };
+        group("system.slice", "");
+        group("system.slice/bot.service", "11\n");
+        group("system.slice/bot.service/worker", "12\n");
+        group("user.slice/u2", "");
+        group("user.slice/u1/feed.service", "13\n");
+        group("user.slice/u2/feed.service", "14\n");
+        let mounts = Mounts::parse(&format!("1 2 0:3 / {} rw - cgroup2 none rw", tree.path().display()));
+        assert_eq!(by_unit(&mounts, "bot").unwrap(), [11, 12]);
+        assert_eq!(by_unit(&mounts, "bot.service").unwrap(), [11, 12]);
+        assert_eq!(by_unit(&mounts, "bo").unwrap(), [0u32; 0]);
+        assert!(
+            matches!(by_unit(&mounts, "feed"), Err(FindError::Ambiguous { places, .. }) if places.len() == 2)
+        );
+        assert!(matches!(by_unit(&mounts, "../bot.service"), Err(FindError::UnitName { .. })));
+        assert_eq!(by_cgroup(&mounts, Path::new("/user.slice/u2")).unwrap(), [14]);
+        assert_eq!(by_cgroup(&mounts, &tree.path().join("system.slice")).unwrap(), [11, 12]);
+        assert_eq!(by_cgroup(&mounts, Path::new("/none")).unwrap(), [0u32; 0]);
+    }
+
+    #[test]
+    fn a_command_is_found_and_the_agent_never_is() {
+        let mark = format!("fdguard-find-{}", std::process::id());
+        let spawn = || Victim::command(std::process::Command::new("sleep").args(["60", "0", "--"]).arg("0"));
+        let marked = || Victim::command(std::process::Command::new("sh").args(["-c", "read x", &mark]));
+        let (first, second, _other) = (marked(), marked(), spawn());
+        let pattern = Regex::new(&format!("^sh -c read x {mark}$")).unwrap();
+        let mut expected = [first.pid(), second.pid()];
+        expected.sort_unstable();
+        assert_eq!(by_command(&ProcRoot::default(), &pattern).unwrap(), expected);
+
+        let own = line_of(&ProcRoot::default(), std::process::id()).unwrap();
+        let all = Regex::new(&regex_lite::escape(&own)).unwrap();
+        assert!(!by_command(&ProcRoot::default(), &all).unwrap().contains(&std::process::id()));
+    }
+
+    #[test]
+    fn a_pattern_that_fits_everything_is_refused() {
+        let tree = tempfile::tempdir().unwrap();
+        for pid in 1..=100 {
+            let dir = tree.path().join(pid.to_string());
+            std::fs::create_dir(&dir).unwrap();
+            std::fs::write(dir.join("cmdline"), if pid > 70 { "" } else { "bot\0--live\0" }).unwrap();
+        }
+        let root = ProcRoot::new(tree.path());
+        assert!(matches!(by_command(&root, &Regex::new("bot").unwrap()), Err(FindError::TooMany)));
+        assert_eq!(by_command(&root, &Regex::new("^$").unwrap()).unwrap(), [0u32; 0]);
+    }
+}
