@@ -6,7 +6,7 @@
 use crate::model::action::NofileGoal;
 use crate::model::decision::Done;
 use crate::sys::adopted::NofileLimits;
-use crate::sys::limits;
+use crate::sys::limits::NoFile;
 
 use super::order::{Order, SelectUse};
 use super::procdir::ProcDir;
@@ -33,7 +33,8 @@ pub(super) fn raise(order: &Order, goal: NofileGoal) -> Result<Done, String> {
     let before = process.nofile().map_err(|error| chain(&error))?;
     let select = select_use(order);
     let plan = plan(before, goal, &select)?;
-    limits::raise_nofile(process, plan.soft).map_err(|error| chain(&error))?;
+    let wanted = NoFile { soft: plan.soft, hard: before.hard };
+    wanted.set(process.pidfd()).map_err(|error| chain(&error))?;
     let after = process.nofile().map_err(|error| format!("raised, but not verified: {}", chain(&error)))?;
     if after.soft != plan.soft {
         return Err(format!("set to {}, but it reads {}", plan.soft, after.soft));

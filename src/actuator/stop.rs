@@ -120,7 +120,13 @@ async fn follow(kit: &Kit, tenancy: &Tenancy, then: Then) -> (Result<String, Str
 async fn systemctl(kit: &Kit, verb: &str, unit: &str) -> Result<String, String> {
     let program = kit.settings.systemctl.to_string_lossy().into_owned();
     let argv = [program, verb.to_owned(), "--".to_owned(), unit.to_owned()];
-    let command = Command { argv: &argv, environment: &[], input: Vec::new(), timeout: deadline::SYSTEMCTL };
+    let command = Command {
+        argv: &argv,
+        environment: &[],
+        user: None,
+        input: Vec::new(),
+        timeout: deadline::SYSTEMCTL,
+    };
     let ran =
         capture::run(command).await.map_err(|error| format!("systemctl {verb} {unit}: {}", chain(&error)))?;
     if ran.ended.success() {

@@ -34,8 +34,10 @@ impl HostEye {
         }
         self.due = at + EVERY;
         let pressure = |resource| reading(Pressure::read(&self.root, resource).map(|pressure| pressure.some));
-        let mut readings =
-            vec![(Signal::HostPsiMemory, pressure(Resource::Memory)), (Signal::HostPsiCpu, pressure(Resource::Cpu))];
+        let mut readings = vec![
+            (Signal::HostPsiMemory, pressure(Resource::Memory)),
+            (Signal::HostPsiCpu, pressure(Resource::Cpu)),
+        ];
         let others = [Signal::HostMemoryAvailable, Signal::HostCpu, Signal::HostLoad, Signal::HostFdUsed];
         match &mut self.host {
             Some(host) => readings.extend(others.map(|signal| (signal, of(host, signal)))),

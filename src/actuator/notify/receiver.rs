@@ -25,6 +25,8 @@ pub struct Receiver {
     pub group: Duration,
     /// At most so many.
     pub quota: Quota,
+    /// One try may take so long.
+    pub timeout: Duration,
     /// How delivery is retried.
     pub backoff: Backoff,
 }

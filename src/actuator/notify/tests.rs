@@ -103,7 +103,13 @@ fn name(text: &str) -> Name {
 fn receiver(way: Way) -> Receiver {
     let backoff =
         Backoff { tries: 3, first: Duration::from_millis(40), longest: Duration::from_millis(1_500) };
-    Receiver { way, group: Duration::ZERO, quota: Quota::parse("1000/min").unwrap(), backoff }
+    Receiver {
+        way,
+        group: Duration::ZERO,
+        quota: Quota::parse("1000/min").unwrap(),
+        timeout: Duration::from_secs(10),
+        backoff,
+    }
 }
 
 fn bench(receivers: Vec<(&str, Receiver)>) -> Bench {

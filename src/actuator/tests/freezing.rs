@@ -1,0 +1,117 @@
+//! The `freeze` hold.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::model::action::{Action, Hold, Then};
+use crate::model::decision::Work;
+use crate::model::event::Fact;
+use crate::sys::keeper::{Keeper, KeeperProgram, keeper_main};
+
+use super::super::*;
+use super::support::*;
+
+const NAME: &str = "actuator::tests::freezing::the_keeper_of_these_tests";
+const MARK: &str = "FDGUARD_TEST_ACTUATOR_KEEPER";
+
+/// Run by the others as a process of its own; alone it has nothing to do.
+#[test]
+fn the_keeper_of_these_tests() {
+    if std::env::var_os(MARK).is_some() {
+        keeper_main().expect("the keeper ends in order");
+    }
+}
+
+fn bench() -> Bench {
+    let test = std::env::current_exe().expect("the test binary has a path").display().to_string();
+    let mark = format!("{MARK}=1");
+    let arguments = argv(&[&mark, &test, "--exact", NAME, "--nocapture"]);
+    let program = KeeperProgram { path: "/usr/bin/env".into(), arguments };
+    let keeper = Keeper::start(&program).expect("the keeper starts");
+    Bench::start(std::path::Path::new("/nonexistent"), |settings| {
+        settings.keeper = Some(Arc::new(Mutex::new(keeper)));
+    })
+}
+
+fn take(limit: u64) -> Work {
+    Work::Take(Hold::Freeze { limit: Duration::from_millis(limit) })
+}
+
+fn release(limit: u64) -> Work {
+    Work::Release(Hold::Freeze { limit: Duration::from_millis(limit) })
+}
+
+fn is_stopped(bot: &Bot) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", bot.pid())).unwrap();
+    stat.rsplit_once(") ").unwrap().1.starts_with('T')
+}
+
+fn cat() -> (Bot, Arc<Subject>) {
+    let mut bot = Bot::start(&mut std::process::Command::new("cat"));
+    assert_eq!(bot.ask("ready"), "ready");
+    let subject = Arc::new(bot.subject());
+    (bot, subject)
+}
+
+fn let_go(bench: &Bench, subject: &Subject) -> String {
+    let Told::Fact { process, fact, .. } = bench.next() else { panic!("a fact is due") };
+    let Fact::HoldReleased { hold: Hold::Freeze { .. }, why } = fact else { panic!("{fact:?}") };
+    assert_eq!(process, subject.process.id());
+    why
+}
+
+#[test]
+fn taken_and_released_in_order() {
+    let (mut bot, subject) = cat();
+    let bench = bench();
+    let taken = bench.carry(order(&subject, 1, take(60_000))).result.unwrap().summary;
+    assert!(taken.starts_with("frozen by ") && taken.ends_with(" for at most 1m"), "{taken}");
+    assert!(is_stopped(&bot) || taken.contains("cgroup"));
+    let twice = bench.carry(order(&subject, 2, take(60_000))).result.unwrap_err();
+    assert!(twice.starts_with("it is frozen already"), "{twice}");
+    assert!(
+        bench.carry(order(&subject, 3, release(60_000))).result.unwrap().summary.starts_with("thawed after ")
+    );
+    assert_eq!(bot.ask("alive"), "alive");
+    let again = bench.carry(order(&subject, 4, release(60_000))).result.unwrap().summary;
+    assert_eq!(again, "it was not frozen any more");
+}
+
+#[test]
+fn at_its_limit_it_is_thawed_and_that_is_told() {
+    let (mut bot, subject) = cat();
+    let bench = bench();
+    bench.carry(order(&subject, 1, take(300))).result.unwrap();
+    assert_eq!(let_go(&bench, &subject), "its limit is over");
+    assert_eq!(bot.ask("alive"), "alive");
+}
+
+#[test]
+fn when_the_agent_stops_nothing_stays_frozen() {
+    let (mut bot, subject) = cat();
+    let mut bench = bench();
+    bench.carry(order(&subject, 1, take(60_000))).result.unwrap();
+    bench.actuator.take().expect("started").shutdown(Duration::from_secs(5));
+    assert_eq!(let_go(&bench, &subject), "the agent stops");
+    assert_eq!(bot.ask("alive"), "alive");
+}
+
+#[test]
+fn a_frozen_process_is_thawed_to_be_stopped() {
+    let (mut bot, subject) = cat();
+    let bench = bench();
+    bench.carry(order(&subject, 1, take(60_000))).result.unwrap();
+    let stop = Action::Stop { before: Vec::new(), grace: PATIENCE, then: Then::Stay };
+    bench.submit(order(&subject, 2, Work::Do(stop)));
+    assert_eq!(let_go(&bench, &subject), "the process is stopped");
+    assert!(bench.finished().result.unwrap().summary.ends_with("after TERM"));
+    assert!(!bot.is_running());
+}
+
+#[test]
+fn without_a_keeper_nothing_is_frozen() {
+    let (mut bot, subject) = cat();
+    let said = Bench::with_hooks(&[]).carry(order(&subject, 1, take(1_000))).result.unwrap_err();
+    assert_eq!(said, "there is no keeper to thaw it if the agent died");
+    assert_eq!(bot.ask("alive"), "alive");
+}
