@@ -161,7 +161,7 @@ async fn attend(child: &mut Child, streams: Streams, output: &mut Excerpt) -> st
         }
     };
     tokio::pin!(feed);
-    let (mut fed, mut status) = (false, None);
+    let (mut is_fed, mut status) = (false, None);
     let (mut out, mut err) = ([0; 4096], [0; 4096]);
     let drained = tokio::time::sleep(Duration::MAX);
     tokio::pin!(drained);
@@ -173,7 +173,7 @@ async fn attend(child: &mut Child, streams: Streams, output: &mut Excerpt) -> st
             return Ok(status);
         }
         tokio::select! {
-            () = &mut feed, if !fed => fed = true,
+            () = &mut feed, if !is_fed => is_fed = true,
             read = piece(&mut stdout, &mut out), if stdout.is_some() => match read {
                 0 => stdout = None,
                 length => output.push(&out[..length]),
@@ -275,7 +275,7 @@ mod tests {
 
     #[tokio::test]
     async fn endless_output_stays_small_and_unread_input_is_no_error() {
-        let ran = run_script("head -c 300000 /dev/zero | tr '\\0' x", &[b'i'; 500_000], 10_000).await;
+        let ran = run_script("head -c 300000 /dev/zero | tr '\\0' x", &b"i".repeat(500_000), 10_000).await;
         assert_eq!((ran.ended, ran.output.total()), (Ended::Exited(0), 300_000));
         assert!(ran.output.text().len() < 9_000);
     }

@@ -31,18 +31,18 @@ struct Meant {
     max: u32,
 }
 
-/// Destroys at most `max` CLOSE_WAIT sockets that are at least `older`, to that remote where one is given.
+/// Destroys at most `max` CLOSE_WAIT sockets of at least that age, to that remote where one is given.
 pub(super) async fn destroy(
     kit: &Kit,
     order: &Order,
-    (older, remote, max): (Duration, Option<&Remote>, u32),
+    (age, remote, max): (Duration, Option<&Remote>, u32),
 ) -> Result<Done, String> {
     let aged = order.aged.clone().ok_or("the ages of its sockets are not known")?;
     let subject = Arc::clone(&order.subject);
     if let Some(remote) = subject.protection.unresolved.first() {
         return Err(format!("the address of the protected remote {remote} is not known"));
     }
-    let meant = Meant { older, remote: remote.cloned(), max };
+    let meant = Meant { older: age, remote: remote.cloned(), max };
     let destroyed = kit.worker.run(move |wanted| destroy_now(&subject, &aged, &meant, wanted)).await;
     destroyed.map_err(|error| error.to_string())?.map(|summary| Done { summary })
 }

@@ -75,15 +75,17 @@ impl Holds {
             return Ok(Done { summary: "it was not frozen any more".to_owned() });
         };
         let after = held.frozen.frozen_for();
-        self.end(held)?;
+        self.end_aside(held).await?;
         Ok(Done { summary: format!("thawed after {}", format_span(after)) })
     }
 
     /// Thaws the process where it is frozen, for a reason that no order gave.
-    pub(super) fn let_go(&self, process: ProcessId, tell: &Tell, why: &str) {
-        let held = self.all().remove(&process);
-        if let Some(held) = held {
-            self.let_go_held(process, held, (tell, why));
+    pub(super) async fn let_go(self: &Arc<Self>, process: ProcessId, tell: &Tell, why: &str) {
+        let removed = self.all().remove(&process);
+        if let Some(held) = removed {
+            let (target, limit) = (held.target.clone(), held.limit);
+            let result = self.end_aside(held).await;
+            tell(released(process, target, (limit, why), result));
         }
     }
 
@@ -91,7 +93,9 @@ impl Holds {
     pub(super) fn release_all(&self, tell: &Tell, why: &str) {
         let all = std::mem::take(&mut *self.all());
         for (process, held) in all {
-            self.let_go_held(process, held, (tell, why));
+            let (target, limit) = (held.target.clone(), held.limit);
+            let result = self.end(held);
+            tell(released(process, target, (limit, why), result));
         }
     }
 
@@ -123,18 +127,16 @@ impl Holds {
             tokio::time::sleep(limit).await;
             let is_this = holds.all().get(&process).is_some_and(|held| held.decision == decision);
             if is_this {
-                holds.let_go(process, &tell, "its limit is over");
+                holds.let_go(process, &tell, "its limit is over").await;
             }
         });
     }
 
-    fn let_go_held(&self, process: ProcessId, held: Held, (tell, why): (&Tell, &str)) {
-        let (target, hold) = (held.target.clone(), Hold::Freeze { limit: held.limit });
-        let why = match self.end(held) {
-            Ok(()) => why.to_owned(),
-            Err(error) => format!("{why}, but: {error}"),
-        };
-        tell(Told::Fact { target, process, fact: Fact::HoldReleased { hold, why } });
+    /// Aside, because a keeper that does not answer must not hold up the thread of all orders.
+    async fn end_aside(self: &Arc<Self>, held: Held) -> Result<(), String> {
+        let holds = Arc::clone(self);
+        let ended = tokio::task::spawn_blocking(move || holds.end(held)).await;
+        ended.unwrap_or_else(|_| Err("could not thaw the target".to_owned()))
     }
 
     fn end(&self, held: Held) -> Result<(), String> {
@@ -147,6 +149,20 @@ impl Holds {
         // A panic while it was held leaves a map that still says truthfully what is frozen.
         self.frozen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is told of a hold that ended without an order.
+fn released(
+    process: ProcessId,
+    target: Name,
+    (limit, why): (Duration, &str),
+    result: Result<(), String>,
+) -> Told {
+    let why = match result {
+        Ok(()) => why.to_owned(),
+        Err(error) => format!("{why}, but: {error}"),
+    };
+    Told::Fact { target, process, fact: Fact::HoldReleased { hold: Hold::Freeze { limit }, why } }
 }
 
 /// A second hold on the same process. While the first still sees it alive after the second was opened, its number

@@ -12,6 +12,7 @@
 //! the same socket, `sys::ptrace` sees to itself.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,14 +38,14 @@ const STOP_MAX: Duration = Duration::from_millis(250);
 /// Entries of the table walked at once.
 const CHUNK: usize = 4_096;
 
-/// Closes at most `max` dead sockets that are at least `older`.
-pub(super) async fn reap(kit: &Kit, order: &Order, older: Duration, max: u32) -> Result<Done, String> {
+/// Closes at most `max` dead sockets of at least that age.
+pub(super) async fn reap(kit: &Kit, order: &Order, age: Duration, max: u32) -> Result<Done, String> {
     let aged = order.aged.clone().ok_or("the ages of its sockets are not known")?;
     let subject = Arc::clone(&order.subject);
     if let Some(remote) = subject.protection.unresolved.first() {
         return Err(format!("the address of the protected remote {remote} is not known"));
     }
-    let reaped = kit.worker.run(move |wanted| reap_now(&subject, &aged, (older, max), wanted)).await;
+    let reaped = kit.worker.run(move |wanted| reap_now(&subject, &aged, (age, max), wanted)).await;
     reaped.map_err(|error| error.to_string())?.map(|summary| Done { summary })
 }
 
@@ -164,10 +165,10 @@ fn summary(report: &ReapReport) -> String {
         *reasons.entry(*reason).or_default() += 1;
     }
     for (reason, count) in reasons {
-        text.push_str(&format!("; {count} left: {reason}"));
+        let _ = write!(text, "; {count} left: {reason}");
     }
     if *interrupted > 0 {
-        text.push_str(&format!("; {interrupted} calls of the target answered EINTR"));
+        let _ = write!(text, "; {interrupted} calls of the target answered EINTR");
     }
     text
 }

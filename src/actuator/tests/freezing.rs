@@ -22,15 +22,20 @@ fn the_keeper_of_these_tests() {
     }
 }
 
-fn bench() -> Bench {
+fn keeper() -> SharedKeeper {
     let test = std::env::current_exe().expect("the test binary has a path").display().to_string();
     let mark = format!("{MARK}=1");
     let arguments = argv(&[&mark, &test, "--exact", NAME, "--nocapture"]);
     let program = KeeperProgram { path: "/usr/bin/env".into(), arguments };
-    let keeper = Keeper::start(&program).expect("the keeper starts");
-    Bench::start(std::path::Path::new("/nonexistent"), |settings| {
-        settings.keeper = Some(Arc::new(Mutex::new(keeper)));
-    })
+    Arc::new(Mutex::new(Keeper::start(&program).expect("the keeper starts")))
+}
+
+fn bench() -> Bench {
+    with_keeper(keeper())
+}
+
+fn with_keeper(keeper: SharedKeeper) -> Bench {
+    Bench::start(std::path::Path::new("/nonexistent"), |settings| settings.keeper = Some(keeper))
 }
 
 fn take(limit: u64) -> Work {
@@ -106,6 +111,31 @@ fn a_frozen_process_is_thawed_to_be_stopped() {
     assert_eq!(let_go(&bench, &subject), "the process is stopped");
     assert!(bench.finished().result.unwrap().summary.ends_with("after TERM"));
     assert!(!bot.is_running());
+}
+
+/// Takes as long as the deadline of a freeze, which is what it is about.
+#[test]
+fn a_freeze_that_comes_too_late_is_told_as_failed_and_undone() {
+    let (mut bot, subject) = cat();
+    let keeper = keeper();
+    let bench = with_keeper(Arc::clone(&keeper));
+    let busy = keeper.lock().unwrap();
+    bench.submit(order(&subject, 1, take(60_000)));
+    // Another order of the system worker waits behind it and is given up before its turn.
+    let (mut other, other_subject) = cat();
+    bench.submit(order(&other_subject, 2, take(60_000)));
+    for _ in 0..2 {
+        let finished = bench.finished();
+        assert_eq!(finished.result.unwrap_err(), "timed out after 10s");
+        assert!(finished.took >= deadline::FREEZE);
+    }
+    drop(busy);
+    assert_eq!((bot.ask("alive"), other.ask("alive")), ("alive".to_owned(), "alive".to_owned()));
+    let released = bench.carry(order(&subject, 3, release(60_000))).result.unwrap().summary;
+    assert_eq!(released, "it was not frozen any more");
+    assert_eq!(bot.ask("still"), "still");
+    let again = bench.carry(order(&subject, 4, take(60_000))).result.unwrap().summary;
+    assert!(again.starts_with("frozen by "), "the worker goes on: {again}");
 }
 
 #[test]

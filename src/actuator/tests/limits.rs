@@ -2,6 +2,7 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::action::{Action, NofileGoal};
 
@@ -72,7 +73,7 @@ fn a_thread_in_select_keeps_the_limit_at_1024() {
         if waiting() {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
     }
     let said = bench.act(&subject, raise(NofileGoal::Hard)).unwrap();
     assert!(said.starts_with("raised from 100 to 1024; not past 1024, because thread "), "{said}");

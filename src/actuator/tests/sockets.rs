@@ -71,22 +71,15 @@ impl Leaky {
         count.parse().unwrap()
     }
 
-    fn records(&self, subject: &Subject) -> HashMap<u64, SocketRecord> {
-        let mut records = Vec::new();
-        let mut diag = SockDiag::in_namespace_of(&subject.process).unwrap();
-        diag.dump(States::ALL, Detail::Plain, &mut records).unwrap();
-        records.into_iter().map(|record| (u64::from(record.inode), record)).collect()
-    }
-
     /// What the agent's ticks would know: the first is the oldest.
     fn aged(&self, subject: &Subject) -> AgedSockets {
-        let records = self.records(subject);
+        let known = records(subject);
         let mut sockets = Vec::new();
         for (place, number) in self.numbers.iter().enumerate() {
             let Some(Link::Socket(inode)) = subject.process.descriptors().look(*number).unwrap() else {
                 continue;
             };
-            let record = records.get(&inode);
+            let record = known.get(&inode);
             sockets.push(AgedSocket {
                 cookie: record.and_then(|record| record.cookie),
                 inode,
@@ -106,6 +99,14 @@ impl Leaky {
         let addresses = vec![([127, 0, 0, 1].into(), Some(self.broker))];
         Protection { addresses, unresolved: Vec::new() }
     }
+}
+
+/// The TCP sockets of the subject's network namespace, by inode.
+fn records(subject: &Subject) -> HashMap<u64, SocketRecord> {
+    let mut records = Vec::new();
+    let mut diag = SockDiag::in_namespace_of(&subject.process).unwrap();
+    diag.dump(States::ALL, Detail::Plain, &mut records).unwrap();
+    records.into_iter().map(|record| (u64::from(record.inode), record)).collect()
 }
 
 fn carry(subject: &Arc<Subject>, aged: AgedSockets, action: Action) -> Result<String, String> {
@@ -201,7 +202,7 @@ fn sockets_are_destroyed_by_age_remote_and_bound_and_counted_by_a_second_look() 
     let feed = format!("127.0.0.1:{}", leaky.feed);
     let said = carry(&subject, aged.clone(), destroy(60, Some(&feed), 3)).unwrap();
     assert_eq!(said, "3 of 3 sockets destroyed");
-    let left = leaky.records(&subject);
+    let left = records(&subject);
     let states: Vec<_> = aged.sockets[..6].iter().map(|s| left.get(&s.inode).map(|r| r.state)).collect();
     assert_eq!(
         states,
@@ -220,8 +221,7 @@ fn a_protected_or_living_connection_is_never_destroyed() {
     // The memory takes every socket of the process for long dead and bound for elsewhere.
     let elsewhere = "127.0.0.9:9".parse().unwrap();
     let template = aged.sockets[0].clone();
-    aged.sockets = leaky
-        .records(&subject)
+    aged.sockets = records(&subject)
         .values()
         .filter(|record| record.inode != 0 && record.remote.port() == leaky.broker)
         .map(|record| AgedSocket { cookie: record.cookie, remote: Some(elsewhere), ..template.clone() })
