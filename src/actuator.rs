@@ -36,6 +36,7 @@ mod procdir;
 mod raise_nofile;
 mod reap_descriptors;
 mod redact;
+mod resolve;
 mod run;
 mod settings;
 mod snapshot;
@@ -46,10 +47,12 @@ mod web;
 mod worker;
 
 pub use endpoint::{Endpoint, EndpointError};
+pub use freeze::SharedKeeper;
 pub use notify::{Backoff, JOURNAL, Notice, Receiver, Way};
 pub use order::{Finished, Full, Order, Protection, SelectUse, Story, Subject, Tenancy, Told};
 pub use redact::Redactor;
-pub use settings::{Evidence, Hook, HookCall, Settings};
+pub use resolve::ResolveError;
+pub use settings::{Evidence, Hook, HookCall, HookCommand, HookRequest, Settings};
 pub use snapshot::Bounds;
 
 use crew::{Crew, Message, Ticket};
@@ -126,5 +129,6 @@ fn equip(settings: Settings, worker: Worker, tell: kit::Tell) -> Kit {
     });
     let notifier = Notifier::start(settings.receivers.clone(), &web, &settings.clock, &not_delivered);
     let redactor = Arc::new(Redactor::new());
-    Kit { settings, web, notifier, worker, redactor, holds: Arc::new(Holds::default()), tell }
+    let holds = Arc::new(Holds::new(settings.keeper.clone()));
+    Kit { settings, web, notifier, worker, redactor, holds, tell }
 }

@@ -34,6 +34,7 @@ pub mod socket_protocol;
 pub mod spawn;
 pub mod stat;
 pub mod terminal;
+pub mod user;
 #[cfg(test)]
 mod victim;
 pub mod wake;

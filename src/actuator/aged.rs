@@ -45,7 +45,6 @@ pub(super) mod tests {
             cookie: Some(u64::from(number)),
             inode: 1_000 + u64::from(number),
             number,
-            holders: 1,
             remote: Some(remote.parse().unwrap()),
             named: None,
             age: Duration::from_secs(age),

@@ -81,7 +81,7 @@ mod tests {
     fn says_how_much_was_left_out() {
         let mut kept = Excerpt::default();
         kept.push(&vec![b'a'; KEPT]);
-        kept.push(&vec![b'b'; 10]);
+        kept.push(&[b'b'; 10]);
         kept.push(&vec![b'c'; KEPT]);
         assert!(kept.text().contains("\n[10 bytes left out]\nc"), "{}", kept.text());
     }

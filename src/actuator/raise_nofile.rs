@@ -66,9 +66,8 @@ fn plan(before: NofileLimits, goal: NofileGoal, select: &Select) -> Result<Plan,
         Select::Used(evidence) if wanted > SELECT_SAFE => {
             (SELECT_SAFE, format!("; not past {SELECT_SAFE}, because {evidence}"))
         }
-        Select::Used(_) => (wanted, String::new()),
         Select::NotSeen(note) if wanted > SELECT_SAFE => (wanted, format!("; {note}")),
-        Select::NotSeen(_) => (wanted, String::new()),
+        Select::Used(_) | Select::NotSeen(_) => (wanted, String::new()),
     };
     if soft <= before.soft {
         return Err(format!("the limit is {} already, hard limit {}{note}", before.soft, before.hard));

@@ -15,9 +15,6 @@ use super::super::web::{Answer, Call, Web, chain};
 use super::notice::Notice;
 use super::receiver::{Receiver, Way};
 
-/// How long one try may take.
-pub(super) const TRY_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Delivers for one receiver.
 pub(super) struct Courier {
     pub(super) name: Name,
@@ -61,12 +58,12 @@ impl Courier {
         match &self.receiver.way {
             Way::Slack(endpoint) => self.post(endpoint, notice.slack()).await,
             Way::Webhook(endpoint) => self.post(endpoint, notice.json()).await,
-            Way::Command(argv) => run(argv, notice.json()).await,
+            Way::Command(argv) => run(argv, notice.json(), self.receiver.timeout).await,
         }
     }
 
     async fn post(&self, endpoint: &Endpoint, body: Vec<u8>) -> Result<(), Failure> {
-        let call = Call { method: Method::POST, body, timeout: TRY_TIMEOUT };
+        let call = Call { method: Method::POST, body, timeout: self.receiver.timeout };
         match self.web.call(endpoint, call).await {
             Ok(answer) => judge(endpoint, &answer),
             Err(error) => Err(Failure { why: chain(&error), again: Again::After(None) }),
@@ -84,8 +81,8 @@ fn judge(endpoint: &Endpoint, answer: &Answer) -> Result<(), Failure> {
     Err(Failure { why: format!("{} answered {}", endpoint.label(), answer.status), again })
 }
 
-async fn run(argv: &[String], input: Vec<u8>) -> Result<(), Failure> {
-    let command = Command { argv, environment: &[], input, timeout: TRY_TIMEOUT };
+async fn run(argv: &[String], input: Vec<u8>, timeout: Duration) -> Result<(), Failure> {
+    let command = Command { argv, environment: &[], user: None, input, timeout };
     match capture::run(command).await {
         Ok(captured) if captured.ended.success() => Ok(()),
         Ok(captured) => Err(Failure { why: captured.ended.to_string(), again: Again::After(None) }),

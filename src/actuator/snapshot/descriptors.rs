@@ -35,11 +35,11 @@ pub(super) struct Listed {
 /// Lists the descriptors. One that is closed meanwhile is left out.
 pub(super) fn read(process: &Adopted, dir: &ProcDir, aged: Option<&AgedSockets>) -> io::Result<Vec<Listed>> {
     let sockets = aged.map(|aged| aged.sockets.as_slice()).unwrap_or_default();
-    let ages: BTreeMap<u64, Duration> = sockets.iter().map(|socket| (socket.inode, socket.age)).collect();
+    let dead: BTreeMap<u64, Duration> = sockets.iter().map(|socket| (socket.inode, socket.age)).collect();
     let listed = |number| {
         let link = process.descriptors().link_text(number).ok()??;
         let seen = Link::parse(link.as_bytes());
-        let dead_for = seen.inode().and_then(|inode| ages.get(&inode).copied());
+        let dead_for = seen.inode().and_then(|inode| dead.get(&inode).copied());
         Some(Listed { number, kind: seen.kind(), inode: seen.inode(), link, dead_for })
     };
     Ok(dir.numbers("fd", DESCRIPTORS_MAX)?.into_iter().filter_map(listed).collect())

@@ -126,7 +126,7 @@ impl Survey {
             let arguments = text.trim_end_matches('\0').split('\0');
             material.redactor.arguments(arguments).join(" ")
         });
-        self.command = command.as_deref().unwrap_or_default().to_owned();
+        command.as_deref().unwrap_or_default().clone_into(&mut self.command);
         self.text("cmdline.txt", command);
     }
 
