@@ -28,4 +28,6 @@ pub mod actuator;
 
 pub mod agent;
 
+pub mod admin;
+
 pub mod cli;

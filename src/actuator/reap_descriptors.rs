@@ -27,7 +27,8 @@ use crate::sys::read_error::ReadError;
 use crate::sys::sock_diag::{Detail, SockDiag, SocketRecord, States, TcpState};
 use crate::sys::socket_protocol::Protocol;
 
-use super::aged::{AgedSocket, AgedSockets, Watched};
+use super::aged::Pick as _;
+use crate::model::aged::{AgedSocket, AgedSockets, Watched};
 use super::kit::Kit;
 use super::order::{Order, Protection, Subject};
 use super::web::chain;

@@ -12,15 +12,16 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::actuator::SharedKeeper;
 use crate::config::{Child, Restart, RestartWhen};
 use crate::model::action::Then;
 use crate::model::chain::chain;
 use crate::model::clock::Timestamp;
 use crate::sys::adopted::Adopted;
-use crate::sys::keeper::{Keeper, KeeperProgram, UndoId};
+use crate::sys::keeper::{Keeper, UndoId};
 use crate::sys::pidfd::{Ended, Signal, Waited};
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::spawn::{Group, Launch, Launched, Output, Spawner};
@@ -38,7 +39,6 @@ const KILL_SEEN_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Nursery {
     child: Child,
     restart: Restart,
-    hands: Option<Hands>,
     running: Option<Running>,
     state: State,
     starts: VecDeque<Timestamp>,
@@ -47,11 +47,13 @@ pub(super) struct Nursery {
     wanted: Option<Then>,
 }
 
-/// What starting takes: made at the first start.
-#[derive(Debug)]
-struct Hands {
-    spawner: Spawner,
-    keeper: Keeper,
+/// What starting takes.
+#[derive(Clone, Debug)]
+pub(super) struct Hands {
+    /// The one thread that forks.
+    pub(super) spawner: Arc<Spawner>,
+    /// Who ends the child should the agent be killed.
+    pub(super) keeper: SharedKeeper,
 }
 
 #[derive(Debug)]
@@ -85,7 +87,6 @@ impl Nursery {
         Self {
             child,
             restart,
-            hands: None,
             running: None,
             state: State::Due(Timestamp::ZERO),
             starts: VecDeque::new(),
@@ -115,7 +116,7 @@ impl Nursery {
 
     /// Starts it. A start that fails is tried again after the pause, within the quota; without a keeper nothing
     /// is started, for then it could be orphaned.
-    pub(super) fn start(&mut self, now: Timestamp) -> Result<Arc<Adopted>, String> {
+    pub(super) fn start(&mut self, now: Timestamp, hands: &Hands) -> Result<Arc<Adopted>, String> {
         self.starts.retain(|start| now.since(*start) < self.restart.max.per);
         if self.count > 0 && self.starts.len() >= self.restart.max.count as usize {
             self.state = State::Done;
@@ -128,9 +129,8 @@ impl Nursery {
         self.count += 1;
         self.state = State::Due(now + self.pause);
         let launch = launch(&self.child);
-        let hands = self.hands()?;
         let launched = hands.spawner.launch(launch).map_err(|error| chain(&error))?;
-        let kept = launched.end_with_agent(&mut hands.keeper, ORPHAN_GRACE);
+        let kept = launched.end_with_agent(&mut lock(&hands.keeper), ORPHAN_GRACE);
         let pid = launched.process.pid();
         let adopted = Adopted::open(&ProcRoot::new("/proc"), u32::try_from(pid).unwrap_or_default());
         match (kept, adopted) {
@@ -150,15 +150,6 @@ impl Nursery {
         }
     }
 
-    fn hands(&mut self) -> Result<&mut Hands, String> {
-        if self.hands.is_none() {
-            let keeper = Keeper::start(&KeeperProgram::default()).map_err(|error| chain(&error))?;
-            let spawner = Spawner::start().map_err(|error| chain(&error))?;
-            self.hands = Some(Hands { spawner, keeper });
-        }
-        Ok(self.hands.as_mut().expect("made above"))
-    }
-
     /// A stop by policy has ended it; `then` says what follows.
     pub(super) fn stopped_by_policy(&mut self, then: Then, now: Timestamp) {
         if self.state == State::Running {
@@ -169,13 +160,11 @@ impl Nursery {
     }
 
     /// It has ended. Gives its exit code, or 128 and the signal's number.
-    pub(super) fn ended(&mut self, now: Timestamp) -> Option<i32> {
+    pub(super) fn ended(&mut self, now: Timestamp, hands: &Hands) -> Option<i32> {
         let running = self.running.take()?;
         let code = running.launched.process.reap().ok().flatten().map(exit_code);
-        if let Some(hands) = &self.hands {
-            // A keeper that is gone has nothing left to undo.
-            let _gone = hands.keeper.release(running.kept);
-        }
+        // A keeper that is gone has nothing left to undo.
+        let _gone = lock(&hands.keeper).release(running.kept);
         if now.since(running.since) >= LONG_LIFE {
             self.pause = self.restart.backoff;
         }
@@ -206,6 +195,7 @@ impl Nursery {
             return Ending::NotRunning;
         };
         let process = &running.launched.process;
+        // One that has ended by itself needs no signal.
         let _ended = process.signal(Signal::TERM);
         if process.wait_exit(grace).ok() != Some(Waited::Ended) {
             let _ended = process.signal(Signal::KILL);
@@ -214,6 +204,10 @@ impl Nursery {
         self.state = State::Done;
         Ending::Ended(process.reap().ok().flatten().map(exit_code))
     }
+}
+
+fn lock(keeper: &SharedKeeper) -> MutexGuard<'_, Keeper> {
+    keeper.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The code a shell would give.

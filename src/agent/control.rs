@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actuator::{Actuator, Told};
+use crate::agent::child::Hands;
 use crate::agent::herald::{About, Herald};
 use crate::agent::mailbox::{Inbox, Message};
 use crate::agent::own::Own;
@@ -52,6 +53,7 @@ pub(super) struct Parts {
     pub(super) recorder: Option<Recorder>,
     pub(super) targets: Vec<Target>,
     pub(super) own: Own,
+    pub(super) hands: Hands,
     pub(super) ends: Ends,
 }
 
@@ -68,6 +70,7 @@ pub(super) struct Control {
     book: Arc<RemoteBook>,
     host: Vec<(Signal, Reading<f64>)>,
     own: Own,
+    hands: Hands,
     ends: Ends,
     /// Processes that have ended while something was still under way on their target.
     departed: Vec<(usize, ProcessId)>,
@@ -90,6 +93,7 @@ impl Control {
             book: Arc::new(RemoteBook::default()),
             host: Vec::new(),
             own: parts.own,
+            hands: parts.hands,
             ends: parts.ends,
             departed: Vec::new(),
             history_lost: None,

@@ -1,11 +1,12 @@
 //! From settings to a running agent.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::actuator::{self, Actuator};
+use crate::agent::child::Hands;
 use crate::agent::control::{Control, Parts};
 use crate::agent::mailbox::{Mailbox, Message, mailbox};
 use crate::agent::own::Own;
@@ -17,8 +18,10 @@ use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
 use crate::sampler::scanner::Scanner;
 use crate::sys::clock::SystemClock;
+use crate::sys::keeper::{Keeper, KeeperError, KeeperProgram};
 use crate::sys::notify::Notifier;
 use crate::sys::proc_root::ProcRoot;
+use crate::sys::spawn::Spawner;
 
 /// What an agent is made of, beside its settings.
 pub struct Pieces {
@@ -49,6 +52,9 @@ pub enum StartError {
     /// No descriptor or thread could be had.
     #[error("the agent has no room to start")]
     Room(#[from] io::Error),
+    /// The process that cleans up after a killed agent could not be started.
+    #[error("the agent's keeper can't be started")]
+    Keeper(#[from] KeeperError),
 }
 
 /// A running agent.
@@ -56,6 +62,7 @@ pub enum StartError {
 pub struct Agent {
     mailbox: Mailbox,
     thread: JoinHandle<Option<i32>>,
+    ended: tokio::sync::oneshot::Receiver<()>,
 }
 
 impl Agent {
@@ -67,7 +74,10 @@ impl Agent {
         let scanner = Scanner::start(settings.scan, move |scan| drop(post.deliver(Message::Scanned(scan))))?;
         let post = mailbox.clone();
         let told = move |told| drop(post.deliver(Message::Told(told)));
-        let actuator = Actuator::start(pieces.actuator, Box::new(told))?;
+        let keeper = Arc::new(Mutex::new(Keeper::start(&KeeperProgram::default())?));
+        let hands = Hands { spawner: Arc::new(Spawner::start()?), keeper: Arc::clone(&keeper) };
+        let equipped = actuator::Settings { keeper: Some(keeper), ..pieces.actuator };
+        let actuator = Actuator::start(equipped, Box::new(told))?;
         let post = mailbox.clone();
         let recorder = match pieces.history {
             Some(history) => {
@@ -80,12 +90,14 @@ impl Agent {
         let (notifier, watchdog) = pieces.manager;
         let own = Own::new(&ProcRoot::new("/proc"), notifier, watchdog);
         let ends = pieces.ends;
-        let parts = Parts { settings, inbox, scanner, actuator, recorder, targets, own, ends };
-        let thread = std::thread::Builder::new()
-            .name("fdg-control".to_owned())
-            .stack_size(1 << 20)
-            .spawn(move || Control::new(parts).run())?;
-        Ok(Self { mailbox, thread })
+        let parts = Parts { settings, inbox, scanner, actuator, recorder, targets, own, hands, ends };
+        let (bell, ended) = tokio::sync::oneshot::channel();
+        let thread = std::thread::Builder::new().name("fdg-control".to_owned()).stack_size(1 << 20).spawn(move || {
+            // Dropped at the end of the loop, also when it panics.
+            let _bell = bell;
+            Control::new(parts).run()
+        })?;
+        Ok(Self { mailbox, thread, ended })
     }
 
     /// The way in.
@@ -93,14 +105,11 @@ impl Agent {
         self.mailbox.clone()
     }
 
-    /// Whether its loop has ended.
-    pub fn has_ended(&self) -> bool {
-        self.thread.is_finished()
-    }
-
-    /// Waits for its end; gives the exit code of an `exec`'s child. A panic of the loop is passed on: an agent
-    /// without its loop must not go on.
-    pub fn join(self) -> Option<i32> {
+    /// Waits for the end of its loop; gives the exit code of an `exec`'s child. A panic of the loop is passed on:
+    /// an agent without its loop must not go on.
+    pub async fn ended(self) -> Option<i32> {
+        // The bell only ever rings by being dropped.
+        let _dropped = self.ended.await;
         match self.thread.join() {
             Ok(code) => code,
             Err(panic) => std::panic::resume_unwind(panic),

@@ -59,20 +59,9 @@ pub enum Command {
     /// The bot of the demo.
     #[command(name = "__demo-bot", hide = true)]
     DemoBot(DemoBotArgs),
-    /// Ends what the agent started when the agent dies.
+    /// Undoes what must not outlast the agent when it dies.
     #[command(name = "__keeper", hide = true)]
-    Keeper {
-        /// What the agent hands over.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        words: Vec<std::ffi::OsString>,
-    },
-    /// Thaws what the agent froze when the agent dies.
-    #[command(name = "__thaw-keeper", hide = true)]
-    ThawKeeper {
-        /// What the agent hands over.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        words: Vec<std::ffi::OsString>,
-    },
+    Keeper,
 }
 
 /// `fdguard run`

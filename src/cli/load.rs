@@ -5,7 +5,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::actuator::{self, Endpoint};
+use crate::actuator;
+use crate::model::chain::chain;
 use crate::agent::settings::{ProbeSettings, Settings, TargetSettings};
 use crate::cli::equip;
 use crate::cli::print;
@@ -22,6 +23,7 @@ use crate::sampler::eye::EyeSettings;
 use crate::sampler::pace::PaceBounds;
 use crate::sampler::scan::ScanSettings;
 use crate::sys::ability::Ability;
+use crate::sys::clock::SystemClock;
 use crate::sys::proc_root::ProcRoot;
 
 /// The most files in `conf.d`.
@@ -95,10 +97,19 @@ pub fn load(source: &Source) -> Result<Loaded, Refused> {
         return Err(Refused { drawn, first });
     }
     files.extend(reader.files);
-    let actuator = equip::actuator(&config).map_err(|error| Refused { drawn: format!("{error}\n"), first: error })?;
+    let actuator = actuator(&config)?;
     let settings = settings(&config, targets, fingerprint(&input, &reader.texts));
     let remotes = remotes(&settings);
     Ok(Loaded { settings, config, actuator, remotes, files, doubts: drawn })
+}
+
+fn actuator(config: &Config) -> Result<actuator::Settings, Refused> {
+    let identity = (crate::sys::host::name(), Arc::new(SystemClock) as Arc<dyn crate::model::clock::Clock>);
+    actuator::Settings::resolve(config, identity, |name| std::env::var(name).ok()).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(|fault| chain(fault)).collect();
+        let first = lines.first().cloned().unwrap_or_default();
+        Refused { drawn: lines.iter().map(|line| format!("error: {line}\n")).collect(), first }
+    })
 }
 
 /// The input of a load: the file, its `conf.d`, the environment, the flags.
@@ -316,9 +327,4 @@ pub fn child_name(program: &std::ffi::OsStr) -> Name {
 pub fn child_target(argv: Vec<String>) -> Target {
     let name = child_name(std::ffi::OsStr::new(argv.first().map_or("", String::as_str)));
     Target::new(name, Match::Child(config::Child { argv, env: BTreeMap::new(), cwd: None }))
-}
-
-/// Reads the endpoint of a file, for `equip`.
-pub fn endpoint(path: &Path) -> Result<Endpoint, String> {
-    Endpoint::read(path).map_err(|error| crate::model::chain::chain(&error))
 }

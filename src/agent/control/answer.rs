@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::Control;
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
-use crate::agent::mailbox::Message;
 use crate::agent::request::{Answer, Command, Envelope, Explained, Request};
 use crate::agent::status::{ProcessStatus, Status, TargetStatus};
 use crate::agent::target::Target;
@@ -130,13 +129,6 @@ impl Control {
             }
             drop(envelope.reply.send(answer));
         }
-    }
-}
-
-/// A message that could not be posted is answered by whoever tried.
-pub(crate) fn refuse(message: Message) {
-    if let Message::Asked(envelope) | Message::Reload(_, Some(envelope)) = message {
-        drop(envelope.reply.send(Answer::Refused("the agent is busy or ending".to_owned())));
     }
 }
 

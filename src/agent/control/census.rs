@@ -129,7 +129,8 @@ impl Control {
         let target = &mut self.targets[place];
         let Some(mut guarded) = target.guarded.remove(&id) else { return };
         let (now, wall) = (SystemClock.now(), SystemClock.wall());
-        let code = target.nursery.as_mut().and_then(|nursery| nursery.ended(now));
+        let hands = &self.hands;
+        let code = target.nursery.as_mut().and_then(|nursery| nursery.ended(now, hands));
         let name = target.name().clone();
         let last = guarded.eye.farewell(now, wall, code);
         if let Some(recorder) = &self.recorder {
@@ -167,7 +168,7 @@ impl Control {
             return;
         }
         let about = About::target(&target.settings.name);
-        match nursery.start(now) {
+        match nursery.start(now, &self.hands) {
             Ok(process) => {
                 let restarts = nursery.restarts();
                 self.herald.tell(about, Fact::Spawned { restarts });
