@@ -21,13 +21,10 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
 mod aged;
-mod capture;
 mod crew;
 pub mod deadline;
 mod destroy_sockets;
 mod dispatch;
-mod endpoint;
-mod excerpt;
 mod freeze;
 mod kit;
 mod notify;
@@ -43,10 +40,8 @@ mod snapshot;
 mod stop;
 #[cfg(test)]
 mod tests;
-mod web;
 mod worker;
 
-pub use endpoint::{Endpoint, EndpointError};
 pub use freeze::SharedKeeper;
 pub use notify::{Backoff, JOURNAL, Notice, Receiver, Way};
 pub use order::{Finished, Full, Order, Protection, SelectUse, Story, Subject, Tenancy, Told};
@@ -59,7 +54,7 @@ use crew::{Crew, Message, Ticket};
 use freeze::Holds;
 use kit::Kit;
 use notify::Notifier;
-use web::Web;
+use crate::call::web::Web;
 use worker::Worker;
 
 /// Orders that may be under way, waiting ones included.

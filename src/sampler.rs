@@ -7,6 +7,7 @@ pub mod eye;
 mod host;
 mod load;
 pub mod pace;
+pub mod probe;
 pub mod remotes;
 pub mod scan;
 pub mod scanner;

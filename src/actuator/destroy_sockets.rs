@@ -21,7 +21,7 @@ use super::aged::Pick as _;
 use crate::model::aged::AgedSockets;
 use super::kit::Kit;
 use super::order::{Order, Subject};
-use super::web::chain;
+use crate::model::chain::chain;
 use super::worker::Wanted;
 
 /// Which sockets are meant.

@@ -23,7 +23,7 @@ use crate::sys::pidfd::PidFd;
 
 use super::kit::{Kit, Tell};
 use super::order::{Order, Told};
-use super::web::chain;
+use crate::model::chain::chain;
 use super::worker::Wanted;
 
 /// The agent's keeper, shared with whoever else has something to be undone.

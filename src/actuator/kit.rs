@@ -10,7 +10,7 @@ use super::notify::{Notice, Notifier};
 use super::order::{Order, Told};
 use super::redact::Redactor;
 use super::settings::Settings;
-use super::web::Web;
+use crate::call::web::Web;
 use super::worker::Worker;
 
 /// Tells the control loop.

@@ -10,7 +10,7 @@ use crate::sys::limits::NoFile;
 
 use super::order::{Order, SelectUse};
 use super::procdir::ProcDir;
-use super::web::chain;
+use crate::model::chain::chain;
 
 /// The limit under which every descriptor fits into an fd_set.
 const SELECT_SAFE: u64 = 1_024;

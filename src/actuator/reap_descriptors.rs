@@ -31,7 +31,7 @@ use super::aged::Pick as _;
 use crate::model::aged::{AgedSocket, AgedSockets, Watched};
 use super::kit::Kit;
 use super::order::{Order, Protection, Subject};
-use super::web::chain;
+use crate::model::chain::chain;
 use super::worker::Wanted;
 
 /// How long the target may stand still.

@@ -11,7 +11,7 @@ use crate::model::clock::Clock;
 use crate::model::name::Name;
 use crate::sys::user;
 
-use super::endpoint::{Endpoint, EndpointError, secret_text};
+use crate::call::endpoint::{Endpoint, EndpointError, secret_text};
 use super::notify::{Backoff, Receiver, Way};
 use super::settings::{Evidence, Hook, HookCall, HookCommand, HookRequest, Settings};
 use super::snapshot::Bounds;
@@ -189,7 +189,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
 
-    use super::super::web::chain;
+    use crate::model::chain::chain;
     use super::*;
     use crate::config::Input;
     use crate::sys::clock::SystemClock;

@@ -8,12 +8,13 @@ use crate::config;
 use crate::model::decision::Done;
 use crate::model::name::Name;
 
-use super::capture::{self, Command};
-use super::excerpt::Excerpt;
+use crate::call::capture::{self, Command};
+use crate::call::excerpt::Excerpt;
 use super::kit::Kit;
 use super::order::Order;
 use super::settings::{HookCall, HookCommand, HookRequest};
-use super::web::{Call, chain};
+use crate::model::chain::chain;
+use crate::call::web::Call;
 
 /// Runs a hook to its end or its time limit. What it said goes, without secrets, into the summary.
 pub(super) async fn run(kit: &Kit, order: &Order, hook: &Name) -> Result<Done, String> {

@@ -10,7 +10,7 @@ use crate::model::clock::Clock;
 use crate::model::name::Name;
 use crate::sys::user::UserIds;
 
-use super::endpoint::Endpoint;
+use crate::call::endpoint::Endpoint;
 use super::freeze::SharedKeeper;
 use super::notify::Receiver;
 use super::snapshot::Bounds;

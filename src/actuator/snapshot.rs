@@ -29,7 +29,7 @@ use super::kit::Kit;
 use super::order::Order;
 use super::redact::Redactor;
 use super::settings::Evidence;
-use super::web::chain;
+use crate::model::chain::chain;
 use super::worker::Wanted;
 use bundle::{Bundle, BundleError};
 use survey::{Survey, Table};

@@ -54,7 +54,7 @@ pub struct Rights {
 
 impl Rights {
     fn allow(&self, peer: &Peer) -> bool {
-        let known = peer.uid == 0 || peer.uid == crate::sys::user::own() || self.uids.contains(&peer.uid);
+        let known = peer.uid == 0 || peer.uid == crate::sys::peer::own_uid() || self.uids.contains(&peer.uid);
         known || self.gids.contains(&peer.gid)
     }
 }
@@ -123,7 +123,8 @@ async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope)
         Ok(answer(request, peer.uid, submit).await)
     };
     let service = service_fn(handle);
-    let connection = hyper::server::conn::http1::Builder::new().keep_alive(false);
+    let mut connection = hyper::server::conn::http1::Builder::new();
+    connection.keep_alive(false);
     // A peer that went away is its own business.
     drop(connection.serve_connection(TokioIo::new(stream), service).await);
 }

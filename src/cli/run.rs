@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actuator;
@@ -11,6 +12,7 @@ use crate::admin::{self, Rights};
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::agent::request::{Answer, Command, Envelope, Request};
 use crate::agent::{Agent, Ends, Pieces};
+use crate::call::web::Web;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
 use crate::cli::load::{self, Loaded, Source};
@@ -22,6 +24,7 @@ use crate::journal::recorder::History;
 use crate::journal::retention::Keep;
 use crate::model::chain::chain;
 use crate::model::name::{Name, Remote};
+use crate::sampler::probe;
 use crate::sys::inotify::FileWatch;
 use crate::sys::notify::{Notifier, watchdog_interval};
 use crate::sys::pidfd::Signal;
@@ -197,11 +200,12 @@ async fn addresses(remotes: Vec<Remote>, mailbox: Mailbox) {
 
 /// Reads settings anew when one of their files has changed.
 async fn changes(files: Vec<PathBuf>, mailbox: Mailbox, source: Source) {
-    let watch = FileWatch::new(files).and_then(|watch| Ok(tokio::io::unix::AsyncFd::new(watch)?));
+    let watch = FileWatch::new(files).map_err(|error| chain(&error));
+    let watch = watch.and_then(|watch| AsyncFd::register(watch).map_err(|error| error.to_string()));
     let mut watch = match watch {
         Ok(watch) => watch,
         Err(error) => {
-            tracing::warn!(error = chain(&error), "files can't be watched for changes");
+            tracing::warn!(error, "files can't be watched for changes");
             return;
         }
     };
@@ -216,5 +220,20 @@ async fn changes(files: Vec<PathBuf>, mailbox: Mailbox, source: Source) {
         tokio::time::sleep(SETTLE).await;
         drop(watch.get_mut().changed());
         drop(mailbox.post(Message::Reload(reload(&source), None)));
+    }
+}
+
+/// Asks every probe in its own time.
+async fn probes(config: Config, mailbox: Mailbox) {
+    let web = Web::new();
+    for probe in config.probes.into_values() {
+        let (mailbox, web) = (mailbox.clone(), web.clone());
+        tokio::task::spawn_local(async move {
+            loop {
+                let reading = probe::ask(&probe, &web).await;
+                drop(mailbox.post(Message::Probed(probe.name.clone(), reading)));
+                tokio::time::sleep(probe.every).await;
+            }
+        });
     }
 }

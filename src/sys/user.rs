@@ -13,11 +13,6 @@ pub struct UserIds {
     pub gid: u32,
 }
 
-/// Our own effective user.
-pub fn own() -> u32 {
-    nix::unistd::Uid::effective().as_raw()
-}
-
 /// The user of that name, by the host's own database; `None` where there is none.
 pub fn lookup(name: &str) -> io::Result<Option<UserIds>> {
     let user = User::from_name(name).map_err(io::Error::from)?;

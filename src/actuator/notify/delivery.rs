@@ -9,9 +9,10 @@ use hyper::Method;
 use crate::model::clock::Clock;
 use crate::model::name::Name;
 
-use super::super::capture::{self, Command};
-use super::super::endpoint::Endpoint;
-use super::super::web::{Answer, Call, Web, chain};
+use crate::call::capture::{self, Command};
+use crate::call::endpoint::Endpoint;
+use crate::model::chain::chain;
+use crate::call::web::{Answer, Call, Web};
 use super::notice::Notice;
 use super::receiver::{Receiver, Way};
 

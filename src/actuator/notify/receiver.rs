@@ -9,7 +9,7 @@ use crate::model::clock::Timestamp;
 use crate::model::event::Fact;
 use crate::model::units::Quota;
 
-use super::super::endpoint::Endpoint;
+use crate::call::endpoint::Endpoint;
 use super::backoff::Backoff;
 use super::delivery::Courier;
 use super::desk::Desk;

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::model::clock::{ManualClock, WallTime};
 use crate::model::units::Quota;
 
-use super::super::endpoint::Endpoint;
+use crate::call::endpoint::Endpoint;
 use super::notice::tests::notice;
 use super::*;
 

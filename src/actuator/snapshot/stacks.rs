@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::sys::adopted::Adopted;
 
-use super::super::capture::{self, CaptureError, Command};
-use super::super::excerpt::Excerpt;
-use super::super::web::chain;
+use crate::call::capture::{self, CaptureError, Command};
+use crate::call::excerpt::Excerpt;
+use crate::model::chain::chain;
 
 /// py-spy stops the target while it reads; it gets no longer.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -6,7 +6,7 @@ use std::io;
 use crate::sys::sock_diag::SocketRecord;
 
 use super::super::procdir::ProcDir;
-use super::super::web::chain;
+use crate::model::chain::chain;
 use super::super::worker::Wanted;
 use super::threads::Thread;
 use super::{Material, Row, descriptors, maps, sockets, threads};

@@ -47,6 +47,12 @@ impl Control {
         for judged in evaluation.judged {
             self.herald.tell(about, Fact::Judged(judged));
         }
+        for rule in evaluation.latched {
+            self.herald.tell(about, Fact::Latched { rule: rule.to_string() });
+        }
+        for difference in evaluation.shadow {
+            self.herald.tell(about, Fact::ShadowDiffers { policy: difference.policy, how: difference.how });
+        }
         let mut failed = Vec::new();
         for decision in evaluation.decisions {
             self.herald.tell(about, fact(&decision));

@@ -100,17 +100,17 @@ impl Endpoint {
         &self.label
     }
 
-    pub(super) fn uri(&self) -> &Uri {
+    pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
     }
 }
 
 /// The text of a file that not everybody may read.
-pub(super) fn secret_text(path: &Path) -> Result<String, EndpointError> {
+pub fn secret_text(path: &Path) -> Result<String, EndpointError> {
     let unreadable = |source| EndpointError::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
     let mode = file.metadata().map_err(unreadable)?.permissions().mode();

@@ -26,31 +26,31 @@ const NOT_INHERITED: [&str; 6] =
     ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
 
 /// What to run.
-pub(super) struct Command<'a> {
+pub struct Command<'a> {
     /// Program and arguments.
-    pub(super) argv: &'a [String],
+    pub argv: &'a [String],
     /// Variables besides the inherited ones.
-    pub(super) environment: &'a [(&'a str, &'a str)],
+    pub environment: &'a [(&'a str, &'a str)],
     /// Whom it runs as; as the agent where absent.
-    pub(super) user: Option<UserIds>,
+    pub user: Option<UserIds>,
     /// Its standard input.
-    pub(super) input: Vec<u8>,
+    pub input: Vec<u8>,
     /// The group is killed after so long.
-    pub(super) timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// A command that has run.
 #[derive(Debug)]
-pub(super) struct Captured {
+pub struct Captured {
     /// How it ended.
-    pub(super) ended: Ended,
+    pub ended: Ended,
     /// Standard output and standard error as they came.
-    pub(super) output: Excerpt,
+    pub output: Excerpt,
 }
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Ended {
+pub enum Ended {
     /// By itself.
     Exited(i32),
     /// By a signal that was not ours.
@@ -61,7 +61,7 @@ pub(super) enum Ended {
 
 /// Why a command did not run.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CaptureError {
+pub enum CaptureError {
     /// No program.
     #[error("the command is empty")]
     Empty,
@@ -85,7 +85,7 @@ pub(super) enum CaptureError {
 
 impl Ended {
     /// Exit code zero.
-    pub(super) fn success(self) -> bool {
+    pub fn success(self) -> bool {
         self == Self::Exited(0)
     }
 
@@ -108,12 +108,12 @@ impl fmt::Display for Ended {
 }
 
 /// Runs a command. Dropping the future kills the command itself, not what it started.
-pub(super) async fn run(command: Command<'_>) -> Result<Captured, CaptureError> {
+pub async fn run(command: Command<'_>) -> Result<Captured, CaptureError> {
     run_keeping(command, Excerpt::default()).await
 }
 
 /// As [`run`], keeping as much of the output as the given empty excerpt does.
-pub(super) async fn run_keeping(command: Command<'_>, mut output: Excerpt) -> Result<Captured, CaptureError> {
+pub async fn run_keeping(command: Command<'_>, mut output: Excerpt) -> Result<Captured, CaptureError> {
     let (program, arguments) = command.argv.split_first().ok_or(CaptureError::Empty)?;
     let mut start = tokio::process::Command::new(program);
     start.args(arguments).envs(command.environment.iter().copied());

@@ -23,34 +23,34 @@ const ANSWER_MAX: u64 = 256 * 1024;
 
 /// An HTTP/1.1 client over TCP and TLS (Mozilla's roots).
 #[derive(Clone)]
-pub(super) struct Web {
+pub struct Web {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// What is sent.
-pub(super) struct Call {
+pub struct Call {
     /// The method.
-    pub(super) method: Method,
+    pub method: Method,
     /// The body, JSON; empty for none.
-    pub(super) body: Vec<u8>,
+    pub body: Vec<u8>,
     /// The whole exchange may take so long.
-    pub(super) timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub struct Answer {
     /// The status code.
-    pub(super) status: u16,
+    pub status: u16,
     /// `Retry-After` in seconds, where given so.
-    pub(super) retry_after: Option<Duration>,
+    pub retry_after: Option<Duration>,
     /// The body.
-    pub(super) body: Excerpt,
+    pub body: Excerpt,
 }
 
 /// Why there is no answer. Neither this nor its source tells the URL.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WebError {
+pub enum WebError {
     /// Nothing in time.
     #[error("no answer in {}", crate::model::units::format_span(*after))]
     Late {
@@ -68,7 +68,7 @@ pub(super) enum WebError {
 }
 
 impl Web {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         tcp.enforce_http(false);
@@ -86,7 +86,7 @@ impl Web {
     }
 
     /// Sends one request and reads the answer. Redirections are not followed.
-    pub(super) async fn call(&self, endpoint: &Endpoint, call: Call) -> Result<Answer, WebError> {
+    pub async fn call(&self, endpoint: &Endpoint, call: Call) -> Result<Answer, WebError> {
         let after = call.timeout;
         let mut request = Request::builder()
             .method(call.method)
@@ -121,19 +121,4 @@ async fn read(response: Response<Incoming>) -> Result<Answer, hyper::Error> {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
-}
-
-/// An error with its sources, outermost first.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let said = source.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        next = source.source();
-    }
-    text
 }
