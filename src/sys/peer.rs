@@ -24,6 +24,11 @@ impl Peer {
     }
 }
 
+/// The effective user of this process.
+pub fn own_uid() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixStream;
@@ -34,7 +39,7 @@ mod tests {
     fn our_own_other_end_is_ourselves() {
         let (one, _other) = UnixStream::pair().expect("a pair");
         let peer = Peer::of(&one).expect("credentials");
-        assert_eq!(peer.uid, nix::unistd::geteuid().as_raw());
+        assert_eq!(peer.uid, own_uid());
         assert_eq!(peer.gid, nix::unistd::getegid().as_raw());
         assert_eq!(u32::try_from(peer.pid).ok(), Some(std::process::id()));
     }

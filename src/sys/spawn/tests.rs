@@ -89,7 +89,7 @@ fn children_live_as_long_as_the_spawner_whoever_asked_for_them() {
     let spawner = spawner();
     // A thread that ends at once asks; the kernel would signal a child forked by that thread itself.
     let mut launched =
-        thread::scope(|scope| scope.spawn(|| spawner.launch(shell("echo up; sleep 60"))).join())
+        thread::scope(|scope| scope.spawn(|| spawner.launch(shell("echo up; exec sleep 60"))).join())
             .expect("no panic")
             .expect("it starts");
     assert_eq!(line(&mut launched), "up");
