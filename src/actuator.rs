@@ -46,7 +46,6 @@ mod tests;
 mod web;
 mod worker;
 
-pub use aged::{AgedSocket, AgedSockets, Death, Watched};
 pub use endpoint::{Endpoint, EndpointError};
 pub use freeze::SharedKeeper;
 pub use notify::{Backoff, JOURNAL, Notice, Receiver, Way};

@@ -26,4 +26,6 @@ pub mod sampler;
 
 pub mod actuator;
 
+pub mod agent;
+
 pub mod cli;

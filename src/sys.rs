@@ -33,6 +33,7 @@ pub mod sock_diag;
 pub mod socket_protocol;
 pub mod spawn;
 pub mod stat;
+pub mod terminal;
 pub mod user;
 #[cfg(test)]
 mod victim;

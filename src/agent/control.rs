@@ -21,10 +21,11 @@ use std::time::Duration;
 
 use crate::actuator::{Actuator, Told};
 use crate::agent::herald::{About, Herald};
-use crate::agent::mailbox::{Inbox, Mailbox, Message};
+use crate::agent::mailbox::{Inbox, Message};
 use crate::agent::own::Own;
 use crate::agent::seek::Seeker;
 use crate::agent::settings::Settings;
+use crate::agent::start::Ends;
 use crate::agent::target::Target;
 use crate::journal::recorder::Recorder;
 use crate::model::clock::{Clock as _, Timestamp};
@@ -46,19 +47,18 @@ const MESSAGES_PER_TURN: usize = 64;
 pub(super) struct Parts {
     pub(super) settings: Settings,
     pub(super) inbox: Inbox,
-    pub(super) mailbox: Mailbox,
     pub(super) scanner: Scanner,
     pub(super) actuator: Actuator,
     pub(super) recorder: Option<Recorder>,
     pub(super) targets: Vec<Target>,
     pub(super) own: Own,
+    pub(super) ends: Ends,
 }
 
 /// The loop.
 pub(super) struct Control {
     settings: Settings,
     inbox: Inbox,
-    mailbox: Mailbox,
     scanner: Scanner,
     actuator: Option<Actuator>,
     recorder: Option<Recorder>,
@@ -68,6 +68,11 @@ pub(super) struct Control {
     book: Arc<RemoteBook>,
     host: Vec<(Signal, Reading<f64>)>,
     own: Own,
+    ends: Ends,
+    /// Processes that have ended while something was still under way on their target.
+    departed: Vec<(usize, ProcessId)>,
+    history_lost: Option<String>,
+    child_code: Option<i32>,
     stopping: Option<String>,
 }
 
@@ -76,7 +81,6 @@ impl Control {
         Self {
             settings: parts.settings,
             inbox: parts.inbox,
-            mailbox: parts.mailbox,
             scanner: parts.scanner,
             actuator: Some(parts.actuator),
             herald: Herald::new(SystemClock, parts.recorder.clone()),
@@ -86,6 +90,10 @@ impl Control {
             book: Arc::new(RemoteBook::default()),
             host: Vec::new(),
             own: parts.own,
+            ends: parts.ends,
+            departed: Vec::new(),
+            history_lost: None,
+            child_code: None,
             stopping: None,
         }
     }
@@ -95,12 +103,14 @@ impl Control {
         let settings = self.settings.fingerprint.clone();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         self.herald.tell(About::default(), Fact::AgentStarted { version, settings });
+        self.tell_unreadable();
         let mut ready = Vec::new();
         while self.stopping.is_none() {
             self.take_messages();
             self.census();
             let now = SystemClock.now();
             self.look_at_due(now);
+            self.forget_departed();
             self.remember();
             self.own.turn(SystemClock.now());
             let due = self.next_due(now);
@@ -124,6 +134,7 @@ impl Control {
                 Message::Probed(name, reading) => self.take_probe(&name, reading),
                 Message::Reload(settings, asked) => self.reload(settings, asked),
                 Message::Forward(signal) => self.forward(signal),
+                Message::History(fact) => self.take_history(fact),
                 Message::Stop(why) => self.stopping = Some(why),
             }
         }
@@ -131,9 +142,25 @@ impl Control {
         self.inbox.waker.wake();
     }
 
+    /// The recorder tells itself what it lost; here only the state is kept, and the log told.
+    fn take_history(&mut self, fact: Fact) {
+        self.history_lost = match &fact {
+            Fact::HistoryLost { why } => Some(why.clone()),
+            _ => None,
+        };
+        self.herald.repeat(About::default(), fact);
+    }
+
+    fn tell_unreadable(&mut self) {
+        for target in self.targets.iter().filter(|target| target.memory_unreadable) {
+            self.herald.tell(About::target(target.name()), super::start::unreadable());
+        }
+    }
+
     /// The time of the next look, seek or turn.
     fn next_due(&self, now: Timestamp) -> Timestamp {
-        let looks = self.targets.iter().flat_map(|target| target.guarded.values()).map(|guarded| guarded.look_due);
+        let looks =
+            self.targets.iter().flat_map(|target| target.guarded.values()).map(|guarded| guarded.look_due);
         let starts = self.targets.iter().filter_map(|target| target.nursery.as_ref()?.start_due());
         looks.chain(starts).min().unwrap_or(now + TURN_MAX).min(now + TURN_MAX)
     }

@@ -51,7 +51,8 @@ impl Guarded {
             .collect();
         let lost = missing.iter().filter(|entry| !self.missing.contains(entry)).copied().collect();
         let is_missing = |signal: &Signal| missing.iter().any(|(other, _)| other == signal);
-        let back = self.missing.iter().map(|(signal, _)| *signal).filter(|signal| !is_missing(signal)).collect();
+        let back =
+            self.missing.iter().map(|(signal, _)| *signal).filter(|signal| !is_missing(signal)).collect();
         self.missing = missing;
         (lost, back)
     }

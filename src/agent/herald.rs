@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::journal::log;
 use crate::journal::recorder::Recorder;
-use crate::model::clock::{Clock, Timestamp, WallTime};
+use crate::model::clock::Clock;
 use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
 use crate::model::process::ProcessId;
@@ -50,17 +50,26 @@ impl<C: Clock> Herald<C> {
 
     /// Tells a fact that is true now.
     pub fn tell(&mut self, about: About<'_>, fact: Fact) {
-        let (at, wall) = (self.clock.now(), self.clock.wall());
-        self.tell_at(at, wall, about, fact);
-    }
-
-    /// Tells a fact with its own time.
-    pub fn tell_at(&mut self, at: Timestamp, wall: WallTime, about: About<'_>, fact: Fact) {
-        let event = Event { at, wall, target: about.target.cloned(), process: about.process, fact };
-        log::event(&event);
+        let event = self.event(about, fact);
         if let Some(recorder) = &self.recorder {
             recorder.event(event.clone());
         }
+        self.keep(event);
+    }
+
+    /// Tells everybody but the history a fact that the history has told.
+    pub fn repeat(&mut self, about: About<'_>, fact: Fact) {
+        let event = self.event(about, fact);
+        self.keep(event);
+    }
+
+    fn event(&self, about: About<'_>, fact: Fact) -> Event {
+        let (at, wall) = (self.clock.now(), self.clock.wall());
+        Event { at, wall, target: about.target.cloned(), process: about.process, fact }
+    }
+
+    fn keep(&mut self, event: Event) {
+        log::log(&event);
         if self.ring.len() == RING_MAX {
             self.ring.pop_front();
         }

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use crate::actuator::Told;
 use crate::agent::request::Envelope;
 use crate::agent::settings::Settings;
+use crate::model::event::Fact;
 use crate::model::name::Name;
 use crate::model::reading::Reading;
 use crate::sampler::remotes::RemoteBook;
@@ -31,6 +32,8 @@ pub enum Message {
     Probed(Name, Reading<f64>),
     /// Settings were read anew, or could not be; a person may wait for the answer.
     Reload(Result<Box<Settings>, String>, Option<Envelope>),
+    /// The history is lost, or back.
+    History(Fact),
     /// Pass a signal on to the children.
     Forward(Signal),
     /// End in order.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::config::{Match, Restart, StopDefaults};
 use crate::model::name::{Name, Remote};
+use crate::model::signal::Signal;
 use crate::policy::engine::Enrolled;
 use crate::policy::means::Means;
 use crate::sampler::eye::EyeSettings;
@@ -16,6 +17,8 @@ pub struct Settings {
     pub targets: Vec<TargetSettings>,
     /// How full scans are paced.
     pub scan: ScanSettings,
+    /// The probes, and what each feeds.
+    pub probes: Vec<ProbeSettings>,
     /// Whether the whole agent only tells.
     pub dry_run: bool,
     /// Descriptors of its own that the agent keeps free; processes beyond are not adopted.
@@ -43,6 +46,17 @@ pub struct TargetSettings {
     pub restart: Restart,
     /// How it is stopped where nobody says otherwise.
     pub stop: StopDefaults,
+}
+
+/// What a probe feeds; who asks it is not the loop's business.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProbeSettings {
+    /// Its name.
+    pub name: Name,
+    /// The signal it feeds, beside `probe["name"].value`.
+    pub feeds: Option<Signal>,
+    /// The targets it serves; none is all.
+    pub targets: Vec<Name>,
 }
 
 /// Time between two samples of one process in the history.

@@ -1,7 +1,6 @@
 //! One target: its engine, its processes, its child.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::agent::child::Nursery;
 use crate::agent::guarded::Guarded;
@@ -41,6 +40,8 @@ pub(super) struct Target {
     pub(super) remembered: String,
     /// Whether something was decided since, so that the memory is worth a look.
     pub(super) memory_changed: bool,
+    /// Whether what an earlier agent kept could not be read.
+    pub(super) memory_unreadable: bool,
 }
 
 impl Target {
@@ -62,6 +63,7 @@ impl Target {
             probed: BTreeMap::new(),
             remembered: String::new(),
             memory_changed: false,
+            memory_unreadable: false,
         }
     }
 
@@ -92,10 +94,5 @@ impl Target {
         self.engine.restore(memory);
         self.remembered = json.to_owned();
         Ok(())
-    }
-
-    /// The hold on a process, for actions.
-    pub(super) fn subject(&self, id: &ProcessId) -> Option<Arc<crate::actuator::Subject>> {
-        self.guarded.get(id).map(|guarded| Arc::clone(&guarded.subject))
     }
 }

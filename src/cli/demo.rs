@@ -14,8 +14,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::args::DemoArgs;
-use crate::cli::exit::{Exit, chain};
+use crate::cli::exit::Exit;
 use crate::cli::{print, reach};
+use crate::model::chain::chain;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::sys::clock::SystemClock;
 use course::{Course, Second};

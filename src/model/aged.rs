@@ -12,17 +12,15 @@ pub struct AgedSockets {
     pub sockets: Vec<AgedSocket>,
 }
 
-/// One dead socket.
+/// One dead socket, by one of its descriptors.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AgedSocket {
     /// The kernel's cookie of the socket; none for an orphan, which no table knows.
     pub cookie: Option<u64>,
     /// Its inode.
     pub inode: u64,
-    /// The descriptor that holds it; where there are several, the lowest.
+    /// A descriptor that holds it; a socket held by several stands here several times.
     pub number: u32,
-    /// How many descriptors of the process hold it.
-    pub holders: u32,
     /// Its remote; none for an orphan whose remote was never seen.
     pub remote: Option<SocketAddr>,
     /// The remote as the agent's file or the policies name it, where they do.

@@ -14,6 +14,7 @@ use crate::model::units::format_span;
 use crate::policy::budget::Account;
 use crate::policy::condition::Condition;
 use crate::policy::definition::{Ladder, Mode, Tier};
+use crate::policy::engine::bench::particulars;
 use crate::policy::engine::book::Book;
 use crate::policy::engine::process::{Eyes, Process, Standing};
 use crate::policy::engine::{Engine, HumanHold, Role};
@@ -216,12 +217,12 @@ impl View<'_> {
             }),
             latched: account.latched,
             ineffective: rung.ineffective,
-            run: rung.run.as_ref().map(|run| self.run(run)),
+            run: rung.run.as_ref().map(|run| self.run(run, account)),
             trial: self.trial(),
         }
     }
 
-    fn run(&self, run: &Run) -> String {
+    fn run(&self, run: &Run, account: &Account) -> String {
         let Some(item) = self.tier.work.get(run.next.saturating_sub(usize::from(run.waiting.is_some())))
         else {
             return "ends".to_owned();
@@ -229,7 +230,13 @@ impl View<'_> {
         let word = item.action.word();
         match (run.waiting, self.state.needed()) {
             (Some(_), _) => format!("{word} is under way"),
-            (None, true) => format!("{word} is held back"),
+            (None, true) => match &run.blocked {
+                Some(bar) => {
+                    let more = particulars(self.tier, account, Mode::Real, self.eyes.seen.at);
+                    format!("{word} is held back: {}", bar.clone().refusal(&more))
+                }
+                None => format!("{word} is next"),
+            },
             (None, false) => format!("{word} is held back: the tier is not known to be needed now"),
         }
     }

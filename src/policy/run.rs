@@ -39,6 +39,8 @@ pub(crate) struct Run {
     /// Nothing more is begun: the tier has been left.
     pub(crate) abandoned: bool,
     pub(crate) progress: Progress,
+    /// Why the next item has not been started yet.
+    pub(crate) blocked: Option<Bar>,
     /// Since when, in time under watch, the guard holds it back.
     pub(crate) held_since: Option<Duration>,
     /// The main action that was really started.
@@ -76,6 +78,7 @@ impl Run {
             waiting: None,
             abandoned: false,
             progress: Progress::Wanted,
+            blocked: None,
             held_since: None,
             main: None,
             failed: None,
@@ -87,6 +90,7 @@ impl Run {
     pub(crate) fn advance(&mut self) {
         self.next += 1;
         self.said = 0;
+        self.blocked = None;
     }
 
     /// Whether this is the first time that the present item is refused so.

@@ -134,12 +134,12 @@ impl Trace {
     ) -> (Ages, Vec<AgedSocket>) {
         let by_inode = owned(sight.table, records);
         let mut aged: Vec<AgedSocket> = Vec::new();
-        let mut holders: HashMap<u64, u32> = HashMap::new();
+        let mut holders: HashMap<u64, Vec<u32>> = HashMap::new();
         for row in sight.table.iter().filter(|row| row.kind == Kind::Socket) {
             let Some(inode) = row.inode else { continue };
             let held = holders.entry(inode).or_default();
-            *held += 1;
-            if *held > 1 {
+            held.push(row.number);
+            if held.len() > 1 {
                 continue;
             }
             let record = by_inode.get(&inode).copied();
@@ -151,9 +151,6 @@ impl Trace {
                 let first = *self.first_seen.entry(inode).or_insert(sight.at);
                 aged.push(dead_socket(sight, (row.number, inode), record, sight.at.since(first)));
             }
-        }
-        for socket in &mut aged {
-            socket.holders = holders.get(&socket.inode).copied().unwrap_or(1);
         }
         let dead: BTreeSet<u64> = aged.iter().map(|socket| socket.inode).collect();
         self.first_seen.retain(|inode, _| dead.contains(inode));
@@ -167,7 +164,7 @@ impl Trace {
         let unread = aged.iter().filter(|socket| socket.death == Death::CloseWait).filter(unread).count();
         plain.push((Signal::SocketUnreadEof, Reading::Known(unread as f64)));
         tell_dead(&aged, sight.watched, plain);
-        (ages, aged)
+        (ages, by_descriptor(&aged, &holders))
     }
 
     fn remotes(
@@ -280,6 +277,14 @@ fn tell_dead(aged: &[AgedSocket], watched: Reading<&BTreeSet<u64>>, plain: &mut 
     plain.push((Signal::SocketUnwatched, watched.map(|_| unwatched as f64)));
 }
 
+/// Each socket once for each descriptor that holds it.
+fn by_descriptor(aged: &[AgedSocket], holders: &HashMap<u64, Vec<u32>>) -> Vec<AgedSocket> {
+    let numbers = |socket: &AgedSocket| holders.get(&socket.inode).map_or(&[][..], Vec::as_slice);
+    aged.iter()
+        .flat_map(|socket| numbers(socket).iter().map(|number| AgedSocket { number: *number, ..socket.clone() }))
+        .collect()
+}
+
 fn dead_socket(
     sight: &Sight<'_>,
     (number, inode): (u32, u64),
@@ -295,7 +300,6 @@ fn dead_socket(
         cookie: record.and_then(|record| record.cookie),
         inode,
         number,
-        holders: 1,
         remote: record.map(|record| record.remote),
         named: record.and_then(|record| sight.book.declared(record.remote).cloned()),
         age,

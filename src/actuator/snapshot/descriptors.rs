@@ -10,10 +10,10 @@ use crate::sys::adopted::Adopted;
 use crate::sys::descriptors::Link;
 use crate::sys::sock_diag::SocketRecord;
 
-use super::super::aged::AgedSockets;
 use super::super::procdir::ProcDir;
 use super::super::redact::Redactor;
 use super::Row;
+use crate::model::aged::AgedSockets;
 
 /// Descriptors looked at; 3 µs each.
 const DESCRIPTORS_MAX: usize = 50_000;

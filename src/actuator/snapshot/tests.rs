@@ -10,7 +10,7 @@ use crate::model::decision::Work;
 
 use super::super::aged::tests::aged;
 use super::super::tests::support::{Bench, Bot, order};
-use super::super::{AgedSocket, AgedSockets};
+use crate::model::aged::{AgedSocket, AgedSockets};
 
 /// Keeps ten connections whose other end has closed, one that lives, and a file; then waits.
 const LEAKY: &str = "

@@ -113,7 +113,8 @@ impl Control {
     }
 
     fn named(&self, target: &Name) -> Result<usize, String> {
-        let names = || self.targets.iter().map(|target| target.name().to_string()).collect::<Vec<_>>().join(", ");
+        let names =
+            || self.targets.iter().map(|target| target.name().to_string()).collect::<Vec<_>>().join(", ");
         self.targets
             .iter()
             .position(|other| other.name() == target)

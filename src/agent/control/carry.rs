@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::Control;
 use crate::actuator::{Order, Story};
 use crate::agent::herald::About;
+use crate::model::clock::Clock as _;
 use crate::model::decision::{Decision, Evaluation, Report, Verdict, Work};
 use crate::model::event::Fact;
 use crate::model::process::ProcessId;
 use crate::model::signal::Signal;
 use crate::sys::clock::SystemClock;
-use crate::model::clock::Clock as _;
 
 /// Recent events that go into a notice or an evidence bundle.
 const HISTORY_LINES: usize = 20;
@@ -35,7 +35,9 @@ impl Control {
         let because: BTreeMap<String, String> = evaluation
             .transitions
             .iter()
-            .filter_map(|step| Some((format!("{}/{}/{}", step.policy, step.ladder, step.to.as_ref()?), step.because.clone())))
+            .filter_map(|step| {
+                Some((format!("{}/{}/{}", step.policy, step.ladder, step.to.as_ref()?), step.because.clone()))
+            })
             .collect();
         let name = self.targets[place].name().clone();
         let about = About::process(&name, id);
@@ -81,7 +83,7 @@ impl Control {
             tier: decision.rule.tier.clone(),
             because: because.get(&rule).cloned().unwrap_or_default(),
             readings: readings.collect(),
-            history: history.iter().map(crate::journal::log::line).collect(),
+            history: history.iter().map(crate::model::sentence::sentence).collect(),
             next: None,
             at: decision.wall,
             rule,

@@ -8,6 +8,7 @@ use crate::agent::child::{Ending, Nursery};
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::settings::TargetSettings;
+use crate::agent::start::Ends;
 use crate::agent::target::{REFUSED_KEPT, Target};
 use crate::config::Match;
 use crate::model::clock::{Clock as _, Timestamp};
@@ -17,9 +18,10 @@ use crate::sampler::eye::Eye;
 use crate::sampler::remotes::{RemoteBook, literal};
 use crate::sys::adopted::{Adopted, DESCRIPTORS_PER_TARGET};
 use crate::sys::clock::SystemClock;
+use crate::sys::command;
+use crate::sys::pidfd::Signal;
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::stat::ticks_per_second;
-use crate::sys::{command, pidfd};
 
 /// Characters of a command line that are kept.
 const COMMAND_KEPT: usize = 160;
@@ -49,8 +51,10 @@ impl Control {
             Ok(found) => (found, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
-        let new: Vec<u32> =
-            found.into_iter().filter(|pid| !target.guards(*pid) && !target.refused.contains_key(pid)).collect();
+        let new: Vec<u32> = found
+            .into_iter()
+            .filter(|pid| !target.guards(*pid) && !target.refused.contains_key(pid))
+            .collect();
         for pid in new {
             self.adopt(place, pid, now);
         }
@@ -68,7 +72,12 @@ impl Control {
     pub(super) fn adopt(&mut self, place: usize, pid: u32, now: Timestamp) {
         let guarded: usize = self.targets.iter().map(|target| target.guarded.len()).sum();
         if guarded >= GUARDED_MAX || !self.own.has_room_for(DESCRIPTORS_PER_TARGET, self.settings.reserve) {
-            self.refuse(place, pid, now, "the agent has no descriptors to spare for another process".to_owned());
+            self.refuse(
+                place,
+                pid,
+                now,
+                "the agent has no descriptors to spare for another process".to_owned(),
+            );
             return;
         }
         match Adopted::open(&ProcRoot::new("/proc"), pid) {
@@ -90,7 +99,8 @@ impl Control {
         }
         let name = self.targets[place].name().clone();
         let command = command::line(&process).unwrap_or_default();
-        let command: String = crate::actuator::Redactor::new().text(&command).chars().take(COMMAND_KEPT).collect();
+        let command: String =
+            crate::actuator::Redactor::new().text(&command).chars().take(COMMAND_KEPT).collect();
         let target = &mut self.targets[place];
         let again = target.known_before.contains(&id);
         let eye = Eye::new(Arc::clone(&process), Some(started(&id)), &target.settings.eye);
@@ -119,19 +129,13 @@ impl Control {
         let target = &mut self.targets[place];
         let Some(mut guarded) = target.guarded.remove(&id) else { return };
         let (now, wall) = (SystemClock.now(), SystemClock.wall());
-        let code = match guarded.process.pidfd().reap() {
-            Ok(Some(ended)) => Some(exit_code(ended)),
-            Ok(None) | Err(_) => None,
-        };
+        let code = target.nursery.as_mut().and_then(|nursery| nursery.ended(now));
         let name = target.name().clone();
         let last = guarded.eye.farewell(now, wall, code);
         if let Some(recorder) = &self.recorder {
             recorder.sample(&name, id, last);
         }
         let evaluation = target.engine.step(&id, last);
-        if let Some(nursery) = &mut target.nursery {
-            nursery.ended(code, now);
-        }
         target.memory_changed = true;
         // The next process may be there at once.
         target.seek_due = now;
@@ -163,7 +167,7 @@ impl Control {
             return;
         }
         let about = About::target(&target.settings.name);
-        match nursery.start(now, &mut self.keeper) {
+        match nursery.start(now) {
             Ok(process) => {
                 let restarts = nursery.restarts();
                 self.herald.tell(about, Fact::Spawned { restarts });
@@ -176,16 +180,16 @@ impl Control {
     /// In an `exec` the agent ends with its child, unless the child is to be started again.
     fn conclude_exec(&mut self, place: usize, code: Option<i32>) {
         let nursery = self.targets[place].nursery.as_ref();
-        if self.ends_with_child && nursery.is_some_and(Nursery::is_done) {
+        if self.ends == Ends::WithChild && nursery.is_some_and(Nursery::is_done) {
             self.child_code = code;
             self.stopping.get_or_insert_with(|| "the child has ended".to_owned());
         }
     }
 
     /// Passes a signal on to the children.
-    pub(super) fn forward(&mut self, signal: pidfd::Signal) {
+    pub(super) fn forward(&mut self, signal: Signal) {
         for target in &mut self.targets {
-            if let Some(nursery) = &mut target.nursery {
+            if let Some(nursery) = &target.nursery {
                 nursery.forward(signal);
             }
         }
@@ -194,8 +198,8 @@ impl Control {
     /// Ends the children in order; gives the code of the one an `exec` waits for.
     pub(super) fn end_children(&mut self) -> Option<i32> {
         for place in 0..self.targets.len() {
-            let Some(nursery) = &mut self.targets[place].nursery else { continue };
             let grace = self.targets[place].settings.stop.grace;
+            let Some(nursery) = &mut self.targets[place].nursery else { continue };
             match nursery.end(grace) {
                 Ending::NotRunning => {}
                 Ending::Ended(code) => self.child_code = self.child_code.or(code),
@@ -209,7 +213,8 @@ impl Control {
         for target in &mut self.targets {
             let ids: Vec<ProcessId> = target.guarded.keys().copied().collect();
             for id in ids {
-                let Some(process) = target.guarded.get(&id).map(|guarded| Arc::clone(&guarded.process)) else {
+                let Some(process) = target.guarded.get(&id).map(|guarded| Arc::clone(&guarded.process))
+                else {
                     continue;
                 };
                 let renewed = subject(&process, target, &self.book);
@@ -238,7 +243,8 @@ fn subject(process: &Arc<Adopted>, target: &Target, book: &RemoteBook) -> Arc<Su
 fn protection(settings: &TargetSettings, book: &RemoteBook) -> Protection {
     let mut protection = Protection::default();
     for remote in &settings.protect {
-        let known: Vec<std::net::IpAddr> = literal(remote).into_iter().chain(book.addresses(remote)).collect();
+        let known: Vec<std::net::IpAddr> =
+            literal(remote).into_iter().chain(book.addresses(remote)).collect();
         if known.is_empty() {
             protection.unresolved.push(remote.clone());
         }
@@ -251,11 +257,4 @@ fn protection(settings: &TargetSettings, book: &RemoteBook) -> Protection {
 fn started(id: &ProcessId) -> Timestamp {
     let seconds = id.started as f64 / ticks_per_second() as f64;
     Timestamp::ZERO + std::time::Duration::from_secs_f64(seconds)
-}
-
-fn exit_code(ended: pidfd::Ended) -> i32 {
-    match ended {
-        pidfd::Ended::Exited(code) => code,
-        pidfd::Ended::Killed(signal) => 128 + signal,
-    }
 }

@@ -2,7 +2,6 @@
 
 use super::Control;
 use crate::agent::herald::About;
-use crate::agent::mailbox::Mailbox;
 use crate::agent::request::{Answer, Envelope};
 use crate::agent::settings::Settings;
 use crate::agent::target::Target;
@@ -34,9 +33,10 @@ impl Control {
         let mut what = Vec::new();
         let mut kept = Vec::new();
         for target in std::mem::take(&mut self.targets) {
-            let place = settings.targets.iter().position(|new| {
-                new.name == target.settings.name && new.matches == target.settings.matches
-            });
+            let place = settings
+                .targets
+                .iter()
+                .position(|new| new.name == target.settings.name && new.matches == target.settings.matches);
             match place {
                 Some(place) => kept.push((target, settings.targets.remove(place))),
                 None => {
@@ -92,9 +92,4 @@ fn differ(target: &Target, new: &crate::agent::settings::TargetSettings) -> bool
         policies.iter().map(|enrolled| (format!("{:?}", enrolled.policy), enrolled.role)).collect::<Vec<_>>()
     };
     target.settings.means != new.means || names(&target.settings.policies) != names(&new.policies)
-}
-
-/// The loop's own mailbox, for what it starts later.
-pub(super) fn own(mailbox: &Mailbox) -> Mailbox {
-    mailbox.clone()
 }

@@ -84,12 +84,14 @@ impl Control {
         let result = finished.result.as_ref().map(|done| done.summary.clone()).map_err(Clone::clone);
         let fact = Fact::Finished { decision: finished.decision, result, took: finished.took };
         self.herald.tell(About::process(&finished.target, finished.process), fact);
-        let Some(place) = self.targets.iter().position(|target| *target.name() == finished.target) else { return };
+        let Some(place) = self.targets.iter().position(|target| *target.name() == finished.target) else {
+            return;
+        };
         let report = Report { decision: finished.decision, result: finished.result };
         let (now, wall) = (SystemClock.now(), SystemClock.wall());
         let evaluation = self.targets[place].engine.report(&finished.process, &report, now, wall);
         if let (Some(then), Some(nursery)) = (finished.restart, &mut self.targets[place].nursery) {
-            nursery.stopped_by_policy(then);
+            nursery.stopped_by_policy(then, now);
         }
         self.carry_out(place, finished.process, evaluation);
     }
@@ -108,7 +110,8 @@ impl Control {
                 continue;
             }
             target.probed.insert(probe.clone(), reading);
-            let named = target.probed.iter().map(|(name, value)| ((Signal::ProbeValue, name.clone()), *value));
+            let named =
+                target.probed.iter().map(|(name, value)| ((Signal::ProbeValue, name.clone()), *value));
             let named = Arc::new(named.collect());
             for guarded in target.guarded.values_mut() {
                 guarded.eye.tell_named(Arc::clone(&named));

@@ -3,6 +3,7 @@
 use crate::journal::facts::{kind, rule};
 use crate::model::decision::{Cause, Decision, DryRun, Verdict, Work};
 use crate::model::event::{Event, Fact};
+use crate::model::name::Name;
 
 /// One field each; what an event does not have is absent.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -43,7 +44,7 @@ impl<'a> Fields<'a> {
     pub(super) fn of(event: &'a Event) -> Self {
         let fields = Self {
             fact: kind(&event.fact),
-            target: event.target.as_ref().map(|target| target.as_str()),
+            target: event.target.as_ref().map(Name::as_str),
             process: event.process.map(|process| process.pid),
             rule: rule(&event.fact),
             ..Self::default()
@@ -64,8 +65,8 @@ impl<'a> Fields<'a> {
             Fact::Exited { code } => Self { code: *code, ..self },
             Fact::Spawned { restarts } => Self { restarts: Some(*restarts), ..self },
             Fact::Transition(transition) => Self {
-                from: transition.from.as_ref().map(|tier| tier.as_str()),
-                to: transition.to.as_ref().map(|tier| tier.as_str()),
+                from: transition.from.as_ref().map(Name::as_str),
+                to: transition.to.as_ref().map(Name::as_str),
                 because: Some(&transition.because),
                 ..self
             },

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::action::Effect;
+use crate::model::clock::Timestamp;
 use crate::model::decision::{Outcome, RulePath, Verdict, Work};
 use crate::model::signal::Signal;
 use crate::policy::budget::Account;
@@ -73,9 +74,9 @@ impl Bench<'_> {
             match self.gate(run, item, desk) {
                 Ok(()) => self.begin(run, item, desk),
                 Err(bar) => {
-                    let for_good = matches!(bar, Bar::Lack(_));
-                    self.tell(run, item, bar, desk);
-                    if !for_good {
+                    self.tell(run, item, &bar, desk);
+                    if !matches!(bar, Bar::Lack(_)) {
+                        run.blocked = Some(bar);
                         return false;
                     }
                     run.advance();
@@ -198,17 +199,12 @@ impl Bench<'_> {
         run.advance();
     }
 
-    fn tell(&self, run: &mut Run, item: &Item, bar: Bar, desk: &mut Desk<'_>) {
-        if !run.says(&bar) {
+    fn tell(&self, run: &mut Run, item: &Item, bar: &Bar, desk: &mut Desk<'_>) {
+        if !run.says(bar) {
             return;
         }
-        let tier = self.definition();
-        let budget_left = tier
-            .budget
-            .and_then(|quota| self.account.check(quota, self.mode(desk), desk.at).err())
-            .unwrap_or(Duration::ZERO);
-        let guard = tier.guard.as_ref().map_or("", |guard| guard.condition.source());
-        let refusal = bar.refusal(&Particulars { guard, quota: tier.budget, budget_left });
+        let particulars = particulars(self.definition(), self.account, self.mode(desk), desk.at);
+        let refusal = bar.clone().refusal(&particulars);
         desk.decide(self.path(), run.cause, Work::Do(item.action.clone()), Verdict::Refused(refusal));
     }
 
@@ -267,9 +263,24 @@ impl Bench<'_> {
     }
 }
 
+/// What a refusal of this tier says beyond its bar.
+pub(crate) fn particulars<'t>(
+    tier: &'t Tier,
+    account: &Account,
+    mode: Mode,
+    at: Timestamp,
+) -> Particulars<'t> {
+    let spent = tier.budget.and_then(|quota| account.check(quota, mode, at).err());
+    Particulars {
+        guard: tier.guard.as_ref().map_or("", |guard| guard.condition.source()),
+        quota: tier.budget,
+        budget_left: spent.unwrap_or(Duration::ZERO),
+    }
+}
+
 impl Eyes {
     /// The age of the process; from first sight where the kernel does not tell.
-    pub(crate) fn age(&self, at: crate::model::clock::Timestamp) -> Duration {
+    pub(crate) fn age(&self, at: Timestamp) -> Duration {
         match self.seen.plain(Signal::ProcessUptime).known() {
             Some(seconds) if seconds.is_finite() && seconds >= 0.0 => {
                 Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
