@@ -27,11 +27,12 @@ use crate::sys::read_error::ReadError;
 use crate::sys::sock_diag::{Detail, SockDiag, SocketRecord, States, TcpState};
 use crate::sys::socket_protocol::Protocol;
 
-use super::aged::{AgedSocket, AgedSockets, Watched};
+use super::aged::Pick as _;
 use super::kit::Kit;
 use super::order::{Order, Protection, Subject};
 use super::web::chain;
 use super::worker::Wanted;
+use crate::model::aged::{AgedSocket, AgedSockets, Watched};
 
 /// How long the target may stand still.
 const STOP_MAX: Duration = Duration::from_millis(250);

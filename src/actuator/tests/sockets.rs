@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::action::Action;
+use crate::model::aged::{AgedSocket, AgedSockets, Death, Watched};
 use crate::model::decision::Work;
 use crate::model::name::Remote;
 use crate::sys::descriptors::Link;
