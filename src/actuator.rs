@@ -50,11 +50,11 @@ pub use resolve::ResolveError;
 pub use settings::{Evidence, Hook, HookCall, HookCommand, HookRequest, Settings};
 pub use snapshot::Bounds;
 
+use crate::call::web::Web;
 use crew::{Crew, Message, Ticket};
 use freeze::Holds;
 use kit::Kit;
 use notify::Notifier;
-use crate::call::web::Web;
 use worker::Worker;
 
 /// Orders that may be under way, waiting ones included.

@@ -18,11 +18,11 @@ use crate::sys::read_error::ReadError;
 use crate::sys::sock_diag::{Detail, Family, SockDiag, SocketRecord, States, TcpState};
 
 use super::aged::Pick as _;
-use crate::model::aged::AgedSockets;
 use super::kit::Kit;
 use super::order::{Order, Subject};
-use crate::model::chain::chain;
 use super::worker::Wanted;
+use crate::model::aged::AgedSockets;
+use crate::model::chain::chain;
 
 /// Which sockets are meant.
 #[derive(Clone, Debug)]
@@ -106,8 +106,9 @@ fn identity(record: &SocketRecord) -> Option<SocketIdentity> {
 
 /// Cookies of those meant, oldest first, each socket once however many descriptors hold it.
 fn pick(subject: &Subject, aged: &AgedSockets, meant: &Meant) -> Vec<u64> {
-    let to =
-        |socket: &crate::model::aged::AgedSocket| meant.remote.as_ref().is_none_or(|remote| socket.is_to(remote));
+    let to = |socket: &crate::model::aged::AgedSocket| {
+        meant.remote.as_ref().is_none_or(|remote| socket.is_to(remote))
+    };
     let mut seen = BTreeSet::new();
     let picked = aged.pick(meant.older, &subject.protection, to).into_iter();
     picked.filter_map(|socket| socket.cookie).filter(|cookie| seen.insert(*cookie)).collect()

@@ -23,8 +23,8 @@ use crate::sys::pidfd::PidFd;
 
 use super::kit::{Kit, Tell};
 use super::order::{Order, Told};
-use crate::model::chain::chain;
 use super::worker::Wanted;
+use crate::model::chain::chain;
 
 /// The agent's keeper, shared with whoever else has something to be undone.
 pub type SharedKeeper = Arc<Mutex<Keeper>>;

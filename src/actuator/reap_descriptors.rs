@@ -28,11 +28,11 @@ use crate::sys::sock_diag::{Detail, SockDiag, SocketRecord, States, TcpState};
 use crate::sys::socket_protocol::Protocol;
 
 use super::aged::Pick as _;
-use crate::model::aged::{AgedSocket, AgedSockets, Watched};
 use super::kit::Kit;
 use super::order::{Order, Protection, Subject};
-use crate::model::chain::chain;
 use super::worker::Wanted;
+use crate::model::aged::{AgedSocket, AgedSockets, Watched};
+use crate::model::chain::chain;
 
 /// How long the target may stand still.
 const STOP_MAX: Duration = Duration::from_millis(250);
@@ -113,11 +113,12 @@ impl<'a> Check<'a> {
         // A socket row of a moment ago can't have become an epoll set that knows one of the dead sockets.
         self.list(|row| if row.kind == Kind::Socket { Trust::Keep } else { Trust::Look })?;
         self.epoll.read(&self.subject.process, self.listing.table())?;
-        let mut records = Vec::new();
-        self.diag.dump(States::ALL, Detail::Plain, &mut records)?;
-        let records: HashMap<u64, &SocketRecord> =
-            records.iter().map(|record| (u64::from(record.inode), record)).collect();
-        Ok(candidates.iter().map(|one| self.verdict(*one, records.get(&one.inode).copied())).collect())
+        let mut known = self.dump(States::CLOSE_WAIT)?;
+        if candidates.iter().any(|one| !known.contains_key(&one.inode)) {
+            // Dearer, and needed only to tell a socket in another state from one in no table.
+            known = self.dump(States::ALL)?;
+        }
+        Ok(candidates.iter().map(|one| self.verdict(*one, known.get(&one.inode))).collect())
     }
 
     fn verdict(&self, one: Doomed, record: Option<&SocketRecord>) -> Verdict {
@@ -147,6 +148,13 @@ impl<'a> Check<'a> {
             return Verdict::Refuse(Refusal::Protected);
         }
         Verdict::Close
+    }
+
+    /// Sockets in these states by inode.
+    fn dump(&mut self, states: States) -> Result<HashMap<u64, SocketRecord>, ReadError> {
+        let mut records = Vec::new();
+        self.diag.dump(states, Detail::Plain, &mut records)?;
+        Ok(records.into_iter().map(|record| (u64::from(record.inode), record)).collect())
     }
 
     fn list(&mut self, trust: impl Fn(&Descriptor) -> Trust) -> Result<(), ReadError> {

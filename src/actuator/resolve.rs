@@ -5,16 +5,16 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::headers::{self, HeadersError};
+use crate::config::headers::HeadersError;
 use crate::config::{self, Config, UrlSource};
 use crate::model::clock::Clock;
 use crate::model::name::Name;
 use crate::sys::user;
 
-use crate::call::endpoint::{Endpoint, EndpointError, secret_text};
 use super::notify::{Backoff, Receiver, Way};
 use super::settings::{Evidence, Hook, HookCall, HookCommand, HookRequest, Settings};
 use super::snapshot::Bounds;
+use crate::call::endpoint::{Endpoint, EndpointError};
 
 /// Why something of the agent's file can't be used as it is. Never tells a secret.
 #[derive(Debug, thiserror::Error)]
@@ -172,11 +172,7 @@ fn with_headers_file(
     file: Option<&PathBuf>,
 ) -> Result<Endpoint, ResolveError> {
     let Some(file) = file else { return Ok(endpoint) };
-    let text = secret_text(file).map_err(|source| of(name, source))?;
-    let found =
-        headers::parse(&text).map_err(|source| ResolveError::Headers { name: name.clone(), source })?;
-    let headers = found.iter().map(|(name, value)| (name.as_str(), value));
-    endpoint.with_headers(headers).map_err(|source| of(name, source))
+    endpoint.with_headers_file(file).map_err(|source| of(name, source))
 }
 
 fn of(name: &Name, source: EndpointError) -> ResolveError {
@@ -189,9 +185,9 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
 
-    use crate::model::chain::chain;
     use super::*;
     use crate::config::Input;
+    use crate::model::chain::chain;
     use crate::sys::clock::SystemClock;
 
     const TARGET: &str = "schema = 1\n[target.bot]\nmatch = { pid = 1 }\npolicy = []\n";

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use hyper::Method;
-
 use crate::config;
 use crate::model::decision::Done;
 use crate::model::name::Name;
 
-use crate::call::capture::{self, Command};
-use crate::call::excerpt::Excerpt;
 use super::kit::Kit;
 use super::order::Order;
 use super::settings::{HookCall, HookCommand, HookRequest};
+use crate::call::capture::{self, Command};
+use crate::call::excerpt::Excerpt;
+use crate::call::web::{Call, method};
 use crate::model::chain::chain;
-use crate::call::web::Call;
 
 /// Runs a hook to its end or its time limit. What it said goes, without secrets, into the summary.
 pub(super) async fn run(kit: &Kit, order: &Order, hook: &Name) -> Result<Done, String> {
@@ -54,12 +52,8 @@ async fn command(call: &HookCommand, order: &Order, timeout: Duration) -> Went {
 
 async fn http(kit: &Kit, request: &HookRequest, order: &Order, timeout: Duration) -> Went {
     let endpoint = &request.endpoint;
-    let (method, carries) = match request.method {
-        config::Method::Get => (Method::GET, false),
-        config::Method::Post => (Method::POST, true),
-        config::Method::Put => (Method::PUT, true),
-        config::Method::Delete => (Method::DELETE, false),
-    };
+    let carries = matches!(request.method, config::Method::Post | config::Method::Put);
+    let method = method(request.method);
     let body = match &request.body {
         Some(body) => body.clone().into_bytes(),
         None if carries => json(order),

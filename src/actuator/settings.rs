@@ -10,10 +10,10 @@ use crate::model::clock::Clock;
 use crate::model::name::Name;
 use crate::sys::user::UserIds;
 
-use crate::call::endpoint::Endpoint;
 use super::freeze::SharedKeeper;
 use super::notify::Receiver;
 use super::snapshot::Bounds;
+use crate::call::endpoint::Endpoint;
 
 /// See the module.
 #[derive(Clone)]

@@ -16,12 +16,12 @@ use crate::model::units::format_span;
 use crate::sys::adopted::Adopted;
 use crate::sys::pidfd::{PidFdError, Signal, Waited};
 
-use crate::call::capture::{self, Command};
 use super::deadline;
 use super::dispatch::Carried;
 use super::kit::Kit;
 use super::order::{Order, Tenancy};
 use super::run;
+use crate::call::capture::{self, Command};
 use crate::model::chain::chain;
 
 /// Stops the process; see the module. Evidence is an action of its own.

@@ -129,11 +129,7 @@ async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope)
     drop(connection.serve_connection(TokioIo::new(stream), service).await);
 }
 
-async fn answer(
-    request: Request,
-    uid: u32,
-    submit: &impl Fn(Envelope),
-) -> Response<Full<Bytes>> {
+async fn answer(request: Request, uid: u32, submit: &impl Fn(Envelope)) -> Response<Full<Bytes>> {
     let (reply, answer) = oneshot::channel();
     submit(Envelope { request, uid, reply });
     let answer = answer.await.unwrap_or_else(|_| Answer::Refused("the agent is stopping".to_owned()));

@@ -14,28 +14,28 @@ const RING_MAX: usize = 512;
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct About<'a> {
+pub(super) struct About<'a> {
     /// The target.
-    pub target: Option<&'a Name>,
+    pub(super) target: Option<&'a Name>,
     /// The process.
-    pub process: Option<ProcessId>,
+    pub(super) process: Option<ProcessId>,
 }
 
 impl<'a> About<'a> {
     /// About a whole target.
-    pub fn target(target: &'a Name) -> Self {
+    pub(super) fn target(target: &'a Name) -> Self {
         Self { target: Some(target), process: None }
     }
 
     /// About one process of it.
-    pub fn process(target: &'a Name, process: ProcessId) -> Self {
+    pub(super) fn process(target: &'a Name, process: ProcessId) -> Self {
         Self { target: Some(target), process: Some(process) }
     }
 }
 
 /// Sends events out.
 #[derive(Debug)]
-pub struct Herald<C> {
+pub(super) struct Herald<C> {
     clock: C,
     recorder: Option<Recorder>,
     ring: VecDeque<(u64, Event)>,
@@ -44,12 +44,12 @@ pub struct Herald<C> {
 
 impl<C: Clock> Herald<C> {
     /// With a history, or without.
-    pub fn new(clock: C, recorder: Option<Recorder>) -> Self {
+    pub(super) fn new(clock: C, recorder: Option<Recorder>) -> Self {
         Self { clock, recorder, ring: VecDeque::with_capacity(RING_MAX), told: 0 }
     }
 
     /// Tells a fact that is true now.
-    pub fn tell(&mut self, about: About<'_>, fact: Fact) {
+    pub(super) fn tell(&mut self, about: About<'_>, fact: Fact) {
         let event = self.event(about, fact);
         if let Some(recorder) = &self.recorder {
             recorder.event(event.clone());
@@ -58,7 +58,7 @@ impl<C: Clock> Herald<C> {
     }
 
     /// Tells everybody but the history a fact that the history has told.
-    pub fn repeat(&mut self, about: About<'_>, fact: Fact) {
+    pub(super) fn repeat(&mut self, about: About<'_>, fact: Fact) {
         let event = self.event(about, fact);
         self.keep(event);
     }
@@ -78,12 +78,12 @@ impl<C: Clock> Herald<C> {
     }
 
     /// The events after a number that are still held.
-    pub fn after(&self, number: u64) -> Vec<(u64, Event)> {
+    pub(super) fn after(&self, number: u64) -> Vec<(u64, Event)> {
         self.ring.iter().filter(|(told, _)| *told > number).cloned().collect()
     }
 
     /// The latest events about a target, for notices and evidence, oldest first.
-    pub fn latest(&self, target: &Name, most: usize) -> Vec<Event> {
+    pub(super) fn latest(&self, target: &Name, most: usize) -> Vec<Event> {
         let about = self.ring.iter().rev().filter(|(_, event)| event.target.as_ref() == Some(target));
         let mut events: Vec<Event> = about.take(most).map(|(_, event)| event.clone()).collect();
         events.reverse();

@@ -92,11 +92,13 @@ impl Agent {
         let ends = pieces.ends;
         let parts = Parts { settings, inbox, scanner, actuator, recorder, targets, own, hands, ends };
         let (bell, ended) = tokio::sync::oneshot::channel();
-        let thread = std::thread::Builder::new().name("fdg-control".to_owned()).stack_size(1 << 20).spawn(move || {
-            // Dropped at the end of the loop, also when it panics.
-            let _bell = bell;
-            Control::new(parts).run()
-        })?;
+        let thread = std::thread::Builder::new().name("fdg-control".to_owned()).stack_size(1 << 20).spawn(
+            move || {
+                // Dropped at the end of the loop, also when it panics.
+                let _bell = bell;
+                Control::new(parts).run()
+            },
+        )?;
         Ok(Self { mailbox, thread, ended })
     }
 

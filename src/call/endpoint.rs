@@ -12,6 +12,7 @@ use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::config::Secret;
+use crate::config::headers::{self, HeadersError};
 
 /// The longest file of a URL or of headers that is read.
 const FILE_MAX: u64 = 64 * 1024;
@@ -41,6 +42,14 @@ pub enum EndpointError {
     Header {
         /// Its name.
         name: String,
+    },
+    /// A file of headers that is none.
+    #[error("{path} holds no headers")]
+    Headers {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: HeadersError,
     },
     /// The file can be read by others than its owner and group.
     #[error("{path} holds a secret and may be read by everybody")]
@@ -95,15 +104,24 @@ impl Endpoint {
         Ok(self)
     }
 
+    /// The same endpoint, sending the headers of a file of `Name: value` lines too.
+    pub fn with_headers_file(self, path: &Path) -> Result<Self, EndpointError> {
+        let found = headers::parse(&secret_text(path)?);
+        let found = found.map_err(|source| EndpointError::Headers { path: path.to_owned(), source })?;
+        self.with_headers(found.iter().map(|(name, value)| (name.as_str(), value)))
+    }
+
     /// Scheme and host: what may be said about it.
     pub fn label(&self) -> &str {
         &self.label
     }
 
+    /// The whole of it, a secret.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
+    /// The headers to send.
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
     }

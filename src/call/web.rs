@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::endpoint::Endpoint;
 use super::excerpt::Excerpt;
+use crate::config;
 
 /// How long a TCP connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,6 +49,16 @@ pub struct Answer {
     pub body: Excerpt,
 }
 
+/// The method of the agent's file as HTTP names it.
+pub fn method(method: config::Method) -> Method {
+    match method {
+        config::Method::Get => Method::GET,
+        config::Method::Post => Method::POST,
+        config::Method::Put => Method::PUT,
+        config::Method::Delete => Method::DELETE,
+    }
+}
+
 /// Why there is no answer. Neither this nor its source tells the URL.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
@@ -67,7 +78,14 @@ pub enum WebError {
     },
 }
 
+impl Default for Web {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Web {
+    /// A client without connections.
     pub fn new() -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -87,6 +105,16 @@ impl Web {
 
     /// Sends one request and reads the answer. Redirections are not followed.
     pub async fn call(&self, endpoint: &Endpoint, call: Call) -> Result<Answer, WebError> {
+        self.call_keeping(endpoint, call, Excerpt::default()).await
+    }
+
+    /// As [`call`](Self::call), keeping as much of the answer as the given empty excerpt does.
+    pub async fn call_keeping(
+        &self,
+        endpoint: &Endpoint,
+        call: Call,
+        kept: Excerpt,
+    ) -> Result<Answer, WebError> {
         let after = call.timeout;
         let mut request = Request::builder()
             .method(call.method)
@@ -99,15 +127,14 @@ impl Web {
         let exchange = async {
             let failed = |source| WebError::Failed { label: endpoint.label().to_owned(), source };
             let response = self.client.request(request).await.map_err(|error| failed(error.into()))?;
-            read(response).await.map_err(|error| failed(error.into()))
+            read(response, kept).await.map_err(|error| failed(error.into()))
         };
         tokio::time::timeout(after, exchange).await.map_err(|_| WebError::Late { after })?
     }
 }
 
-async fn read(response: Response<Incoming>) -> Result<Answer, hyper::Error> {
+async fn read(response: Response<Incoming>, mut kept: Excerpt) -> Result<Answer, hyper::Error> {
     let (head, mut body) = response.into_parts();
-    let mut kept = Excerpt::default();
     while kept.total() < ANSWER_MAX
         && let Some(frame) = body.frame().await
     {

@@ -11,7 +11,9 @@ use crate::model::units::parse_span;
 /// Keeps a leaking trading bot alive: watches its descriptors from outside, acts by policy, checks whether it helped.
 #[derive(Parser, Debug)]
 #[command(name = "fdguard", version, max_term_width = 110, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 good, 1 a finding, 2 wrong usage or a faulty file, 3 the agent can't be reached.")]
+#[command(
+    after_help = "Exit codes: 0 good, 1 a finding, 2 wrong usage or a faulty file, 3 the agent can't be reached."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

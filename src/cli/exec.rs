@@ -24,9 +24,10 @@ pub fn run(args: ExecArgs) -> Exit {
 }
 
 fn source(args: ExecArgs) -> Result<Source, String> {
-    let argv = args.child.into_iter().map(|word| {
-        word.into_string().map_err(|word| format!("`{}` is no UTF-8", word.to_string_lossy()))
-    });
+    let argv = args
+        .child
+        .into_iter()
+        .map(|word| word.into_string().map_err(|word| format!("`{}` is no UTF-8", word.to_string_lossy())));
     let mut target = load::child_target(argv.collect::<Result<_, _>>()?);
     let mut sets = args.set;
     if args.dry_run {

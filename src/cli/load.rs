@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::actuator;
-use crate::model::chain::chain;
 use crate::agent::settings::{ProbeSettings, Settings, TargetSettings};
 use crate::cli::equip;
 use crate::cli::print;
 use crate::cli::render::diagnostics::{Style, render, render_report};
 use crate::config::{self, Config, Folders, Input, Match, SourceFile, Target};
 use crate::document::Faults;
+use crate::model::chain::chain;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::name::{Name, Remote};
 use crate::model::observation::SignalKey;
@@ -141,7 +141,8 @@ pub fn input(source: &Source) -> Result<(Input, Vec<PathBuf>), Refused> {
 fn drop_ins(file: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(file.with_file_name("conf.d")) else { return Vec::new() };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|ext| ext == "toml")).collect();
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|ext| ext == "toml")).collect();
     paths.sort();
     paths.truncate(DROP_INS_MAX);
     paths
@@ -249,7 +250,12 @@ fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
     }
 }
 
-fn target_settings(config: &Config, target: &Target, policies: Vec<Enrolled>, means: Means) -> TargetSettings {
+fn target_settings(
+    config: &Config,
+    target: &Target,
+    policies: Vec<Enrolled>,
+    means: Means,
+) -> TargetSettings {
     let tick = config.agent.tick;
     TargetSettings {
         name: target.name.clone(),
@@ -289,16 +295,19 @@ fn remotes(settings: &Settings) -> Vec<Remote> {
     for target in &settings.targets {
         remotes.extend(target.protect.iter().cloned());
         let ladders = target.policies.iter().flat_map(|enrolled| &enrolled.policy.ladders);
-        let conditions = ladders.flat_map(|ladder| &ladder.tiers).flat_map(|tier| {
-            tier.conditions().cloned().collect::<Vec<_>>()
-        });
+        let conditions = ladders
+            .flat_map(|ladder| &ladder.tiers)
+            .flat_map(|tier| tier.conditions().cloned().collect::<Vec<_>>());
         for condition in conditions {
             for key in condition.keys() {
                 match key {
                     SignalKey::Remote(remote, _) | SignalKey::ConnectRate(remote) => {
                         remotes.insert(remote.clone());
                     }
-                    SignalKey::Plain(_) | SignalKey::Kind(_) | SignalKey::Leaked(_) | SignalKey::Named(..) => {}
+                    SignalKey::Plain(_)
+                    | SignalKey::Kind(_)
+                    | SignalKey::Leaked(_)
+                    | SignalKey::Named(..) => {}
                 }
             }
         }
@@ -311,7 +320,11 @@ fn fingerprint(input: &Input, policies: &[String]) -> String {
     let mut hasher = DefaultHasher::new();
     input.file.as_ref().map(|file| &file.text).hash(&mut hasher);
     input.drop_ins.iter().for_each(|file| file.text.hash(&mut hasher));
-    input.env.iter().filter(|(name, _)| name.starts_with(config::ENV_PREFIX)).for_each(|pair| pair.hash(&mut hasher));
+    input
+        .env
+        .iter()
+        .filter(|(name, _)| name.starts_with(config::ENV_PREFIX))
+        .for_each(|pair| pair.hash(&mut hasher));
     input.flags.hash(&mut hasher);
     policies.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
@@ -319,7 +332,8 @@ fn fingerprint(input: &Input, policies: &[String]) -> String {
 
 /// The name of the target of an `exec`: the program's own where it is one.
 pub fn child_name(program: &std::ffi::OsStr) -> Name {
-    let name = Path::new(program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name =
+        Path::new(program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Name::parse(&name).or_else(|_| Name::parse("child")).expect("a constant name is right")
 }
 

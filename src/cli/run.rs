@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actuator;
@@ -29,6 +28,8 @@ use crate::sys::inotify::FileWatch;
 use crate::sys::notify::{Notifier, watchdog_interval};
 use crate::sys::pidfd::Signal;
 
+/// Changed files are looked for so often; asking the kernel costs a microsecond.
+const LOOK: Duration = Duration::from_millis(500);
 /// A change of files is read after so long without another: editors write more than once.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -115,7 +116,10 @@ fn history(config: &Config, path: &Path) -> History {
         // Where it can't be made the recorder finds out, tells, and tries again.
         let _told_later = std::fs::create_dir_all(folder);
     }
-    History { path: path.to_owned(), keep: Keep { age: config.history.keep_for, size: config.history.keep_size } }
+    History {
+        path: path.to_owned(),
+        keep: Keep { age: config.history.keep_for, size: config.history.keep_size },
+    }
 }
 
 /// What an earlier agent remembered of the rules. A history that can't be read is no reason not to start: the
@@ -148,7 +152,9 @@ async fn signals(mailbox: Mailbox, source: Source, ends: Ends) {
             while stream.recv().await.is_some() {
                 let message = match (ends, number) {
                     (Ends::WithChild, number) => Message::Forward(number),
-                    (Ends::Never, Signal::TERM | Signal::INT) => Message::Stop(format!("signal {}", number.number())),
+                    (Ends::Never, Signal::TERM | Signal::INT) => {
+                        Message::Stop(format!("signal {}", number.number()))
+                    }
                     (Ends::Never, Signal::HUP) => Message::Reload(reload(&source), None),
                     (Ends::Never, _) => continue,
                 };
@@ -200,26 +206,20 @@ async fn addresses(remotes: Vec<Remote>, mailbox: Mailbox) {
 
 /// Reads settings anew when one of their files has changed.
 async fn changes(files: Vec<PathBuf>, mailbox: Mailbox, source: Source) {
-    let watch = FileWatch::new(files).map_err(|error| chain(&error));
-    let watch = watch.and_then(|watch| AsyncFd::register(watch).map_err(|error| error.to_string()));
-    let mut watch = match watch {
+    let mut watch = match FileWatch::new(files) {
         Ok(watch) => watch,
         Err(error) => {
-            tracing::warn!(error, "files can't be watched for changes");
+            tracing::warn!(error = chain(&error), "files can't be watched for changes");
             return;
         }
     };
     loop {
-        let Ok(mut ready) = watch.readable_mut().await else { return };
-        let changed = ready.get_inner_mut().changed().is_ok_and(|files| !files.is_empty());
-        ready.clear_ready();
-        drop(ready);
-        if !changed {
-            continue;
+        tokio::time::sleep(LOOK).await;
+        if watch.changed().is_ok_and(|files| !files.is_empty()) {
+            tokio::time::sleep(SETTLE).await;
+            drop(watch.changed());
+            drop(mailbox.post(Message::Reload(reload(&source), None)));
         }
-        tokio::time::sleep(SETTLE).await;
-        drop(watch.get_mut().changed());
-        drop(mailbox.post(Message::Reload(reload(&source), None)));
     }
 }
 

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::call::capture::{self, Command, Ended};
-use crate::call::endpoint::{Endpoint, EndpointError, secret_text};
+use crate::call::endpoint::{Endpoint, EndpointError};
 use crate::call::excerpt::Excerpt;
-use crate::call::web::{Call, Web, WebError};
-use crate::config::{Ask, HttpCall, Method, Probe};
+use crate::call::web::{Call, Web, WebError, method};
+use crate::config::{Ask, HttpCall, Probe};
 use crate::model::reading::{Gap, Reading};
 use crate::sys::user;
 
@@ -20,7 +20,9 @@ pub async fn ask(probe: &Probe, web: &Web) -> Reading<f64> {
         Ask::Run(command) => run(probe, command).await,
     };
     match answer {
-        Ok(text) => value(&text, probe.value.as_deref()).map_or(Reading::Unavailable(Gap::Failed), Reading::Known),
+        Ok(text) => {
+            value(&text, probe.value.as_deref()).map_or(Reading::Unavailable(Gap::Failed), Reading::Known)
+        }
         Err(gap) => Reading::Unavailable(gap),
     }
 }
@@ -30,15 +32,9 @@ async fn http(probe: &Probe, call: &HttpCall, web: &Web) -> Result<String, Gap> 
         tracing::warn!(probe = %probe.name, %error, "a probe can't be asked");
         Gap::Failed
     })?;
-    let method = match call.method {
-        Method::Get => hyper_method("GET"),
-        Method::Post => hyper_method("POST"),
-        Method::Put => hyper_method("PUT"),
-        Method::Delete => hyper_method("DELETE"),
-    };
     let body = call.body.clone().unwrap_or_default().into_bytes();
-    let question = Call { method, body, timeout: probe.timeout, keep: ANSWER_KEPT };
-    match web.call(&endpoint, question).await {
+    let question = Call { method: method(call.method), body, timeout: probe.timeout };
+    match web.call_keeping(&endpoint, question, Excerpt::keeping(ANSWER_KEPT)).await {
         Ok(answer) if (200..300).contains(&answer.status) => Ok(answer.body.text()),
         Ok(_) => Err(Gap::Failed),
         Err(WebError::Late { .. }) => Err(Gap::Late),
@@ -46,14 +42,10 @@ async fn http(probe: &Probe, call: &HttpCall, web: &Web) -> Result<String, Gap> 
     }
 }
 
-fn hyper_method(name: &str) -> crate::call::web::Verb {
-    name.parse().expect("a constant method is right")
-}
-
 fn endpoint(call: &HttpCall) -> Result<Endpoint, EndpointError> {
     let endpoint = Endpoint::parse(call.url.as_str())?;
     match &call.headers_file {
-        Some(path) => endpoint.with_header_lines(&secret_text(path)?),
+        Some(path) => endpoint.with_headers_file(path),
         None => Ok(endpoint),
     }
 }

@@ -281,7 +281,9 @@ fn tell_dead(aged: &[AgedSocket], watched: Reading<&BTreeSet<u64>>, plain: &mut 
 fn by_descriptor(aged: &[AgedSocket], holders: &HashMap<u64, Vec<u32>>) -> Vec<AgedSocket> {
     let numbers = |socket: &AgedSocket| holders.get(&socket.inode).map_or(&[][..], Vec::as_slice);
     aged.iter()
-        .flat_map(|socket| numbers(socket).iter().map(|number| AgedSocket { number: *number, ..socket.clone() }))
+        .flat_map(|socket| {
+            numbers(socket).iter().map(|number| AgedSocket { number: *number, ..socket.clone() })
+        })
         .collect()
 }
 

@@ -9,12 +9,12 @@ use hyper::Method;
 use crate::model::clock::Clock;
 use crate::model::name::Name;
 
-use crate::call::capture::{self, Command};
-use crate::call::endpoint::Endpoint;
-use crate::model::chain::chain;
-use crate::call::web::{Answer, Call, Web};
 use super::notice::Notice;
 use super::receiver::{Receiver, Way};
+use crate::call::capture::{self, Command};
+use crate::call::endpoint::Endpoint;
+use crate::call::web::{Answer, Call, Web};
+use crate::model::chain::chain;
 
 /// Delivers for one receiver.
 pub(super) struct Courier {

@@ -9,12 +9,12 @@ use crate::model::clock::Timestamp;
 use crate::model::event::Fact;
 use crate::model::units::Quota;
 
-use crate::call::endpoint::Endpoint;
 use super::backoff::Backoff;
 use super::delivery::Courier;
 use super::desk::Desk;
 use super::notice::Notice;
 use super::{OUTBOX_FULL, Tell};
+use crate::call::endpoint::Endpoint;
 
 /// Where notices go and at which pace.
 #[derive(Clone)]

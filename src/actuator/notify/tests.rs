@@ -15,9 +15,9 @@ use tokio::sync::mpsc;
 use crate::model::clock::{ManualClock, WallTime};
 use crate::model::units::Quota;
 
-use crate::call::endpoint::Endpoint;
 use super::notice::tests::notice;
 use super::*;
+use crate::call::endpoint::Endpoint;
 
 /// How the server meets a request.
 #[derive(Clone, Copy)]

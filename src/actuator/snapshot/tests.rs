@@ -75,6 +75,7 @@ fn a_bundle_tells_descriptors_sockets_threads_and_no_secret() {
         "{}",
         files["report.txt"]
     );
+    assert!(files["report.txt"].contains("command   /usr/bin/python3 -c  import socket, sys"), "in one line");
     let summary: serde_json::Value = serde_json::from_str(&files["summary.json"]).unwrap();
     assert_eq!((&summary["decision"], &summary["tier"]), (&7.into(), &"fatal".into()));
     assert_eq!(summary["files"].as_array().unwrap().len(), files.len() - 1);
