@@ -9,7 +9,7 @@ use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::settings::TargetSettings;
 use crate::agent::start::Ends;
-use crate::agent::target::{REFUSED_KEPT, Target};
+use crate::agent::target::{Absence, REFUSED_KEPT, Target};
 use crate::config::Match;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::event::Fact;
@@ -59,8 +59,8 @@ impl Control {
             self.adopt(place, pid, now);
         }
         let target = &mut self.targets[place];
-        if target.guarded.is_empty() && !target.absence_told {
-            target.absence_told = true;
+        if target.guarded.is_empty() && target.absence == Absence::Untold {
+            target.absence = Absence::Told;
             let sought = target.settings.sought();
             let sought = trouble.map_or(sought.clone(), |why| format!("{sought}: {why}"));
             let about = About::target(&target.settings.name);
@@ -118,7 +118,7 @@ impl Control {
             sample_due: now,
             missing: Vec::new(),
         };
-        target.absence_told = false;
+        target.absence = Absence::Untold;
         target.memory_changed = true;
         target.guarded.insert(id, guarded);
         self.herald.tell(About::process(&name, id), Fact::Adopted { command, again });

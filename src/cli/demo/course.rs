@@ -10,7 +10,7 @@ use plotters::prelude::{
 
 /// One second of the demo.
 #[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
-pub struct Second {
+pub(super) struct Second {
     /// Since the start.
     pub at: f64,
     /// Descriptors of the unguarded bot; none when it is dead.
@@ -25,7 +25,7 @@ pub struct Second {
 
 /// An action of the guard, to mark in the plot.
 #[derive(Clone, PartialEq, Debug, serde::Serialize)]
-pub struct Mark {
+pub(super) struct Mark {
     /// Since the start.
     pub at: f64,
     /// What was done.
@@ -36,7 +36,7 @@ pub struct Mark {
 
 /// How one of the two bots fared.
 #[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
-pub struct Fate {
+pub(super) struct Fate {
     /// When it died of EMFILE, if it did.
     pub emfile_at: Option<f64>,
     /// Most descriptors seen.
@@ -51,7 +51,7 @@ pub struct Fate {
 
 /// All that was measured.
 #[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
-pub struct Course {
+pub(super) struct Course {
     /// The limit on descriptors of both bots.
     pub limit: u64,
     /// Second by second.
@@ -66,7 +66,7 @@ pub struct Course {
 
 impl Course {
     /// The table at the end: descriptors at five moments, and how it ended.
-    pub fn table(&self) -> String {
+    pub(super) fn table(&self) -> String {
         let mut text = String::new();
         let length = self.seconds.last().map_or(0.0, |second| second.at);
         let moments: Vec<&Second> = [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -97,7 +97,7 @@ impl Course {
     }
 
     /// Writes the plot.
-    pub fn plot(&self, path: &Path) -> Result<(), String> {
+    pub(super) fn plot(&self, path: &Path) -> Result<(), String> {
         let said = |error: &dyn std::fmt::Display| error.to_string();
         let root = SVGBackend::new(path, (900, 480)).into_drawing_area();
         root.fill(&WHITE).map_err(|error| said(&error))?;

@@ -28,7 +28,7 @@ const DOWN: Duration = Duration::from_secs(10);
 
 /// Why the demo could not be run.
 #[derive(Debug, thiserror::Error)]
-pub enum PairError {
+pub(super) enum PairError {
     /// No temporary folder.
     #[error("a temporary folder can't be made")]
     Folder(#[source] std::io::Error),
@@ -170,13 +170,13 @@ impl Pair {
 
     /// Ends both, the agent in order.
     pub(super) async fn finish(mut self) -> (Fate, Fate) {
-        let _ = self.unguarded.start_kill();
+        drop(self.unguarded.start_kill());
         if let Some(pid) = self.agent.id()
             && let Ok(agent) = crate::sys::pidfd::PidFd::open(i32::try_from(pid).unwrap_or_default())
         {
-            let _ = agent.signal(crate::sys::pidfd::Signal::TERM);
+            drop(agent.signal(crate::sys::pidfd::Signal::TERM));
         }
-        let _ = tokio::time::timeout(DOWN, self.agent.wait()).await;
+        drop(tokio::time::timeout(DOWN, self.agent.wait()).await);
         let (mut unguarded, mut guarded) = (self.unguarded_fate, self.guarded_fate);
         (unguarded.ticks, unguarded.orders) = last(&self.unguarded_tally);
         (guarded.ticks, guarded.orders) = last(&self.guarded_tally);
