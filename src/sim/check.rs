@@ -177,6 +177,7 @@ fn actions(course: &Course, filter: &Filter, count: Count, when: (When, Duration
     let number = u64::try_from(inside.len()).unwrap_or(u64::MAX);
     ok_or(number >= count.min && number <= count.max, || match inside.as_slice() {
         [] => at_other_times("started", &outside),
+        [once] => format!("started once, at {}", format_span(*once)),
         inside => format!("started {number} times, at {}", times(inside)),
     })
 }

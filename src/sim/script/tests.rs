@@ -83,7 +83,7 @@ reset_pol = { }
             ("wrong-type", "64"),
             ("out-of-range", "\"2h\""),
             ("no-tier", "\"hihg\""),
-            ("missing-key", ""),
+            ("missing-key", "{ count = \"snapshot\" }"),
             ("unknown-word", "\"gurad\""),
             ("missing-key", "{}"),
             ("unknown-key", "rmap"),
