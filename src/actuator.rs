@@ -21,13 +21,10 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
 mod aged;
-mod capture;
 mod crew;
 pub mod deadline;
 mod destroy_sockets;
 mod dispatch;
-mod endpoint;
-mod excerpt;
 mod freeze;
 mod kit;
 mod notify;
@@ -36,28 +33,28 @@ mod procdir;
 mod raise_nofile;
 mod reap_descriptors;
 mod redact;
+mod resolve;
 mod run;
 mod settings;
 mod snapshot;
 mod stop;
 #[cfg(test)]
 mod tests;
-mod web;
 mod worker;
 
-pub use aged::{AgedSocket, AgedSockets, Death, Watched};
-pub use endpoint::{Endpoint, EndpointError};
+pub use freeze::SharedKeeper;
 pub use notify::{Backoff, JOURNAL, Notice, Receiver, Way};
 pub use order::{Finished, Full, Order, Protection, SelectUse, Story, Subject, Tenancy, Told};
 pub use redact::Redactor;
-pub use settings::{Evidence, Hook, HookCall, Settings};
+pub use resolve::ResolveError;
+pub use settings::{Evidence, Hook, HookCall, HookCommand, HookRequest, Settings};
 pub use snapshot::Bounds;
 
+use crate::call::web::Web;
 use crew::{Crew, Message, Ticket};
 use freeze::Holds;
 use kit::Kit;
 use notify::Notifier;
-use web::Web;
 use worker::Worker;
 
 /// Orders that may be under way, waiting ones included.
@@ -127,5 +124,6 @@ fn equip(settings: Settings, worker: Worker, tell: kit::Tell) -> Kit {
     });
     let notifier = Notifier::start(settings.receivers.clone(), &web, &settings.clock, &not_delivered);
     let redactor = Arc::new(Redactor::new());
-    Kit { settings, web, notifier, worker, redactor, holds: Arc::new(Holds::default()), tell }
+    let holds = Arc::new(Holds::new(settings.keeper.clone()));
+    Kit { settings, web, notifier, worker, redactor, holds, tell }
 }

@@ -10,6 +10,7 @@
 
 pub mod block;
 pub mod facts;
+pub mod log;
 pub mod query;
 pub mod recorder;
 pub mod retention;

@@ -22,10 +22,16 @@ pub mod policy;
 
 pub mod sim;
 
+pub mod call;
+
 pub mod journal;
 
 pub mod sampler;
 
 pub mod actuator;
+
+pub mod agent;
+
+pub mod admin;
 
 pub mod cli;

@@ -4,7 +4,9 @@
 //! agent, a policy test and a replay run the same code on the same values.
 
 pub mod action;
+pub mod aged;
 pub mod ages;
+pub mod chain;
 pub mod clock;
 pub mod column;
 pub mod decision;
@@ -15,6 +17,7 @@ pub mod name;
 pub mod observation;
 pub mod process;
 pub mod reading;
+pub mod sentence;
 pub mod signal;
 pub mod trend;
 pub mod units;

@@ -4,8 +4,10 @@
 //! more and runs on a thread of its own ([`scanner`]); both end in one [`crate::model::observation::Observation`].
 
 pub mod eye;
+mod host;
 mod load;
 pub mod pace;
+pub mod probe;
 pub mod remotes;
 pub mod scan;
 pub mod scanner;

@@ -87,12 +87,11 @@ impl Crew {
 
     fn take(&mut self, ticket: Ticket) {
         let lane = (ticket.order.process, kind(&ticket.order.work));
-        match self.lanes.get_mut(&lane) {
-            Some(waiting) => waiting.push_back(ticket),
-            None => {
-                self.lanes.insert(lane, VecDeque::new());
-                self.begin(lane, ticket);
-            }
+        if let Some(waiting) = self.lanes.get_mut(&lane) {
+            waiting.push_back(ticket);
+        } else {
+            self.lanes.insert(lane, VecDeque::new());
+            self.begin(lane, ticket);
         }
     }
 

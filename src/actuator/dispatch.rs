@@ -31,7 +31,7 @@ pub(super) async fn carry_out(kit: &Kit, order: &Order) -> Carried {
             }
         },
         Work::Release(hold) => match hold {
-            Hold::Freeze { .. } => kit.holds.thaw(kit, order).await.into(),
+            Hold::Freeze { .. } => kit.holds.thaw(order).await.into(),
             Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => {
                 no_proxies()
             }

@@ -10,8 +10,8 @@ use super::notify::{Notice, Notifier};
 use super::order::{Order, Told};
 use super::redact::Redactor;
 use super::settings::Settings;
-use super::web::Web;
 use super::worker::Worker;
+use crate::call::web::Web;
 
 /// Tells the control loop.
 pub(super) type Tell = Arc<dyn Fn(Told) + Send + Sync>;

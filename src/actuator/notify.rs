@@ -34,7 +34,7 @@ pub use backoff::Backoff;
 pub use notice::Notice;
 pub use receiver::{Receiver, Way};
 
-use super::web::Web;
+use crate::call::web::Web;
 use delivery::Courier;
 use desk::Desk;
 

@@ -13,7 +13,7 @@ use crate::model::name::{Name, Remote};
 use crate::model::process::ProcessId;
 use crate::sys::adopted::Adopted;
 
-use super::aged::AgedSockets;
+use crate::model::aged::AgedSockets;
 
 /// A decision to carry out.
 #[derive(Clone, Debug)]

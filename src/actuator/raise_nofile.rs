@@ -6,11 +6,11 @@
 use crate::model::action::NofileGoal;
 use crate::model::decision::Done;
 use crate::sys::adopted::NofileLimits;
-use crate::sys::limits;
+use crate::sys::limits::NoFile;
 
 use super::order::{Order, SelectUse};
 use super::procdir::ProcDir;
-use super::web::chain;
+use crate::model::chain::chain;
 
 /// The limit under which every descriptor fits into an fd_set.
 const SELECT_SAFE: u64 = 1_024;
@@ -33,7 +33,8 @@ pub(super) fn raise(order: &Order, goal: NofileGoal) -> Result<Done, String> {
     let before = process.nofile().map_err(|error| chain(&error))?;
     let select = select_use(order);
     let plan = plan(before, goal, &select)?;
-    limits::raise_nofile(process, plan.soft).map_err(|error| chain(&error))?;
+    let wanted = NoFile { soft: plan.soft, hard: before.hard };
+    wanted.set(process.pidfd()).map_err(|error| chain(&error))?;
     let after = process.nofile().map_err(|error| format!("raised, but not verified: {}", chain(&error)))?;
     if after.soft != plan.soft {
         return Err(format!("set to {}, but it reads {}", plan.soft, after.soft));
@@ -65,9 +66,8 @@ fn plan(before: NofileLimits, goal: NofileGoal, select: &Select) -> Result<Plan,
         Select::Used(evidence) if wanted > SELECT_SAFE => {
             (SELECT_SAFE, format!("; not past {SELECT_SAFE}, because {evidence}"))
         }
-        Select::Used(_) => (wanted, String::new()),
         Select::NotSeen(note) if wanted > SELECT_SAFE => (wanted, format!("; {note}")),
-        Select::NotSeen(_) => (wanted, String::new()),
+        Select::Used(_) | Select::NotSeen(_) => (wanted, String::new()),
     };
     if soft <= before.soft {
         return Err(format!("the limit is {} already, hard limit {}{note}", before.soft, before.hard));

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use hyper::Method;
-
+use crate::config;
 use crate::model::decision::Done;
 use crate::model::name::Name;
 
-use super::capture::{self, Command};
-use super::endpoint::Endpoint;
-use super::excerpt::Excerpt;
 use super::kit::Kit;
 use super::order::Order;
-use super::settings::HookCall;
-use super::web::{Call, chain};
+use super::settings::{HookCall, HookCommand, HookRequest};
+use crate::call::capture::{self, Command};
+use crate::call::excerpt::Excerpt;
+use crate::call::web::{Call, method};
+use crate::model::chain::chain;
 
 /// Runs a hook to its end or its time limit. What it said goes, without secrets, into the summary.
 pub(super) async fn run(kit: &Kit, order: &Order, hook: &Name) -> Result<Done, String> {
@@ -21,8 +20,8 @@ pub(super) async fn run(kit: &Kit, order: &Order, hook: &Name) -> Result<Done, S
         return Err(format!("there is no hook `{hook}`"));
     };
     let (went, said) = match &settings.call {
-        HookCall::Command(argv) => command(argv, order, settings.timeout).await,
-        HookCall::Http(endpoint) => http(kit, endpoint, order, settings.timeout).await,
+        HookCall::Command(call) => command(call, order, settings.timeout).await,
+        HookCall::Http(request) => http(kit, request, order, settings.timeout).await,
     };
     let said = said.map(|said| kit.redactor.text(&said.text())).filter(|said| !said.is_empty());
     let tell = |how: &str| match &said {
@@ -37,22 +36,30 @@ pub(super) async fn run(kit: &Kit, order: &Order, hook: &Name) -> Result<Done, S
 
 type Went = (Result<String, String>, Option<Excerpt>);
 
-async fn command(argv: &[String], order: &Order, timeout: Duration) -> Went {
-    let environment = environment(order);
-    match capture::run(Command { argv, environment: &environment, input: Vec::new(), timeout }).await {
+async fn command(call: &HookCommand, order: &Order, timeout: Duration) -> Went {
+    let told = facts(order);
+    let mut environment: Vec<(&str, &str)> =
+        call.environment.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
+    environment.extend(told.iter().map(|(name, value)| (*name, value.as_str())));
+    let command =
+        Command { argv: &call.argv, environment: &environment, user: call.user, input: Vec::new(), timeout };
+    match capture::run(command).await {
         Ok(ran) if ran.ended.success() => (Ok(ran.ended.to_string()), Some(ran.output)),
         Ok(ran) => (Err(ran.ended.to_string()), Some(ran.output)),
         Err(error) => (Err(chain(&error)), None),
     }
 }
 
-async fn http(kit: &Kit, endpoint: &Endpoint, order: &Order, timeout: Duration) -> Went {
-    let facts: serde_json::Map<String, serde_json::Value> = environment(order)
-        .into_iter()
-        .map(|(name, value)| (name.trim_start_matches("FDGUARD_").to_lowercase(), value.into()))
-        .collect();
-    let body = serde_json::Value::Object(facts).to_string().into_bytes();
-    match kit.web.call(endpoint, Call { method: Method::POST, body, timeout }).await {
+async fn http(kit: &Kit, request: &HookRequest, order: &Order, timeout: Duration) -> Went {
+    let endpoint = &request.endpoint;
+    let carries = matches!(request.method, config::Method::Post | config::Method::Put);
+    let method = method(request.method);
+    let body = match &request.body {
+        Some(body) => body.clone().into_bytes(),
+        None if carries => json(order),
+        None => Vec::new(),
+    };
+    match kit.web.call(endpoint, Call { method, body, timeout }).await {
         Ok(answer) => {
             let how = format!("{} answered {}", endpoint.label(), answer.status);
             let went = if (200..300).contains(&answer.status) { Ok(how) } else { Err(how) };
@@ -62,8 +69,14 @@ async fn http(kit: &Kit, endpoint: &Endpoint, order: &Order, timeout: Duration) 
     }
 }
 
+fn json(order: &Order) -> Vec<u8> {
+    let lower = |name: &str| name.trim_start_matches("FDGUARD_").to_lowercase();
+    let facts = facts(order).into_iter().map(|(name, value)| (lower(name), value.into()));
+    serde_json::Value::Object(facts.collect()).to_string().into_bytes()
+}
+
 /// What a hook is told of why it runs.
-fn environment(order: &Order) -> Vec<(&'static str, String)> {
+fn facts(order: &Order) -> Vec<(&'static str, String)> {
     let tier = order.story.tier.as_ref().map(ToString::to_string).unwrap_or_default();
     vec![
         ("FDGUARD_TARGET", order.target.to_string()),

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::{Method, Secret};
 use crate::model::clock::Clock;
 use crate::model::name::Name;
+use crate::sys::user::UserIds;
 
-use super::endpoint::Endpoint;
+use super::freeze::SharedKeeper;
 use super::notify::Receiver;
 use super::snapshot::Bounds;
+use crate::call::endpoint::Endpoint;
 
 /// See the module.
 #[derive(Clone)]
@@ -27,6 +30,8 @@ pub struct Settings {
     pub evidence: Evidence,
     /// The program that starts and stops units.
     pub systemctl: PathBuf,
+    /// Who thaws what is frozen if the agent dies. Without one nothing is frozen.
+    pub keeper: Option<SharedKeeper>,
 }
 
 /// Where evidence bundles go and how much is kept.
@@ -50,8 +55,30 @@ pub struct Hook {
 /// What a hook calls.
 #[derive(Clone)]
 pub enum HookCall {
-    /// A command, by arguments; no shell.
-    Command(Vec<String>),
-    /// An HTTP POST of what is going on, as JSON; any 2xx answer is a success.
-    Http(Endpoint),
+    /// A command; good where it ends with 0.
+    Command(HookCommand),
+    /// An HTTP call; good where the status is 2xx.
+    Http(HookRequest),
+}
+
+/// A command of a hook.
+#[derive(Clone, Default)]
+pub struct HookCommand {
+    /// Program and arguments; no shell.
+    pub argv: Vec<String>,
+    /// Variables added to the agent's environment.
+    pub environment: Vec<(String, Secret)>,
+    /// The user it runs as; the agent's own where absent.
+    pub user: Option<UserIds>,
+}
+
+/// An HTTP call of a hook.
+#[derive(Clone)]
+pub struct HookRequest {
+    /// Where to, and with which headers.
+    pub endpoint: Endpoint,
+    /// How.
+    pub method: Method,
+    /// What is sent; where absent, what is going on as JSON, or nothing with GET and DELETE.
+    pub body: Option<String>,
 }

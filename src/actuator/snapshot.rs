@@ -29,8 +29,8 @@ use super::kit::Kit;
 use super::order::Order;
 use super::redact::Redactor;
 use super::settings::Evidence;
-use super::web::chain;
 use super::worker::Wanted;
+use crate::model::chain::chain;
 use bundle::{Bundle, BundleError};
 use survey::{Survey, Table};
 

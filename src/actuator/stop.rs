@@ -16,13 +16,13 @@ use crate::model::units::format_span;
 use crate::sys::adopted::Adopted;
 use crate::sys::pidfd::{PidFdError, Signal, Waited};
 
-use super::capture::{self, Command};
 use super::deadline;
 use super::dispatch::Carried;
 use super::kit::Kit;
 use super::order::{Order, Tenancy};
 use super::run;
-use super::web::chain;
+use crate::call::capture::{self, Command};
+use crate::model::chain::chain;
 
 /// Stops the process; see the module. Evidence is an action of its own.
 pub(super) async fn stop(
@@ -56,7 +56,7 @@ async fn end(kit: &Kit, order: &Order, grace: Duration) -> Result<String, String
     let process = &order.subject.process;
     let clock = &kit.settings.clock;
     // A frozen process would take the signal only after the thaw; under a v1 freezer even KILL waits.
-    kit.holds.let_go(order.process, &kit.tell, "the process is stopped");
+    kit.holds.let_go(order.process, &kit.tell, "the process is stopped").await;
     let begun = clock.now();
     if let Ended::Before = send(process, Signal::TERM)? {
         return Ok("it had ended by itself".to_owned());
@@ -66,7 +66,7 @@ async fn end(kit: &Kit, order: &Order, grace: Duration) -> Result<String, String
     if ends_within(process, grace).await? {
         return Ok(format!("ended {} after TERM", format_span(clock.now().since(begun))));
     }
-    kit.holds.let_go(order.process, &kit.tell, "the process is killed");
+    kit.holds.let_go(order.process, &kit.tell, "the process is killed").await;
     send(process, Signal::KILL)?;
     if ends_within(process, deadline::KILL_TO_END).await? {
         return Ok(format!("ignored TERM for {}, ended by KILL", format_span(grace)));
@@ -120,7 +120,13 @@ async fn follow(kit: &Kit, tenancy: &Tenancy, then: Then) -> (Result<String, Str
 async fn systemctl(kit: &Kit, verb: &str, unit: &str) -> Result<String, String> {
     let program = kit.settings.systemctl.to_string_lossy().into_owned();
     let argv = [program, verb.to_owned(), "--".to_owned(), unit.to_owned()];
-    let command = Command { argv: &argv, environment: &[], input: Vec::new(), timeout: deadline::SYSTEMCTL };
+    let command = Command {
+        argv: &argv,
+        environment: &[],
+        user: None,
+        input: Vec::new(),
+        timeout: deadline::SYSTEMCTL,
+    };
     let ran =
         capture::run(command).await.map_err(|error| format!("systemctl {verb} {unit}: {}", chain(&error)))?;
     if ran.ended.success() {

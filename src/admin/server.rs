@@ -18,6 +18,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::agent::request::{Answer, Envelope, Request};
+use crate::sys::peer::Peer;
 
 /// Requests under way at once.
 const CONNECTIONS_MAX: usize = 16;
@@ -47,11 +48,14 @@ pub enum AdminError {
 pub struct Rights {
     /// User ids.
     pub uids: Vec<u32>,
+    /// Group ids.
+    pub gids: Vec<u32>,
 }
 
 impl Rights {
-    fn allow(&self, uid: u32) -> bool {
-        uid == 0 || uid == crate::sys::peer::own_uid() || self.uids.contains(&uid)
+    fn allow(&self, peer: &Peer) -> bool {
+        let known = peer.uid == 0 || peer.uid == crate::sys::peer::own_uid() || self.uids.contains(&peer.uid);
+        known || self.gids.contains(&peer.gid)
     }
 }
 
@@ -59,7 +63,7 @@ impl Rights {
 pub async fn serve(
     path: &Path,
     rights: Rights,
-    submit: impl Fn(Envelope) -> Result<(), Answer> + 'static,
+    submit: impl Fn(Envelope) + 'static,
 ) -> Result<Infallible, AdminError> {
     let listener = listen(path).await?;
     let rights = Rc::new(rights);
@@ -75,7 +79,8 @@ pub async fn serve(
         tokio::task::spawn_local(async move {
             let Ok(_permit) = permit.try_acquire() else { return };
             let session = session(stream, &rights, &*submit);
-            let _ = tokio::time::timeout(TIME_MAX, session).await;
+            // One that takes too long is cut off.
+            drop(tokio::time::timeout(TIME_MAX, session).await);
         });
     }
 }
@@ -98,11 +103,11 @@ async fn listen(path: &Path) -> Result<UnixListener, AdminError> {
     Ok(listener)
 }
 
-async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope) -> Result<(), Answer>) {
-    let uid = stream.peer_cred().map(|peer| peer.uid());
+async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope)) {
+    let peer = Peer::of(&stream);
     let handle = async |request: hyper::Request<Incoming>| -> Result<Response<Full<Bytes>>, Infallible> {
-        let Ok(uid) = uid else { return Ok(say(StatusCode::FORBIDDEN, "the peer is unknown")) };
-        if !rights.allow(uid) {
+        let Ok(peer) = &peer else { return Ok(say(StatusCode::FORBIDDEN, "the peer is unknown")) };
+        if !rights.allow(peer) {
             return Ok(say(StatusCode::FORBIDDEN, "this user may not ask the agent"));
         }
         if request.method() != Method::POST || request.uri().path() != "/v1/request" {
@@ -115,24 +120,19 @@ async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope)
             Ok(request) => request,
             Err(error) => return Ok(say(StatusCode::BAD_REQUEST, &error.to_string())),
         };
-        Ok(answer(request, uid, submit).await)
+        Ok(answer(request, peer.uid, submit).await)
     };
     let service = service_fn(handle);
-    let connection = hyper::server::conn::http1::Builder::new().keep_alive(false);
+    let mut connection = hyper::server::conn::http1::Builder::new();
+    connection.keep_alive(false);
     // A peer that went away is its own business.
-    let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+    drop(connection.serve_connection(TokioIo::new(stream), service).await);
 }
 
-async fn answer(
-    request: Request,
-    uid: u32,
-    submit: &impl Fn(Envelope) -> Result<(), Answer>,
-) -> Response<Full<Bytes>> {
+async fn answer(request: Request, uid: u32, submit: &impl Fn(Envelope)) -> Response<Full<Bytes>> {
     let (reply, answer) = oneshot::channel();
-    let answer = match submit(Envelope { request, uid, reply }) {
-        Ok(()) => answer.await.unwrap_or_else(|_| Answer::Refused("the agent is stopping".to_owned())),
-        Err(refused) => refused,
-    };
+    submit(Envelope { request, uid, reply });
+    let answer = answer.await.unwrap_or_else(|_| Answer::Refused("the agent is stopping".to_owned()));
     match serde_json::to_vec(&answer) {
         Ok(body) => respond(StatusCode::OK, body.into()),
         Err(error) => say(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),

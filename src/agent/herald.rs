@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::journal::log;
 use crate::journal::recorder::Recorder;
-use crate::model::clock::{Clock, Timestamp, WallTime};
+use crate::model::clock::Clock;
 use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
 use crate::model::process::ProcessId;
@@ -14,28 +14,28 @@ const RING_MAX: usize = 512;
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct About<'a> {
+pub(super) struct About<'a> {
     /// The target.
-    pub target: Option<&'a Name>,
+    pub(super) target: Option<&'a Name>,
     /// The process.
-    pub process: Option<ProcessId>,
+    pub(super) process: Option<ProcessId>,
 }
 
 impl<'a> About<'a> {
     /// About a whole target.
-    pub fn target(target: &'a Name) -> Self {
+    pub(super) fn target(target: &'a Name) -> Self {
         Self { target: Some(target), process: None }
     }
 
     /// About one process of it.
-    pub fn process(target: &'a Name, process: ProcessId) -> Self {
+    pub(super) fn process(target: &'a Name, process: ProcessId) -> Self {
         Self { target: Some(target), process: Some(process) }
     }
 }
 
 /// Sends events out.
 #[derive(Debug)]
-pub struct Herald<C> {
+pub(super) struct Herald<C> {
     clock: C,
     recorder: Option<Recorder>,
     ring: VecDeque<(u64, Event)>,
@@ -44,23 +44,32 @@ pub struct Herald<C> {
 
 impl<C: Clock> Herald<C> {
     /// With a history, or without.
-    pub fn new(clock: C, recorder: Option<Recorder>) -> Self {
+    pub(super) fn new(clock: C, recorder: Option<Recorder>) -> Self {
         Self { clock, recorder, ring: VecDeque::with_capacity(RING_MAX), told: 0 }
     }
 
     /// Tells a fact that is true now.
-    pub fn tell(&mut self, about: About<'_>, fact: Fact) {
-        let (at, wall) = (self.clock.now(), self.clock.wall());
-        self.tell_at(at, wall, about, fact);
-    }
-
-    /// Tells a fact with its own time.
-    pub fn tell_at(&mut self, at: Timestamp, wall: WallTime, about: About<'_>, fact: Fact) {
-        let event = Event { at, wall, target: about.target.cloned(), process: about.process, fact };
-        log::event(&event);
+    pub(super) fn tell(&mut self, about: About<'_>, fact: Fact) {
+        let event = self.event(about, fact);
         if let Some(recorder) = &self.recorder {
             recorder.event(event.clone());
         }
+        self.keep(event);
+    }
+
+    /// Tells everybody but the history a fact that the history has told.
+    pub(super) fn repeat(&mut self, about: About<'_>, fact: Fact) {
+        let event = self.event(about, fact);
+        self.keep(event);
+    }
+
+    fn event(&self, about: About<'_>, fact: Fact) -> Event {
+        let (at, wall) = (self.clock.now(), self.clock.wall());
+        Event { at, wall, target: about.target.cloned(), process: about.process, fact }
+    }
+
+    fn keep(&mut self, event: Event) {
+        log::log(&event);
         if self.ring.len() == RING_MAX {
             self.ring.pop_front();
         }
@@ -69,12 +78,12 @@ impl<C: Clock> Herald<C> {
     }
 
     /// The events after a number that are still held.
-    pub fn after(&self, number: u64) -> Vec<(u64, Event)> {
+    pub(super) fn after(&self, number: u64) -> Vec<(u64, Event)> {
         self.ring.iter().filter(|(told, _)| *told > number).cloned().collect()
     }
 
     /// The latest events about a target, for notices and evidence, oldest first.
-    pub fn latest(&self, target: &Name, most: usize) -> Vec<Event> {
+    pub(super) fn latest(&self, target: &Name, most: usize) -> Vec<Event> {
         let about = self.ring.iter().rev().filter(|(_, event)| event.target.as_ref() == Some(target));
         let mut events: Vec<Event> = about.take(most).map(|(_, event)| event.clone()).collect();
         events.reverse();

@@ -11,7 +11,9 @@ use crate::model::units::parse_span;
 /// Keeps a leaking trading bot alive: watches its descriptors from outside, acts by policy, checks whether it helped.
 #[derive(Parser, Debug)]
 #[command(name = "fdguard", version, max_term_width = 110, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 good, 1 a finding, 2 wrong usage or a faulty file, 3 the agent can't be reached.")]
+#[command(
+    after_help = "Exit codes: 0 good, 1 a finding, 2 wrong usage or a faulty file, 3 the agent can't be reached."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -59,20 +61,9 @@ pub enum Command {
     /// The bot of the demo.
     #[command(name = "__demo-bot", hide = true)]
     DemoBot(DemoBotArgs),
-    /// Ends what the agent started when the agent dies.
+    /// Undoes what must not outlast the agent when it dies.
     #[command(name = "__keeper", hide = true)]
-    Keeper {
-        /// What the agent hands over.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        words: Vec<std::ffi::OsString>,
-    },
-    /// Thaws what the agent froze when the agent dies.
-    #[command(name = "__thaw-keeper", hide = true)]
-    ThawKeeper {
-        /// What the agent hands over.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        words: Vec<std::ffi::OsString>,
-    },
+    Keeper,
 }
 
 /// `fdguard run`

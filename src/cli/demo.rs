@@ -14,8 +14,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::args::DemoArgs;
-use crate::cli::exit::{Exit, chain};
+use crate::cli::exit::Exit;
 use crate::cli::{print, reach};
+use crate::model::chain::chain;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::sys::clock::SystemClock;
 use course::{Course, Second};
@@ -34,7 +35,10 @@ const SHORTEST: Duration = Duration::from_secs(LIMIT / RATE as u64 + 10);
 /// Runs the demo. A finding is: the unguarded bot lived, or the guarded one ran out.
 pub fn run(args: &DemoArgs) -> Exit {
     if args.length < SHORTEST {
-        print::complain(&format!("--length must be at least {}s: the leak takes that long", SHORTEST.as_secs()));
+        print::complain(&format!(
+            "--length must be at least {}s: the leak takes that long",
+            SHORTEST.as_secs()
+        ));
         return Exit::Usage;
     }
     let runtime = match reach::runtime() {
@@ -54,7 +58,7 @@ pub fn run(args: &DemoArgs) -> Exit {
 async fn side_by_side(args: &DemoArgs) -> Result<Course, PairError> {
     let folder = tempfile::tempdir().map_err(PairError::Folder)?;
     let ports = stub::start().await.map_err(PairError::Stub)?;
-    let mut screen = Screen::new(args.json);
+    let screen = Screen::new(args.json);
     screen.opening(RATE, LIMIT, args.length);
     let mut pair = Pair::start(folder.path(), ports).await?;
     let start = SystemClock.now();
@@ -102,7 +106,11 @@ fn conclude(args: &DemoArgs, course: &Course) -> Exit {
     if !args.json {
         print::out(&format!("plot: {}\n", args.plot.display()));
     }
-    if course.unguarded.emfile_at.is_some() && course.guarded.emfile_at.is_none() { Exit::Good } else { Exit::Finding }
+    if course.unguarded.emfile_at.is_some() && course.guarded.emfile_at.is_none() {
+        Exit::Good
+    } else {
+        Exit::Finding
+    }
 }
 
 fn draw(path: &Path, course: &Course) -> Result<(), String> {

@@ -1,7 +1,5 @@
-//! Exit codes, and the one place that prints an error with its causes.
+//! Exit codes.
 
-use std::error::Error;
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -29,15 +27,4 @@ impl From<Exit> for ExitCode {
             Exit::Child(code) => Self::from(code),
         }
     }
-}
-
-/// An error and its causes in one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
 }

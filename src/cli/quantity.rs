@@ -14,7 +14,11 @@ pub fn quantity(signal: Signal, reading: Reading<f64>) -> String {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shown values are small and positive")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "shown values are small and positive"
+)]
 fn known(unit: Unit, value: f64) -> String {
     match unit {
         Unit::Count if value.fract() == 0.0 => format!("{value}"),
@@ -29,7 +33,9 @@ fn known(unit: Unit, value: f64) -> String {
         Unit::Rate => format!("{:.1}/min", value * 60.0),
         Unit::ByteRate => format!("{}/s", format_bytes(value.abs() as u64)),
         Unit::Flag => (value != 0.0).to_string(),
-        Unit::Word(words) => words.get(value as usize).map_or_else(|| value.to_string(), |word| (*word).to_owned()),
+        Unit::Word(words) => {
+            words.get(value as usize).map_or_else(|| value.to_string(), |word| (*word).to_owned())
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 use crate::agent::request::{Answer, Request};
 use crate::cli::args::AgentArgs;
 use crate::cli::client::{self, ClientError};
-use crate::cli::exit::{Exit, chain};
+use crate::cli::exit::Exit;
 use crate::cli::print;
+use crate::model::chain::chain;
 
 /// Sends a request; a failure is told and becomes the exit.
 pub fn ask(args: &AgentArgs, request: &Request) -> Result<Answer, Exit> {

@@ -53,9 +53,9 @@ impl Pattern {
         regex_lite::Regex::new(text).map(Self)
     }
 
-    /// Whether it finds something in `text`.
-    pub fn finds_in(&self, text: &str) -> bool {
-        self.0.is_match(text)
+    /// The compiled expression.
+    pub fn regex(&self) -> &regex_lite::Regex {
+        &self.0
     }
 }
 
@@ -159,7 +159,7 @@ fn cgroup(value: Value<'_>, faults: &mut Faults) -> Option<String> {
 fn pattern(value: Value<'_>, faults: &mut Faults) -> Option<Pattern> {
     let text = value.text(faults)?;
     match Pattern::parse(&text.value) {
-        Ok(pattern) if pattern.finds_in("") => {
+        Ok(pattern) if pattern.regex().is_match("") => {
             let message = "this pattern finds something in every command";
             faults.push(Diagnostic::error("too-wide", text.span, message));
             None

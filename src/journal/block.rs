@@ -149,4 +149,6 @@ impl Iterator for Observations {
 }
 
 #[cfg(test)]
+pub(crate) mod bot;
+#[cfg(test)]
 mod tests;

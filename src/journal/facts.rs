@@ -63,3 +63,30 @@ pub fn rule(fact: &Fact) -> Option<String> {
         | Fact::NoticeFailed { .. } => None,
     }
 }
+
+#[cfg(test)]
+pub(crate) mod examples;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_the_words_of_the_record_itself() {
+        for fact in examples::facts() {
+            let json = serde_json::to_value(&fact).unwrap();
+            let word = json.as_object().unwrap().keys().next().unwrap();
+            assert_eq!(kind(&fact), word);
+        }
+    }
+
+    #[test]
+    fn rules_read_as_paths() {
+        let rules: Vec<_> = examples::facts().iter().filter_map(rule).collect();
+        assert!(
+            rules.iter().all(|rule| rule == "longport/descriptors/warning" || rule == "next"),
+            "{rules:?}"
+        );
+        assert_eq!(rules.len(), 7);
+    }
+}

@@ -22,9 +22,9 @@ use crate::model::process::ProcessId;
 
 pub use actions::{ActionRecord, actions};
 pub use blocking::{Blocking, BlockingSamples};
-pub use events::{EventFilter, Events, Order};
+pub use events::{EVENTS_MAX, EventFilter, Events, Order};
 pub use samples::Samples;
-pub use series::Bucket;
+pub use series::{BUCKETS_MAX, Bucket};
 
 /// How long a read waits for a lock.
 const BUSY: Duration = Duration::from_secs(2);
@@ -119,7 +119,7 @@ impl Reader {
             Layout::Ours => Ok(Self { connection }),
             // Nothing has been written yet.
             Layout::Blank => Err(QueryError::Absent(path.to_owned())),
-            Layout::Foreign | Layout::Newer(_) | Layout::Older(_) => {
+            Layout::Foreign | Layout::Damaged | Layout::Newer(_) | Layout::Older(_) => {
                 Err(QueryError::Foreign(path.to_owned()))
             }
         }

@@ -275,6 +275,3 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     name.into()
 }
-
-#[cfg(test)]
-mod tests;

@@ -127,7 +127,7 @@ mod tests {
             again.check(quota, Mode::Real, Timestamp::from_millis(5_000)),
             account.check(quota, Mode::Real, later)
         );
-        assert_eq!(account.check(quota, Mode::Real, later), Err(Duration::from_secs(2_400)));
+        assert_eq!(account.check(quota, Mode::Real, later), Err(Duration::from_mins(40)));
     }
 
     #[test]

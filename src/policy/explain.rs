@@ -1,7 +1,7 @@
 //! Why things stand as they do: each ladder and tier with its conditions as trees of live values, its timers,
 //! what blocks it, what is left of its budget, and what would be next.
 
-use std::fmt;
+mod text;
 
 use serde::Serialize;
 
@@ -14,6 +14,7 @@ use crate::model::units::format_span;
 use crate::policy::budget::Account;
 use crate::policy::condition::Condition;
 use crate::policy::definition::{Ladder, Mode, Tier};
+use crate::policy::engine::bench::particulars;
 use crate::policy::engine::book::Book;
 use crate::policy::engine::process::{Eyes, Process, Standing};
 use crate::policy::engine::{Engine, HumanHold, Role};
@@ -216,12 +217,12 @@ impl View<'_> {
             }),
             latched: account.latched,
             ineffective: rung.ineffective,
-            run: rung.run.as_ref().map(|run| self.run(run)),
+            run: rung.run.as_ref().map(|run| self.run(run, account)),
             trial: self.trial(),
         }
     }
 
-    fn run(&self, run: &Run) -> String {
+    fn run(&self, run: &Run, account: &Account) -> String {
         let Some(item) = self.tier.work.get(run.next.saturating_sub(usize::from(run.waiting.is_some())))
         else {
             return "ends".to_owned();
@@ -229,7 +230,13 @@ impl View<'_> {
         let word = item.action.word();
         match (run.waiting, self.state.needed()) {
             (Some(_), _) => format!("{word} is under way"),
-            (None, true) => format!("{word} is held back"),
+            (None, true) => match &run.blocked {
+                Some(bar) => {
+                    let more = particulars(self.tier, account, Mode::Real, self.eyes.seen.at);
+                    format!("{word} is held back: {}", bar.clone().refusal(&more))
+                }
+                None => format!("{word} is next"),
+            },
             (None, false) => format!("{word} is held back: the tier is not known to be needed now"),
         }
     }
@@ -281,82 +288,16 @@ pub(crate) fn evidence(tree: &Branch) -> String {
 
 fn collect<'a>(tree: &'a Branch, value: Truth, found: &mut Vec<&'a str>) {
     let alike = |other: Truth| match (value, other) {
-        (Truth::True, Truth::True) | (Truth::False, Truth::False) => true,
-        (Truth::Unknown(_), Truth::Unknown(_)) => true,
+        (Truth::True, Truth::True)
+        | (Truth::False, Truth::False)
+        | (Truth::Unknown(_), Truth::Unknown(_)) => true,
         (Truth::True | Truth::False | Truth::Unknown(_), _) => false,
     };
     if !alike(tree.value) {
         return;
     }
     match tree.parts.as_slice() {
-        [] => found.push(&tree.text),
-        [_] => found.push(&tree.text),
+        [] | [_] => found.push(&tree.text),
         parts => parts.iter().for_each(|part| collect(part, value, found)),
     }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.gone {
-            writeln!(f, "the process has ended")?;
-        }
-        if self.human_hold {
-            writeln!(f, "on hold by a person: nothing that the bot can notice is begun")?;
-        }
-        if let Some(flight) = &self.in_flight {
-            writeln!(f, "{} is under way for {}", flight.word, flight.running)?;
-        }
-        for ladder in &self.ladders {
-            write!(f, "{ladder}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for LadderExplanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let standing = &self.standing;
-        let shadow = if standing.shadow { " (shadow)" } else { "" };
-        let active = standing.active.as_ref().map_or("normal", Name::as_str);
-        writeln!(f, "{}/{}{shadow}: {active}; {}", standing.policy, standing.ladder, self.next)?;
-        for tier in &self.tiers {
-            write!(f, "{tier}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for TierExplanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.active { "*" } else { " " };
-        writeln!(f, "{mark} {}", self.tier)?;
-        write_tree(f, &format!("raise, held {}", self.held), &self.raise)?;
-        if let Some(clear) = &self.clear {
-            write_tree(f, "clear", clear)?;
-        }
-        if let Some(guard) = &self.guard {
-            write_tree(f, "guard", guard)?;
-        }
-        if let Some((expect, left)) = &self.trial {
-            write_tree(f, &format!("expect, {left} left"), expect)?;
-        }
-        let facts = [
-            self.dwell_left.as_ref().map(|left| format!("dwell {left} left")),
-            self.cooldown_left.as_ref().map(|left| format!("cooldown {left} left")),
-            self.budget_left.as_ref().map(|left| format!("budget {left} left")),
-            self.latched.then(|| "latched: waits for `fdguard ctl release`".to_owned()),
-            (self.ineffective > 0).then(|| format!("{} ineffective in a row", self.ineffective)),
-            self.run.clone(),
-        ];
-        let facts: Vec<String> = facts.into_iter().flatten().collect();
-        if facts.is_empty() { Ok(()) } else { writeln!(f, "    {}", facts.join("; ")) }
-    }
-}
-
-fn write_tree(f: &mut fmt::Formatter<'_>, what: &str, tree: &Branch) -> fmt::Result {
-    writeln!(f, "    {what}")?;
-    for line in tree.to_string().lines() {
-        writeln!(f, "      {line}")?;
-    }
-    Ok(())
 }

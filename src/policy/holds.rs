@@ -238,8 +238,9 @@ pub(crate) fn by_hand() -> RulePath {
 
 fn same_fate(old: &Fate, new: &Fate) -> bool {
     match (old, new) {
-        (Fate::Kept { .. }, Fate::Kept { .. }) | (Fate::Spent, Fate::Spent) => true,
-        (Fate::Waiting(Wait::StartGrace { .. }), Fate::Waiting(Wait::StartGrace { .. })) => true,
+        (Fate::Kept { .. }, Fate::Kept { .. })
+        | (Fate::Spent, Fate::Spent)
+        | (Fate::Waiting(Wait::StartGrace { .. }), Fate::Waiting(Wait::StartGrace { .. })) => true,
         (Fate::Waiting(a), Fate::Waiting(b)) => a == b,
         (Fate::Told(a), Fate::Told(b)) => a == b,
         (Fate::Lacking(a), Fate::Lacking(b)) => a == b,

@@ -129,18 +129,18 @@ fn ladder(name: Name, key: Span, value: Value<'_>, faults: &mut Faults) -> Optio
     table.finish(faults);
     let mut tables: Vec<(Table<'_>, Span)> =
         values.unwrap_or_default().iter().filter_map(|v| Some((v.table(faults)?, v.span()))).collect();
-    let named: Vec<(Option<Name>, Span)> =
+    let headings: Vec<(Option<Name>, Span)> =
         tables.iter_mut().map(|(table, span)| tier::name(table, span, faults)).collect();
-    let names: Vec<Name> = named.iter().filter_map(|(name, _)| name.clone()).collect();
+    let names: Vec<Name> = headings.iter().filter_map(|(name, _)| name.clone()).collect();
     let mut seen = BTreeSet::new();
-    for (name, span) in &named {
+    for (name, span) in &headings {
         if let Some(name) = name {
             unique(&mut seen, name, span, faults);
         }
     }
     let tiers: Vec<_> = tables
         .into_iter()
-        .zip(named)
+        .zip(headings)
         .filter_map(|((table, _), name)| tier::read(table, name, &names, faults))
         .collect();
     Some(Ladder { name, start_grace, tiers, span: key })

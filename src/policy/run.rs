@@ -38,10 +38,9 @@ pub(crate) struct Run {
     pub(crate) waiting: Option<DecisionId>,
     /// Nothing more is begun: the tier has been left.
     pub(crate) abandoned: bool,
-    /// Whether anything has been started or told.
-    pub(crate) begun: bool,
-    /// Whether the budget has paid.
-    pub(crate) charged: bool,
+    pub(crate) progress: Progress,
+    /// Why the next item has not been started yet.
+    pub(crate) blocked: Option<Bar>,
     /// Since when, in time under watch, the guard holds it back.
     pub(crate) held_since: Option<Duration>,
     /// The main action that was really started.
@@ -49,6 +48,17 @@ pub(crate) struct Run {
     /// The first failure.
     pub(crate) failed: Option<String>,
     said: u16,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Progress {
+    /// Nothing has been started or told.
+    Wanted,
+    /// Something has, and the budget has not paid yet.
+    Begun,
+    /// The budget has paid.
+    Paid,
 }
 
 /// The main action of a run, for its judgement.
@@ -67,8 +77,8 @@ impl Run {
             next: 0,
             waiting: None,
             abandoned: false,
-            begun: false,
-            charged: false,
+            progress: Progress::Wanted,
+            blocked: None,
             held_since: None,
             main: None,
             failed: None,
@@ -80,6 +90,7 @@ impl Run {
     pub(crate) fn advance(&mut self) {
         self.next += 1;
         self.said = 0;
+        self.blocked = None;
     }
 
     /// Whether this is the first time that the present item is refused so.
@@ -93,7 +104,12 @@ impl Run {
     /// Whether starting the item is what the budget pays for.
     pub(crate) fn is_charged_by(&self, item: &Item, work: &[Item]) -> bool {
         let mains = work.iter().any(|item| is_main(item.action.word()));
-        !self.charged && (is_main(item.action.word()) || !mains)
+        self.progress != Progress::Paid && (is_main(item.action.word()) || !mains)
+    }
+
+    /// Whether anything has been started or told.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.progress != Progress::Wanted
     }
 
     /// How long the guard has held it back.

@@ -22,7 +22,7 @@ pub fn schema() -> Value {
         ("name", name("The policy's name.")),
         ("about", json!({ "type": "string", "description": "What it is for." })),
         ("dry_run", dry_run()),
-        ("upkeep", list("What is done by the clock.", reference("upkeep"), UPKEEP_MAX)),
+        ("upkeep", list("What is done by the clock.", &reference("upkeep"), UPKEEP_MAX)),
         (
             "ladder",
             json!({
@@ -66,7 +66,7 @@ fn reference(to: &str) -> Value {
     json!({ "$ref": format!("#/$defs/{to}") })
 }
 
-fn list(about: &str, items: Value, most: usize) -> Value {
+fn list(about: &str, items: &Value, most: usize) -> Value {
     json!({ "type": "array", "description": about, "items": items, "maxItems": most })
 }
 
@@ -105,13 +105,13 @@ fn upkeep() -> Value {
         [
             ("name", name("Its name.")),
             ("every", span("How often.", None)),
-            ("do", list("What, in order.", reference("action"), ITEMS_MAX)),
+            ("do", list("What, in order.", &reference("action"), ITEMS_MAX)),
         ],
     )
 }
 
 fn ladder() -> Value {
-    let tiers = list("Tiers, mildest first.", reference("tier"), TIERS_MAX);
+    let tiers = list("Tiers, mildest first.", &reference("tier"), TIERS_MAX);
     object(
         "Tiers in order of severity.",
         &["tier"],
@@ -145,8 +145,8 @@ fn tier() -> Value {
             ("dwell", span("It is kept at least so long.", Some(DWELL))),
             ("cooldown", span("Time between two runs of `do`.", Some(COOLDOWN))),
             ("budget", budget),
-            ("do", list("What is done once, in order.", reference("action"), ITEMS_MAX)),
-            ("hold", list("What is kept up while the tier is active.", reference("hold"), ITEMS_MAX)),
+            ("do", list("What is done once, in order.", &reference("action"), ITEMS_MAX)),
+            ("hold", list("What is kept up while the tier is active.", &reference("hold"), ITEMS_MAX)),
             ("expect", reference("expect")),
             ("guard", expression("What must hold before anything that the bot can notice is done.")),
             (

@@ -4,6 +4,8 @@
 //! it; any other has one for each process. Neither start grace nor guards apply; `allow`, a person's hold and
 //! the one action in flight do. A run that has to wait takes the place of the next one: they never pile up.
 
+use std::time::Duration;
+
 use crate::model::action::Effect;
 use crate::model::clock::Timestamp;
 use crate::model::decision::{Cause, Verdict, Work};
@@ -60,7 +62,7 @@ fn carry(run: &mut Run, policy: (&Policy, Role), rule: &Upkeep, desk: &mut Desk<
             Err(bar) => {
                 let for_good = matches!(bar, Bar::Lack(_));
                 if run.says(&bar) {
-                    let nothing = Particulars { guard: "", quota: None, budget_left: Default::default() };
+                    let nothing = Particulars { guard: "", quota: None, budget_left: Duration::ZERO };
                     let verdict = Verdict::Refused(bar.refusal(&nothing));
                     let work = Work::Do(item.action.clone());
                     desk.decide(upkeep_path(policy.0), run.cause, work, verdict);

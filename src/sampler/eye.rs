@@ -88,6 +88,7 @@ impl Eye {
         self.latest.kinds = view.kinds.clone();
         self.latest.leaked = view.leaked.clone();
         self.latest.remotes = view.remotes.clone();
+        self.latest.surveyed = view.at;
         for (signal, reading) in &view.plain {
             self.latest.set(*signal, *reading);
         }

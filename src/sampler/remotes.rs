@@ -39,6 +39,13 @@ impl RemoteBook {
         self.exact.get(&address).or_else(|| self.any_port.get(&address.ip()))
     }
 
+    /// The addresses noted for a declared remote.
+    pub fn addresses(&self, remote: &Remote) -> Vec<IpAddr> {
+        let exact = self.exact.iter().filter(|(_, noted)| *noted == remote).map(|(address, _)| address.ip());
+        let any = self.any_port.iter().filter(|(_, noted)| *noted == remote).map(|(address, _)| *address);
+        exact.chain(any).collect()
+    }
+
     /// Whether a remote is one of the declared.
     pub fn is_declared(&self, remote: &Remote) -> bool {
         self.exact.values().chain(self.any_port.values()).any(|declared| declared == remote)

@@ -9,14 +9,16 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::aged::AgedSockets;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::kind::Kind;
 use crate::model::process::ProcessId;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
+use crate::sampler::host::HostEye;
 use crate::sampler::load::Load;
 use crate::sampler::remotes::RemoteBook;
-use crate::sampler::survey::{AgedSocket, Sight, Survey, Trace};
+use crate::sampler::survey::{Sight, Survey, Trace};
 use crate::sampler::view::FullView;
 use crate::sys::adopted::Adopted;
 use crate::sys::clock::{SystemClock, thread_cpu};
@@ -57,7 +59,9 @@ pub struct Scan {
     /// Its readings.
     pub view: Arc<FullView>,
     /// Its CLOSE_WAIT sockets and orphans, oldest first.
-    pub aged: Arc<Vec<AgedSocket>>,
+    pub aged: Arc<AgedSockets>,
+    /// The host's readings, where they were due.
+    pub host: Option<Vec<(Signal, Reading<f64>)>>,
 }
 
 /// What is kept between scans, per process and per network namespace.
@@ -67,6 +71,7 @@ pub struct Memory {
     processes: BTreeMap<ProcessId, Kept>,
     diags: BTreeMap<u64, SockDiag>,
     records: Vec<SocketRecord>,
+    host: HostEye,
 }
 
 #[derive(Debug)]
@@ -82,7 +87,13 @@ struct Kept {
 impl Memory {
     /// Nothing scanned yet.
     pub fn new(settings: ScanSettings) -> Self {
-        Self { settings, processes: BTreeMap::new(), diags: BTreeMap::new(), records: Vec::new() }
+        Self {
+            settings,
+            processes: BTreeMap::new(),
+            diags: BTreeMap::new(),
+            records: Vec::new(),
+            host: HostEye::new(),
+        }
     }
 
     /// Drops what is kept of a process, and its network namespace's socket where it was the last in it.
@@ -100,15 +111,15 @@ impl Memory {
         let listed = kept.list(process, sockets.as_ref().ok().map(|()| self.records.as_slice()), at);
         let mut view = FullView::blank(at);
         kept.load.read(process, at, &mut view.plain);
-        let mut aged = Vec::new();
+        let mut aged = AgedSockets::default();
         match listed {
             Ok(()) => {
                 let sockets = match &sockets {
                     Ok(()) => Reading::Known(self.records.as_slice()),
                     Err(error) => Reading::Unavailable(error.gap()),
                 };
-                let survey = kept.survey(process, sockets, book, at);
-                aged = survey.aged.clone();
+                let mut survey = kept.survey(process, sockets, book, at);
+                aged.sockets = std::mem::take(&mut survey.aged);
                 view.take(survey);
             }
             Err(error) => view.blind(error.gap()),
@@ -116,7 +127,8 @@ impl Memory {
         self.processes.insert(process.id(), kept);
         view.cost = Duration::from_nanos(thread_cpu().saturating_sub(cpu));
         view.period = self.period_after(view.cost);
-        Scan { process: process.id(), view: Arc::new(view), aged: Arc::new(aged) }
+        let host = self.host.read(at);
+        Scan { process: process.id(), view: Arc::new(view), aged: Arc::new(aged), host }
     }
 
     fn period_after(&self, cost: Duration) -> Duration {

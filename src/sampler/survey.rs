@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::model::aged::{AgedSocket, Death, Watched};
 use crate::model::ages::Ages;
 use crate::model::clock::Timestamp;
 use crate::model::kind::Kind;
@@ -20,23 +21,6 @@ use crate::sys::sock_diag::{SocketRecord, TcpState};
 
 /// How long a TCP socket must be in no table before it is called an orphan.
 pub const ORPHAN_MIN: Duration = Duration::from_secs(5);
-
-/// A socket that is closed by its peer or dead, with the age of that, for actions and evidence.
-#[derive(Clone, PartialEq, Debug)]
-pub struct AgedSocket {
-    /// Its lowest descriptor.
-    pub number: u32,
-    /// Its inode.
-    pub inode: u64,
-    /// The kernel's record; none for an orphan.
-    pub record: Option<SocketRecord>,
-    /// Since first sight in this state.
-    pub age: Duration,
-    /// Whether an epoll set of the process watches it; none where that can't be seen.
-    pub watched: Option<bool>,
-    /// Its remote as the policies name it; none for an orphan.
-    pub remote: Option<crate::model::name::Remote>,
-}
 
 /// What is kept of a process between two full ticks.
 #[derive(Debug, Default)]
@@ -149,10 +133,15 @@ impl Trace {
         plain: &mut Vec<(Signal, Reading<f64>)>,
     ) -> (Ages, Vec<AgedSocket>) {
         let by_inode = owned(sight.table, records);
-        let mut aged = Vec::new();
-        let mut listed = BTreeSet::new();
+        let mut aged: Vec<AgedSocket> = Vec::new();
+        let mut holders: HashMap<u64, Vec<u32>> = HashMap::new();
         for row in sight.table.iter().filter(|row| row.kind == Kind::Socket) {
-            let Some(inode) = row.inode.filter(|inode| listed.insert(*inode)) else { continue };
+            let Some(inode) = row.inode else { continue };
+            let held = holders.entry(inode).or_default();
+            held.push(row.number);
+            if held.len() > 1 {
+                continue;
+            }
             let record = by_inode.get(&inode).copied();
             let is_dead = match record {
                 Some(record) => record.state == TcpState::CloseWait,
@@ -160,25 +149,22 @@ impl Trace {
             };
             if is_dead {
                 let first = *self.first_seen.entry(inode).or_insert(sight.at);
-                aged.push(AgedSocket {
-                    number: row.number,
-                    inode,
-                    record: record.copied(),
-                    age: sight.at.since(first),
-                    watched: sight.watched.known().map(|watched| watched.contains(&inode)),
-                    remote: record.map(|record| sight.book.name(record.remote)),
-                });
+                aged.push(dead_socket(sight, (row.number, inode), record, sight.at.since(first)));
             }
         }
         let dead: BTreeSet<u64> = aged.iter().map(|socket| socket.inode).collect();
         self.first_seen.retain(|inode, _| dead.contains(inode));
-        aged.retain(|socket| socket.record.is_some() || socket.age >= ORPHAN_MIN);
+        aged.retain(|socket| socket.death == Death::CloseWait || socket.age >= ORPHAN_MIN);
         aged.sort_by(|a, b| b.age.cmp(&a.age).then(a.number.cmp(&b.number)));
         let mut ages = Ages::default();
         aged.iter().for_each(|socket| ages.add(socket.age));
         tell_states(&by_inode, records, plain);
+        let unread =
+            |socket: &&AgedSocket| by_inode.get(&socket.inode).is_some_and(|record| record.receive_queue > 0);
+        let unread = aged.iter().filter(|socket| socket.death == Death::CloseWait).filter(unread).count();
+        plain.push((Signal::SocketUnreadEof, Reading::Known(unread as f64)));
         tell_dead(&aged, sight.watched, plain);
-        (ages, aged)
+        (ages, by_descriptor(&aged, &holders))
     }
 
     fn remotes(
@@ -283,15 +269,45 @@ fn tell_states(
 
 fn tell_dead(aged: &[AgedSocket], watched: Reading<&BTreeSet<u64>>, plain: &mut Vec<(Signal, Reading<f64>)>) {
     let known = |count: usize| Reading::Known(count as f64);
-    let close_wait = || aged.iter().filter_map(|socket| socket.record.map(|record| (socket, record)));
-    let orphans = aged.iter().filter(|socket| socket.record.is_none()).count();
-    plain.push((Signal::SocketOrphans, known(orphans)));
-    let oldest = close_wait().map(|(socket, _)| socket.age.as_secs_f64()).fold(0.0, f64::max);
+    let close_wait = || aged.iter().filter(|socket| socket.death == Death::CloseWait);
+    plain.push((Signal::SocketOrphans, known(aged.len() - close_wait().count())));
+    let oldest = close_wait().map(|socket| socket.age.as_secs_f64()).fold(0.0, f64::max);
     plain.push((Signal::SocketCloseWaitOldest, Reading::Known(oldest)));
-    let unread = close_wait().filter(|(_, record)| record.receive_queue > 0).count();
-    plain.push((Signal::SocketUnreadEof, known(unread)));
-    let unwatched = close_wait().filter(|(socket, _)| socket.watched == Some(false)).count();
+    let unwatched = close_wait().filter(|socket| socket.watched == Watched::No).count();
     plain.push((Signal::SocketUnwatched, watched.map(|_| unwatched as f64)));
+}
+
+/// Each socket once for each descriptor that holds it.
+fn by_descriptor(aged: &[AgedSocket], holders: &HashMap<u64, Vec<u32>>) -> Vec<AgedSocket> {
+    let numbers = |socket: &AgedSocket| holders.get(&socket.inode).map_or(&[][..], Vec::as_slice);
+    aged.iter()
+        .flat_map(|socket| {
+            numbers(socket).iter().map(|number| AgedSocket { number: *number, ..socket.clone() })
+        })
+        .collect()
+}
+
+fn dead_socket(
+    sight: &Sight<'_>,
+    (number, inode): (u32, u64),
+    record: Option<&SocketRecord>,
+    age: Duration,
+) -> AgedSocket {
+    let watched = match sight.watched {
+        Reading::Known(watched) if watched.contains(&inode) => Watched::Yes,
+        Reading::Known(_) => Watched::No,
+        Reading::Unavailable(_) => Watched::Unknown,
+    };
+    AgedSocket {
+        cookie: record.and_then(|record| record.cookie),
+        inode,
+        number,
+        remote: record.map(|record| record.remote),
+        named: record.and_then(|record| sight.book.declared(record.remote).cloned()),
+        age,
+        death: if record.is_some() { Death::CloseWait } else { Death::Orphan },
+        watched,
+    }
 }
 
 fn blank(remote: crate::model::name::Remote) -> RemoteSurvey {

@@ -305,3 +305,5 @@ fn named(what: &'static str, errno: Errno) -> ReadError {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unprivileged_tests;

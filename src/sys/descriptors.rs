@@ -103,7 +103,8 @@ impl DescriptorDir {
     /// What a descriptor leads to, in our words. `None` where nothing is open at that number.
     pub fn look(&self, number: u32) -> Result<Option<Link>, ReadError> {
         let mut room = [0; libc::PATH_MAX as usize];
-        self.look_with(number, &mut room)
+        let link = self.link(number, &mut room)?.map(Link::parse);
+        Ok(link.map(|link| self.tell_directory(number, link)))
     }
 
     /// Appends the `fdinfo` of a descriptor to `text`.
@@ -119,12 +120,12 @@ impl DescriptorDir {
         PathName::through(self.dir.as_raw_fd(), number)
     }
 
-    fn look_with(&self, number: u32, room: &mut [u8]) -> Result<Option<Link>, ReadError> {
-        let link = self.link(number, room)?.map(Link::parse);
-        Ok(link.map(|link| match link {
+    /// A path as what it is: a file or a directory.
+    fn tell_directory(&self, number: u32, link: Link) -> Link {
+        match link {
             Link::Path { device: false, deleted } if self.is_directory(number) => Link::Directory { deleted },
             link => link,
-        }))
+        }
     }
 
     /// Whether it was opened as a directory, by its flags: asking for the type of a file would go to its

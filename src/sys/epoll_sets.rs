@@ -4,7 +4,8 @@
 //! `ino:` with `sdev:` (Linux 4.13), of which only sockets are kept. Older kernels give numbers alone.
 //! A socket watched by `select`, `poll`, io_uring, or an epoll set of another process is in no set here.
 //! The kernel holds the set's lock while it writes the text, so the process may wait for that long to add or
-//! remove a watch, not to wait for events: about 1 µs for each watch.
+//! remove a watch, not to wait for events: about 1.1 µs for each watch (2.9 ms for a set of 2,500), so it is to be
+//! read only where there is a CLOSE_WAIT socket to judge.
 
 use std::collections::HashSet;
 

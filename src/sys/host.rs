@@ -17,6 +17,11 @@ pub struct Host {
     looks: u8,
 }
 
+/// The name of this host; empty where it has none.
+pub fn name() -> String {
+    System::host_name().unwrap_or_default()
+}
+
 impl Host {
     /// Nothing looked at yet.
     pub fn new(root: ProcRoot) -> Result<Self, ReadError> {

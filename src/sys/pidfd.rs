@@ -121,11 +121,18 @@ impl PidFd {
 
     /// Sends a signal to exactly this process; never to a later holder of its number.
     pub fn signal(&self, signal: Signal) -> Result<(), PidFdError> {
-        let (fd, number) = (self.fd.as_raw_fd(), signal.number());
-        let no_info = std::ptr::null::<libc::siginfo_t>();
-        // SAFETY: a valid pidfd, a signal number, no siginfo and no flags.
-        let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, number, no_info, 0) };
-        checked(sent).map(drop).map_err(|source| named("signal", self.pid, source))
+        raw_signal(self.as_fd(), signal).map_err(|source| named("signal", self.pid, source))
+    }
+
+    /// Sends a signal to the process group that this process leads, also where only other members are left.
+    ///
+    /// The group is named by the pidfd, so it cannot be another one that got the number (Linux 6.9). Where the kernel
+    /// cannot do that, only the process itself is signalled.
+    pub fn signal_group(&self, signal: Signal) -> Result<(), PidFdError> {
+        match group_signal(self.as_fd(), signal) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.signal(signal),
+            other => other.map_err(|source| named("signal", self.pid, source)),
+        }
     }
 
     /// Waits until the process has ended, at most `limit`. Works on any process, not only on children.
@@ -180,6 +187,31 @@ impl AsRawFd for PidFd {
     fn as_raw_fd(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
+}
+
+/// Signals the process behind any pidfd.
+pub(super) fn raw_signal(pidfd: BorrowedFd<'_>, signal: Signal) -> io::Result<()> {
+    send(pidfd, signal, 0)
+}
+
+/// Signals the group whose leader is (or was) behind a pidfd; EINVAL before Linux 6.9.
+pub(super) fn group_signal(pidfd: BorrowedFd<'_>, signal: Signal) -> io::Result<()> {
+    const PROCESS_GROUP: libc::c_uint = 1 << 2;
+    send(pidfd, signal, PROCESS_GROUP)
+}
+
+/// Owns a descriptor that came in a message.
+pub(super) fn adopt_received(number: RawFd) -> OwnedFd {
+    // SAFETY: the kernel has just put this descriptor into our table for us; nobody else knows of it.
+    unsafe { OwnedFd::from_raw_fd(number) }
+}
+
+fn send(pidfd: BorrowedFd<'_>, signal: Signal, flags: libc::c_uint) -> io::Result<()> {
+    let (fd, number) = (pidfd.as_raw_fd(), signal.number());
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a valid pidfd, a signal number, no siginfo, and known flags.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, number, no_info, flags) };
+    checked(sent).map(drop)
 }
 
 fn checked(result: libc::c_long) -> io::Result<libc::c_long> {

@@ -27,6 +27,13 @@
 //!
 //! The whole operation runs on a thread of its own, because ptrace belongs to threads: whatever happens to it, its
 //! end makes the kernel release every thread of the target, also those that could not be stopped.
+#![cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    allow(
+        dead_code,
+        reason = "without code for the processor everything is refused before any of this is used"
+    )
+)]
 
 mod arch;
 mod calls;

@@ -84,6 +84,11 @@ impl SockDiag {
         self.namespace
     }
 
+    /// The bare netlink socket, in the same namespace: for requests of another kind.
+    pub fn into_socket(self) -> OwnedFd {
+        self.socket
+    }
+
     /// Replaces `records` by the TCP sockets in the given states.
     pub fn dump(
         &mut self,

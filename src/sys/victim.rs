@@ -1,7 +1,7 @@
 //! Live processes for the tests of this room: started here, told what to do by lines, killed at the end.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::sys::adopted::Adopted;
 use crate::sys::proc_root::ProcRoot;
@@ -66,15 +66,40 @@ impl Victim {
     }
 }
 
-/// Runs one test in a process of its own, where no other test opens descriptors; `None` there.
-pub(super) fn alone(test: &str) -> Option<Output> {
+/// Whether this is the process in which a test was to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    /// Yes: go on.
+    Here,
+    /// It ran elsewhere and passed.
+    Passed,
+}
+
+/// Runs one test in a process of its own, where no other test opens descriptors.
+pub(super) fn alone(test: &str) -> Place {
+    alone_under(&[], test)
+}
+
+/// The same in a process id namespace of its own, with its own `/proc`, as root there.
+pub(super) fn alone_with_pids(test: &str) -> Place {
+    let root = nix::unistd::geteuid().is_root();
+    let flags = if root { "-pf" } else { "-rpf" };
+    alone_under(&["unshare", flags, "--mount-proc", "--kill-child"], test)
+}
+
+fn alone_under(wrapper: &[&str], test: &str) -> Place {
     const MARK: &str = "FDGUARD_TEST_ALONE";
     if std::env::var_os(MARK).is_some() {
-        return None;
+        return Place::Here;
     }
     let binary = std::env::current_exe().expect("the test binary has a path");
-    let args = ["--exact", test, "--nocapture", "--test-threads=1"];
-    Some(Command::new(binary).args(args).env(MARK, "1").output().expect("it runs"))
+    let mut words = wrapper.iter().map(std::ffi::OsStr::new).chain([binary.as_os_str()]);
+    let mut command = Command::new(words.next().expect("the binary at least"));
+    command.args(words).args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    let output = command.env(MARK, "1").output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    Place::Passed
 }
 
 impl Drop for Victim {

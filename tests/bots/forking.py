@@ -1,10 +1,11 @@
 """A pre-forking bot whose workers each leak at a rate of their own.
 
-Re-enacts the gunicorn-style deployments of marketcalls/openalgo#804: one parent,
-a worker for each strategy, and the busiest runs out first. Worker n of `--workers`
-leaks (n+1)/workers times `--rate`. The parent leaks nothing. It replaces a
-worker that was stopped or killed; one that dies of EMFILE takes the whole bot
-with it, because its orders are unmanaged from then on.
+Re-enacts marketcalls/openalgo#804 (EMFILE takes the whole platform down) in the
+shape of a pre-forked deployment: one parent, a worker for each strategy, and
+the busiest runs out first. Worker n of `--workers` leaks (n+1)/workers times
+`--rate`. The parent leaks nothing. It replaces a worker that was stopped or
+killed; one that dies of EMFILE takes the whole bot with it, because its orders
+are unmanaged from then on.
 
 Every process prints its own lines; `worker` tells them apart, null in the
 parent's.

@@ -47,8 +47,10 @@ class Healing:
 
 
 def heal(case: Case, ports: str) -> Healing:
-    with running(case, ports, "--leaks", str(LEAKS), "--rate", "20") as bot:
-        if case is not HEALTHY and not bot.wait_for(lambda line: line["leaks"] >= LEAKS, 30.0):
+    leaks = 0 if case is HEALTHY else LEAKS
+    more = ("--leaks", str(leaks), "--rate", "20") if leaks else ()
+    with running(case, ports, *more) as bot:
+        if not bot.wait_for(lambda line: line["tick"] > 0 and line["leaks"] >= leaks, 30.0):
             sys.exit(f"{case.name}: did not leak")
         time.sleep(SETTLE)
         pid = victim(bot)

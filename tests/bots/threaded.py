@@ -1,8 +1,8 @@
 """Worker threads that open descriptors and block, beside an order connection that must not be touched.
 
-Re-enacts hummingbot/dashboard#87 and the 19 broker adapters of OpenAlgo: one
-thread a broker, each of which connects, loses the socket on its error path, and
-goes back to waiting. `--wait` chooses what the threads are blocked in, which is
+Re-enacts hummingbot/dashboard#87 (EMFILE every few hours) in the shape of the
+broker adapters that OpenAlgo repaired one by one: threads that connect, lose
+the socket on the error path, and go back to waiting. `--wait` chooses what the threads are blocked in, which is
 what matters to whoever closes their sockets from outside.
 
 The main thread keeps one order connection for life. Each tick it sends an order

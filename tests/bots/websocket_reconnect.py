@@ -4,9 +4,9 @@
     and openonion/connectonion#548: the feed looks stale, the bot connects again
     and drops the old object. The event loop still holds its transport and keeps
     answering pings: ESTABLISHED for ever, watched by epoll.
---library websocket-client  re-enacts sammchardy/python-binance#1637 (orphan
-    connections after each reconnect): old clients stay in a list of listeners
-    and are never read again. Once the venue cuts them they are CLOSE_WAIT
+--library websocket-client  re-enacts sammchardy/python-binance#1637 (what
+    a reconnect replaces lives on as an orphan): old clients stay in a list of
+    listeners and are never read again. Once the venue cuts them they are CLOSE_WAIT
     with unread quotes, watched by nobody.
 """
 

@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fdguard::sys::pidfd::{PidFd, Signal};
-use fdguard::sys::ptrace::reap::{Doomed, ReapError, ReapReport, Refusal, Stopped, Verdict, close_in};
+use fdguard::sys::ptrace::reap::{
+    Doomed, ReapError, ReapReport, Refusal, Stopped, Unstoppable, Verdict, close_in,
+};
 use victim::{Echo, Victim, descriptors, eventually, state_of};
 
 const ROUNDS: usize = 100;
@@ -252,6 +254,49 @@ fn a_stopped_target_is_refused_and_stays_stopped() {
     assert!(matches!(refused, Err(ReapError::Stopped)), "{refused:?}");
     eventually("it is stopped again", || state_of(victim.pidfd.pid()) == 'T');
     victim.pidfd.signal(Signal::CONT).expect("continue");
+    victim.check_order();
+    victim.end();
+}
+
+#[test]
+fn a_blocking_send_is_not_cut_short() {
+    let mut victim = Victim::start("send", Echo::Helper);
+    let doomed = victim.leak(1);
+    eventually("the victim sleeps", || victim::is_asleep(victim.pidfd.pid()));
+    let refused = close_in(&victim.pidfd, &doomed, LIMIT, &mut agree);
+    assert!(matches!(refused, Err(ReapError::MidTransfer { .. })), "{refused:?}");
+    victim.check_order();
+    assert!(victim.pidfd.is_alive());
+    victim.end();
+}
+
+#[test]
+fn a_thread_that_waits_for_a_vforked_child_is_left_alone() {
+    let mut victim = Victim::start("vfork", Echo::Helper);
+    let doomed = victim.leak(1);
+    eventually("the victim waits for its child", || state_of(victim.pidfd.pid()) == 'D');
+    let refused = close_in(&victim.pidfd, &doomed, LIMIT, &mut agree);
+    let why = Unstoppable::Vfork;
+    assert!(matches!(&refused, Err(ReapError::Unstoppable { why: told, .. }) if *told == why), "{refused:?}");
+    let children = victim::children(victim.pidfd.pid());
+    let sleeping = children.into_iter().find(|child| victim::status_line(*child, "State").starts_with('S'));
+    victim.check_order();
+    assert!(victim.pidfd.is_alive() && sleeping.is_some());
+    victim.end();
+}
+
+#[test]
+fn a_target_that_another_traces_is_refused() {
+    let mut victim = Victim::start("epoll", Echo::Main);
+    let doomed = victim.leak(1);
+    let mut inner = None;
+    let mut verify = |stopped: &Stopped<'_>| {
+        inner = Some(close_in(&victim.pidfd, &doomed, LIMIT, &mut agree));
+        agree(stopped)
+    };
+    let outer = close_in(&victim.pidfd, &doomed, LIMIT, &mut verify).expect("the first one works");
+    assert_eq!(outer.closed, doomed);
+    assert!(matches!(inner, Some(Err(ReapError::AlreadyTraced { .. }))), "{inner:?}");
     victim.check_order();
     victim.end();
 }

@@ -32,7 +32,7 @@ impl Backoff {
 impl Default for Backoff {
     /// Five tries within about half a minute.
     fn default() -> Self {
-        Self { tries: 5, first: Duration::from_secs(2), longest: Duration::from_secs(60) }
+        Self { tries: 5, first: Duration::from_secs(2), longest: Duration::from_mins(1) }
     }
 }
 

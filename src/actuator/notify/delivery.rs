@@ -9,14 +9,12 @@ use hyper::Method;
 use crate::model::clock::Clock;
 use crate::model::name::Name;
 
-use super::super::capture::{self, Command};
-use super::super::endpoint::Endpoint;
-use super::super::web::{Answer, Call, Web, chain};
 use super::notice::Notice;
 use super::receiver::{Receiver, Way};
-
-/// How long one try may take.
-pub(super) const TRY_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::call::capture::{self, Command};
+use crate::call::endpoint::Endpoint;
+use crate::call::web::{Answer, Call, Web};
+use crate::model::chain::chain;
 
 /// Delivers for one receiver.
 pub(super) struct Courier {
@@ -61,12 +59,12 @@ impl Courier {
         match &self.receiver.way {
             Way::Slack(endpoint) => self.post(endpoint, notice.slack()).await,
             Way::Webhook(endpoint) => self.post(endpoint, notice.json()).await,
-            Way::Command(argv) => run(argv, notice.json()).await,
+            Way::Command(argv) => run(argv, notice.json(), self.receiver.timeout).await,
         }
     }
 
     async fn post(&self, endpoint: &Endpoint, body: Vec<u8>) -> Result<(), Failure> {
-        let call = Call { method: Method::POST, body, timeout: TRY_TIMEOUT };
+        let call = Call { method: Method::POST, body, timeout: self.receiver.timeout };
         match self.web.call(endpoint, call).await {
             Ok(answer) => judge(endpoint, &answer),
             Err(error) => Err(Failure { why: chain(&error), again: Again::After(None) }),
@@ -84,8 +82,8 @@ fn judge(endpoint: &Endpoint, answer: &Answer) -> Result<(), Failure> {
     Err(Failure { why: format!("{} answered {}", endpoint.label(), answer.status), again })
 }
 
-async fn run(argv: &[String], input: Vec<u8>) -> Result<(), Failure> {
-    let command = Command { argv, environment: &[], input, timeout: TRY_TIMEOUT };
+async fn run(argv: &[String], input: Vec<u8>, timeout: Duration) -> Result<(), Failure> {
+    let command = Command { argv, environment: &[], user: None, input, timeout };
     match capture::run(command).await {
         Ok(captured) if captured.ended.success() => Ok(()),
         Ok(captured) => Err(Failure { why: captured.ended.to_string(), again: Again::After(None) }),

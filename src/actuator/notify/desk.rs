@@ -110,7 +110,13 @@ mod tests {
     fn desk(group: u64, quota: &str) -> Desk {
         let way = Way::Command(vec!["true".to_owned()]);
         let quota = Quota::parse(quota).unwrap();
-        Desk::new(&Receiver { way, group: Duration::from_secs(group), quota, backoff: Backoff::default() })
+        Desk::new(&Receiver {
+            way,
+            group: Duration::from_secs(group),
+            quota,
+            timeout: Duration::from_secs(10),
+            backoff: Backoff::default(),
+        })
     }
 
     fn at(seconds: u64) -> Timestamp {

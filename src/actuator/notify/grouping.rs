@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const SPAN: Duration = Duration::from_secs(60);
+    const SPAN: Duration = Duration::from_mins(1);
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_millis(seconds * 1_000)

@@ -62,7 +62,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_more_than_the_quota_in_any_window(gaps in prop::collection::vec(0u64..40, 1..200), count in 0u32..6) {
-            let per = Duration::from_secs(60);
+            let per = Duration::from_mins(1);
             let mut limiter = Limiter::new(Quota { count, per });
             let (mut clock, mut admitted, mut told, mut refused) = (0, Vec::new(), 0, 0);
             for gap in gaps {

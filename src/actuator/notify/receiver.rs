@@ -9,12 +9,12 @@ use crate::model::clock::Timestamp;
 use crate::model::event::Fact;
 use crate::model::units::Quota;
 
-use super::super::endpoint::Endpoint;
 use super::backoff::Backoff;
 use super::delivery::Courier;
 use super::desk::Desk;
 use super::notice::Notice;
 use super::{OUTBOX_FULL, Tell};
+use crate::call::endpoint::Endpoint;
 
 /// Where notices go and at which pace.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub struct Receiver {
     pub group: Duration,
     /// At most so many.
     pub quota: Quota,
+    /// One try may take so long.
+    pub timeout: Duration,
     /// How delivery is retried.
     pub backoff: Backoff,
 }
@@ -59,12 +61,11 @@ pub(super) async fn serve(mut inbox: mpsc::Receiver<Notice>, mut desk: Desk, cou
         }
         let due = desk.next_due();
         let lost = tokio::select! {
-            offered = inbox.recv(), if open => match offered {
-                Some(notice) => desk.offer(notice, courier.clock.now()),
-                None => {
-                    open = false;
-                    desk.flush(courier.clock.now())
-                }
+            offered = inbox.recv(), if open => if let Some(notice) = offered {
+                desk.offer(notice, courier.clock.now())
+            } else {
+                open = false;
+                desk.flush(courier.clock.now())
             },
             result = async { delivery.as_mut().expect("checked by the branch's condition").await }, if delivery.is_some() => {
                 delivery = None;

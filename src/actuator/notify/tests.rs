@@ -15,9 +15,9 @@ use tokio::sync::mpsc;
 use crate::model::clock::{ManualClock, WallTime};
 use crate::model::units::Quota;
 
-use super::super::endpoint::Endpoint;
 use super::notice::tests::notice;
 use super::*;
+use crate::call::endpoint::Endpoint;
 
 /// How the server meets a request.
 #[derive(Clone, Copy)]
@@ -103,7 +103,13 @@ fn name(text: &str) -> Name {
 fn receiver(way: Way) -> Receiver {
     let backoff =
         Backoff { tries: 3, first: Duration::from_millis(40), longest: Duration::from_millis(1_500) };
-    Receiver { way, group: Duration::ZERO, quota: Quota::parse("1000/min").unwrap(), backoff }
+    Receiver {
+        way,
+        group: Duration::ZERO,
+        quota: Quota::parse("1000/min").unwrap(),
+        timeout: Duration::from_secs(10),
+        backoff,
+    }
 }
 
 fn bench(receivers: Vec<(&str, Receiver)>) -> Bench {
@@ -234,7 +240,7 @@ async fn a_command_gets_the_notice_on_its_input() {
 async fn grouped_notices_arrive_as_one_when_closed() {
     let mut server = Server::start(&[Manner::Status(200)]).await;
     let mut grouped = webhook(&server.url);
-    grouped.group = Duration::from_secs(3_600);
+    grouped.group = Duration::from_hours(1);
     let bench = bench(vec![("ops", grouped)]);
     for _ in 0..4 {
         bench.notifier.offer(&name("ops"), notice("p", "x")).unwrap();

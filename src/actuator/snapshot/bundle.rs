@@ -22,7 +22,7 @@ const PARTIAL: &str = ".partial";
 /// Of a bundle's bytes, so many are kept for its last file.
 const FOR_LAST: u64 = 64 * 1024;
 /// An incomplete bundle that old was left by an agent that died.
-const STALE: Duration = Duration::from_secs(3_600);
+const STALE: Duration = Duration::from_hours(1);
 
 /// How much evidence is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

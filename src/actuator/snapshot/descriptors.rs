@@ -10,10 +10,10 @@ use crate::sys::adopted::Adopted;
 use crate::sys::descriptors::Link;
 use crate::sys::sock_diag::SocketRecord;
 
-use super::super::aged::AgedSockets;
 use super::super::procdir::ProcDir;
 use super::super::redact::Redactor;
 use super::Row;
+use crate::model::aged::AgedSockets;
 
 /// Descriptors looked at; 3 µs each.
 const DESCRIPTORS_MAX: usize = 50_000;
@@ -35,11 +35,11 @@ pub(super) struct Listed {
 /// Lists the descriptors. One that is closed meanwhile is left out.
 pub(super) fn read(process: &Adopted, dir: &ProcDir, aged: Option<&AgedSockets>) -> io::Result<Vec<Listed>> {
     let sockets = aged.map(|aged| aged.sockets.as_slice()).unwrap_or_default();
-    let ages: BTreeMap<u64, Duration> = sockets.iter().map(|socket| (socket.inode, socket.age)).collect();
+    let dead: BTreeMap<u64, Duration> = sockets.iter().map(|socket| (socket.inode, socket.age)).collect();
     let listed = |number| {
         let link = process.descriptors().link_text(number).ok()??;
         let seen = Link::parse(link.as_bytes());
-        let dead_for = seen.inode().and_then(|inode| ages.get(&inode).copied());
+        let dead_for = seen.inode().and_then(|inode| dead.get(&inode).copied());
         Some(Listed { number, kind: seen.kind(), inode: seen.inode(), link, dead_for })
     };
     Ok(dir.numbers("fd", DESCRIPTORS_MAX)?.into_iter().filter_map(listed).collect())
@@ -52,7 +52,8 @@ pub(super) fn row(one: &Listed, sockets: &HashMap<u64, &SocketRecord>, redactor:
     vec![
         one.number.to_string(),
         one.kind.name().to_owned(),
-        redactor.text(&one.link),
+        // What the kernel itself names holds no secret, and there may be thousands of it.
+        if one.inode.is_some() { one.link.clone() } else { redactor.text(&one.link) },
         one.inode.map(|inode| inode.to_string()).unwrap_or_default(),
         told(|record| record.remote.to_string()),
         told(|record| record.state.name().to_owned()),

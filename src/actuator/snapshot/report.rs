@@ -65,7 +65,7 @@ pub(super) fn summary(material: &Material, survey: &Survey, (now, files): (WallT
         "files": files,
         "missing": survey.missing,
     });
-    summary.to_string()
+    format!("{summary:#}")
 }
 
 fn list(lines: &mut Vec<String>, title: &str, items: impl Iterator<Item = String>) {

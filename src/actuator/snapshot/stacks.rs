@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::sys::adopted::Adopted;
 
-use super::super::capture::{self, CaptureError, Command};
-use super::super::excerpt::Excerpt;
-use super::super::web::chain;
+use crate::call::capture::{self, CaptureError, Command};
+use crate::call::excerpt::Excerpt;
+use crate::model::chain::chain;
 
 /// py-spy stops the target while it reads; it gets no longer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ async fn dump(process: &Adopted) -> Result<String, String> {
     // By number, since py-spy knows no pidfd. It only reads; the process is checked to be alive before and after.
     let pid = process.id().pid.to_string();
     let argv = ["py-spy", "dump", "--pid", &pid].map(str::to_owned);
-    let command = Command { argv: &argv, environment: &[], input: Vec::new(), timeout: TIMEOUT };
+    let command = Command { argv: &argv, environment: &[], user: None, input: Vec::new(), timeout: TIMEOUT };
     let ran = match capture::run_keeping(command, Excerpt::keeping(KEPT)).await {
         Ok(ran) => ran,
         Err(CaptureError::NotStarted { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {

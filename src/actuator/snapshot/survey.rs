@@ -6,13 +6,15 @@ use std::io;
 use crate::sys::sock_diag::SocketRecord;
 
 use super::super::procdir::ProcDir;
-use super::super::web::chain;
 use super::super::worker::Wanted;
 use super::threads::Thread;
 use super::{Material, Row, descriptors, maps, sockets, threads};
+use crate::model::chain::chain;
 
 /// No text of the target is read further.
 const TEXT_MAX: u64 = 256 * 1024;
+/// Characters of the command line in the report; the whole of it has a file of its own.
+const COMMAND_MAX: usize = 400;
 /// The text of the mappings is long: about 100 bytes each, 65,530 mappings by default.
 const MAPS_MAX: u64 = 8 << 20;
 
@@ -126,7 +128,8 @@ impl Survey {
             let arguments = text.trim_end_matches('\0').split('\0');
             material.redactor.arguments(arguments).join(" ")
         });
-        self.command = command.as_deref().unwrap_or_default().to_owned();
+        let whole = command.as_deref().unwrap_or_default();
+        self.command = whole.chars().map(|c| if c == '\n' { ' ' } else { c }).take(COMMAND_MAX).collect();
         self.text("cmdline.txt", command);
     }
 

@@ -10,7 +10,7 @@ use crate::model::decision::Work;
 
 use super::super::aged::tests::aged;
 use super::super::tests::support::{Bench, Bot, order};
-use super::super::{AgedSocket, AgedSockets};
+use crate::model::aged::{AgedSocket, AgedSockets};
 
 /// Keeps ten connections whose other end has closed, one that lives, and a file; then waits.
 const LEAKY: &str = "
@@ -75,6 +75,7 @@ fn a_bundle_tells_descriptors_sockets_threads_and_no_secret() {
         "{}",
         files["report.txt"]
     );
+    assert!(files["report.txt"].contains("command   /usr/bin/python3 -c  import socket, sys"), "in one line");
     let summary: serde_json::Value = serde_json::from_str(&files["summary.json"]).unwrap();
     assert_eq!((&summary["decision"], &summary["tier"]), (&7.into(), &"fatal".into()));
     assert_eq!(summary["files"].as_array().unwrap().len(), files.len() - 1);

@@ -61,7 +61,8 @@ fn an_http_hook_posts_the_facts_and_takes_only_2xx() {
     let bot = Bot::start(&mut std::process::Command::new("cat"));
     let subject = Arc::new(bot.subject());
     let bench = Bench::start(std::path::Path::new("/nonexistent"), |settings| {
-        let call = HookCall::Http(Endpoint::parse(&url).ok().expect("a URL"));
+        let Ok(endpoint) = Endpoint::parse(&url) else { panic!("a URL") };
+        let call = HookCall::Http(HookRequest { endpoint, method: crate::config::Method::Post, body: None });
         settings.hooks.insert(name("pause"), Hook { call, timeout: Duration::from_secs(10) });
     });
     assert!(bench.act(&subject, run("pause")).unwrap().ends_with("answered 200; it said: done"));

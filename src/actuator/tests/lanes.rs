@@ -83,7 +83,10 @@ fn a_notice_that_does_not_arrive_is_told_as_a_fact() {
         let backoff = Backoff { tries: 1, ..Backoff::default() };
         let quota = crate::model::units::Quota::parse("9/min").unwrap();
         let way = Way::Command(argv(&["false"]));
-        settings.receivers.insert(name("ops"), Receiver { way, group: Duration::ZERO, quota, backoff });
+        settings.receivers.insert(
+            name("ops"),
+            Receiver { way, group: Duration::ZERO, quota, timeout: Duration::from_secs(10), backoff },
+        );
     });
     let ops = Action::Notify { to: name("ops"), message: Some("token=hunter2".to_owned()) };
     assert_eq!(bench.act(&subject, ops).unwrap(), "handed to ops");

@@ -125,6 +125,7 @@ impl Bench {
             receivers: [].into(),
             evidence: Evidence { folder: evidence.to_owned(), bounds: Bounds::default() },
             systemctl: "/bin/false".into(),
+            keeper: None,
         };
         configure(&mut settings);
         let (tell, told) = channel();
@@ -138,7 +139,7 @@ impl Bench {
     pub(crate) fn with_hooks(hooks: &[(&str, &[&str], u64)]) -> Self {
         Self::start(Path::new("/nonexistent"), |settings| {
             for (hook, words, millis) in hooks {
-                let call = HookCall::Command(argv(words));
+                let call = HookCall::Command(HookCommand { argv: argv(words), ..HookCommand::default() });
                 settings.hooks.insert(name(hook), Hook { call, timeout: Duration::from_millis(*millis) });
             }
         })

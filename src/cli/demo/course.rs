@@ -129,9 +129,9 @@ impl Course {
                 let drawn = chart.draw_series(LineSeries::new(run, colour.stroke_width(2)));
                 let series = drawn.map_err(|error| said(&error))?;
                 if place == 0 {
-                    series
-                        .label(name)
-                        .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
+                    series.label(name).legend(move |(x, y)| {
+                        PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))
+                    });
                 }
             }
         }
@@ -152,7 +152,10 @@ impl Course {
     /// The line of one bot, cut where it was not alive.
     fn line(&self, value: impl Fn(&Second) -> Option<u64>) -> Vec<Vec<(f64, f64)>> {
         let cut = |second: &Second| value(second).map(|open| (second.at, open as f64));
-        self.seconds.split(|second| value(second).is_none()).map(|run| run.iter().filter_map(cut).collect()).collect()
+        self.seconds
+            .split(|second| value(second).is_none())
+            .map(|run| run.iter().filter_map(cut).collect())
+            .collect()
     }
 
     fn height(&self, at: f64) -> f64 {

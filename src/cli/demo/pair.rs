@@ -199,7 +199,8 @@ fn tallies(stdout: Option<ChildStdout>) -> watch::Receiver<Tally> {
             while let Ok(Some(line)) = lines.next_line().await {
                 let Ok(tally) = serde_json::from_str::<Tally>(&line) else { continue };
                 if tally.ticks < latest.ticks {
-                    before = Tally { ticks: before.ticks + latest.ticks, orders: before.orders + latest.orders };
+                    before =
+                        Tally { ticks: before.ticks + latest.ticks, orders: before.orders + latest.orders };
                 }
                 latest = tally;
                 send.send_replace(Tally {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cli::exit::chain;
+use crate::model::chain::chain;
 use crate::cli::print;
 use crate::cli::render::diagnostics::{Style, render};
 use crate::document::Faults;

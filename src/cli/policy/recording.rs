@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::lanes;
 use crate::cli::args::RecordingArgs;
-use crate::cli::exit::{Exit, chain};
+use crate::cli::exit::Exit;
 use crate::cli::print;
 use crate::journal::query::{Blocking, EventFilter, Order, QueryError, Range, Recorded, actions};
+use crate::model::chain::chain;
 use crate::model::clock::WallTime;
 use crate::model::event::Event;
 use crate::model::name::Name;

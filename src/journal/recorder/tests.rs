@@ -1,5 +1,6 @@
 //! With a real file, its own folder and its own thread each.
 
+mod cost;
 mod crash;
 mod trouble;
 

@@ -92,6 +92,9 @@ impl Writer {
                     reply.try_send(written).ok();
                 }
                 Wake::Control(Control::Close(reply)) => {
+                    // From here on records are refused, and counted by the one who brings them.
+                    intake.notes.close();
+                    intake.samples.close();
                     self.take_all(&mut intake);
                     let written = self.close().await;
                     reply.try_send(written).ok();

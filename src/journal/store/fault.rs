@@ -11,7 +11,7 @@ pub enum StoreError {
     /// SQLite refused.
     #[error("the history file can't be used")]
     Database(#[source] sqlx::Error),
-    /// `quick_check` found something.
+    /// The integrity check found something.
     #[error("the history file is corrupt: {0}")]
     Check(String),
     /// The file holds something else.
@@ -50,11 +50,12 @@ impl StoreError {
     /// What follows from it.
     pub fn trouble(&self) -> Trouble {
         match self {
+            // WorkerCrashed: sqlx's own thread panics on some damaged definitions of tables.
+            Self::Check(_) | Self::Database(sqlx::Error::WorkerCrashed) => Trouble::Corrupt,
             Self::Database(error) => match code(error) {
                 Some(SQLITE_CORRUPT | SQLITE_NOTADB) => Trouble::Corrupt,
                 Some(_) | None => Trouble::Wait,
             },
-            Self::Check(_) => Trouble::Corrupt,
             Self::Replaced => Trouble::Reopen,
             Self::File(_) | Self::Foreign | Self::Newer(_) => Trouble::Wait,
         }

@@ -52,16 +52,22 @@ const MIGRATIONS: [&str; 1] = ["
 
 /// Checks the file and brings it to the present layout. Fails where the file can't be written.
 pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let (verdict,): (String,) = sqlx::query_as("PRAGMA quick_check(1)").fetch_one(&mut *connection).await?;
+    // Not the quick one: it does not compare indexes, and these are small beside the blocks.
+    let (verdict,): (String,) =
+        sqlx::query_as("PRAGMA integrity_check(1)").fetch_one(&mut *connection).await?;
     if verdict != "ok" {
         return Err(StoreError::Check(verdict));
     }
     // Immediate, so that a file which can't be written is found out here.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let done = match layout(&mut transaction).await? {
-        Layout::Ours => MIGRATIONS.len(),
+        Layout::Ours => {
+            sqlx::raw_sql(LOOK).execute(&mut *transaction).await?;
+            MIGRATIONS.len()
+        }
         Layout::Older(done) => done,
         Layout::Blank => 0,
+        Layout::Damaged => return Err(StoreError::Check("its tables are not as they were made".to_owned())),
         Layout::Foreign => return Err(StoreError::Foreign),
         Layout::Newer(number) => return Err(StoreError::Newer(number)),
     };
@@ -74,6 +80,12 @@ pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<(), Sto
     Ok(transaction.commit().await?)
 }
 
+/// Reads the head of every row, in which the integrity check does not see all damage.
+const LOOK: &str = "
+    SELECT sum(length(json)), sum(pid), max(rule) FROM events;
+    SELECT sum(length(bytes)), sum(samples) FROM blocks;
+    SELECT sum(length(json)) FROM memory";
+
 /// What a file holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Layout {
@@ -85,6 +97,8 @@ pub(crate) enum Layout {
     Older(usize),
     /// A history of this newer layout.
     Newer(i64),
+    /// A history whose tables are not as they were made.
+    Damaged,
     /// Something else.
     Foreign,
 }
@@ -95,16 +109,32 @@ pub(crate) async fn layout(connection: &mut SqliteConnection) -> Result<Layout, 
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
          FROM pragma_application_id, pragma_user_version",
     )
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
     if application != APPLICATION {
         return Ok(if tables == 0 { Layout::Blank } else { Layout::Foreign });
     }
+    let as_made = tables_are_as_made(connection).await?;
     Ok(match usize::try_from(number) {
+        Ok(number) if number <= MIGRATIONS.len() && !as_made => Layout::Damaged,
         Ok(number) if number == MIGRATIONS.len() => Layout::Ours,
         Ok(number) if number < MIGRATIONS.len() => Layout::Older(number),
         Ok(_) | Err(_) => Layout::Newer(number),
     })
+}
+
+/// Whether each table and index is defined by words of a migration. SQLite keeps them as they were written, and
+/// would go on with a damaged definition that still reads as one.
+async fn tables_are_as_made(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let definitions: Vec<(Vec<u8>,)> =
+        sqlx::query_as("SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL")
+            .fetch_all(connection)
+            .await?;
+    let known = |sql: &[u8]| {
+        str::from_utf8(sql).is_ok_and(|sql| MIGRATIONS.iter().any(|migration| migration.contains(sql)))
+    };
+    let made: usize = MIGRATIONS.iter().map(|migration| migration.matches("CREATE ").count()).sum();
+    Ok(definitions.len() == made && definitions.iter().all(|(sql,)| known(sql)))
 }
 
 /// The application and the number of [`MIGRATIONS`].

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::action::Effect;
+use crate::model::clock::Timestamp;
 use crate::model::decision::{Outcome, RulePath, Verdict, Work};
 use crate::model::signal::Signal;
 use crate::policy::budget::Account;
@@ -14,7 +15,7 @@ use crate::policy::engine::process::Eyes;
 use crate::policy::expectation::Trial;
 use crate::policy::explain::evidence;
 use crate::policy::ladder::{Facts, LadderState};
-use crate::policy::run::{Bar, Kept, Particulars, Run, is_main, mode_of};
+use crate::policy::run::{Bar, Kept, Particulars, Progress, Run, is_main, mode_of};
 use crate::policy::truth::Truth;
 use crate::policy::world::World;
 
@@ -73,9 +74,9 @@ impl Bench<'_> {
             match self.gate(run, item, desk) {
                 Ok(()) => self.begin(run, item, desk),
                 Err(bar) => {
-                    let for_good = matches!(bar, Bar::Lack(_));
-                    self.tell(run, item, bar, desk);
-                    if !for_good {
+                    self.tell(run, item, &bar, desk);
+                    if !matches!(bar, Bar::Lack(_)) {
+                        run.blocked = Some(bar);
                         return false;
                     }
                     run.advance();
@@ -88,9 +89,9 @@ impl Bench<'_> {
     /// not known to be needed; a run that has begun and sees the tier clear is over.
     fn pertinence(&self, run: &Run, item: &Item) -> Pertinence {
         let noticed = item.action.word().effect() != Effect::None;
-        if self.state.needed() || (run.begun && !noticed) {
+        if self.state.needed() || (run.has_begun() && !noticed) {
             Pertinence::Goes
-        } else if run.begun && self.state.clear.holds() {
+        } else if run.has_begun() && self.state.clear.holds() {
             Pertinence::Over
         } else {
             Pertinence::Waits
@@ -104,7 +105,7 @@ impl Bench<'_> {
         if noticed && desk.human_hold() == HumanHold::On {
             return Err(Bar::HumanHold);
         }
-        if !run.begun || run.is_charged_by(item, &self.definition().work) {
+        if !run.has_begun() || run.is_charged_by(item, &self.definition().work) {
             self.gate_account(run, desk)?;
         }
         if noticed {
@@ -123,7 +124,7 @@ impl Bench<'_> {
             return Err(Bar::Latched);
         }
         let tier = self.definition();
-        if let Some(last) = self.state.rungs[self.tier].last_run.filter(|_| !run.begun) {
+        if let Some(last) = self.state.rungs[self.tier].last_run.filter(|_| !run.has_begun()) {
             let left = tier.cooldown.saturating_sub(desk.at.since(last));
             if !left.is_zero() {
                 return Err(Bar::Cooldown { left });
@@ -174,17 +175,20 @@ impl Bench<'_> {
     fn begin(&mut self, run: &mut Run, item: &Item, desk: &mut Desk<'_>) {
         let dry = dry_run(self.role, self.policy, item.mode, desk.agent_dry());
         let verdict = dry.map_or(Verdict::Start, Verdict::DryRun);
+        let first = !run.has_begun();
         let id = desk.decide(self.path(), run.cause, Work::Do(item.action.clone()), verdict);
         let word = item.action.word();
         if run.is_charged_by(item, &self.definition().work) {
-            run.charged = true;
+            run.progress = Progress::Paid;
             let (budget, mode) = (self.definition().budget, self.mode(desk));
             self.account.charge(budget, mode, (desk.at, desk.wall));
         }
-        if !run.begun || is_main(word) {
+        if first || is_main(word) {
             self.state.rungs[self.tier].last_run = Some(desk.at);
         }
-        run.begun = true;
+        if run.progress == Progress::Wanted {
+            run.progress = Progress::Begun;
+        }
         if is_main(word) && dry.is_none() {
             self.supersede(desk);
             let before = || Box::new(self.eyes.seen.clone());
@@ -195,17 +199,12 @@ impl Bench<'_> {
         run.advance();
     }
 
-    fn tell(&self, run: &mut Run, item: &Item, bar: Bar, desk: &mut Desk<'_>) {
-        if !run.says(&bar) {
+    fn tell(&self, run: &mut Run, item: &Item, bar: &Bar, desk: &mut Desk<'_>) {
+        if !run.says(bar) {
             return;
         }
-        let tier = self.definition();
-        let budget_left = tier
-            .budget
-            .and_then(|quota| self.account.check(quota, self.mode(desk), desk.at).err())
-            .unwrap_or(Duration::ZERO);
-        let guard = tier.guard.as_ref().map_or("", |guard| guard.condition.source());
-        let refusal = bar.refusal(&Particulars { guard, quota: tier.budget, budget_left });
+        let particulars = particulars(self.definition(), self.account, self.mode(desk), desk.at);
+        let refusal = bar.clone().refusal(&particulars);
         desk.decide(self.path(), run.cause, Work::Do(item.action.clone()), Verdict::Refused(refusal));
     }
 
@@ -218,7 +217,7 @@ impl Bench<'_> {
     }
 
     fn finish(&mut self, run: Run, desk: &mut Desk<'_>) {
-        if run.begun && !run.charged {
+        if run.progress == Progress::Begun {
             let (budget, mode) = (self.definition().budget, self.mode(desk));
             self.account.charge(budget, mode, (desk.at, desk.wall));
         }
@@ -264,9 +263,24 @@ impl Bench<'_> {
     }
 }
 
+/// What a refusal of this tier says beyond its bar.
+pub(crate) fn particulars<'t>(
+    tier: &'t Tier,
+    account: &Account,
+    mode: Mode,
+    at: Timestamp,
+) -> Particulars<'t> {
+    let spent = tier.budget.and_then(|quota| account.check(quota, mode, at).err());
+    Particulars {
+        guard: tier.guard.as_ref().map_or("", |guard| guard.condition.source()),
+        quota: tier.budget,
+        budget_left: spent.unwrap_or(Duration::ZERO),
+    }
+}
+
 impl Eyes {
     /// The age of the process; from first sight where the kernel does not tell.
-    pub(crate) fn age(&self, at: crate::model::clock::Timestamp) -> Duration {
+    pub(crate) fn age(&self, at: Timestamp) -> Duration {
         match self.seen.plain(Signal::ProcessUptime).known() {
             Some(seconds) if seconds.is_finite() && seconds >= 0.0 => {
                 Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)

@@ -88,7 +88,7 @@ impl Process {
         }
         self.holds.reconcile(books, &self.ladders, &self.eyes, desk);
         if !desk.out.is_empty() {
-            self.compare(books, desk);
+            compare(books, desk);
         }
     }
 
@@ -172,14 +172,14 @@ impl Process {
         }
         self.holds.release_all(desk);
     }
+}
 
-    /// Tells where shadow policies differ in what was decided just now.
-    fn compare(&self, books: &[Book], desk: &mut Desk<'_>) {
-        let shadows = books.iter().filter(|book| book.role == Role::Shadow);
-        let found: Vec<_> =
-            shadows.flat_map(|book| crate::policy::shadow::differences(&book.policy, &desk.out)).collect();
-        desk.out.shadow.extend::<Vec<ShadowDifference>>(found);
-    }
+/// Tells where shadow policies differ in what was decided just now.
+fn compare(books: &[Book], desk: &mut Desk<'_>) {
+    let shadows = books.iter().filter(|book| book.role == Role::Shadow);
+    let found: Vec<_> =
+        shadows.flat_map(|book| crate::policy::shadow::differences(&book.policy, &desk.out)).collect();
+    desk.out.shadow.extend::<Vec<ShadowDifference>>(found);
 }
 
 /// Every condition of every policy.

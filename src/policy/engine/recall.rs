@@ -10,6 +10,7 @@ use crate::policy::budget::Account;
 use crate::policy::definition::Ladder;
 use crate::policy::ladder::{LadderState, RELAPSES_MAX, Rung};
 use crate::policy::memory::{AccountMemory, LadderMemory, ProcessMemory, RuleMemory, TierMemory, Wants};
+use crate::policy::run::Progress;
 
 /// How many processes are remembered that have not been seen since the restart.
 const RECALLED_MAX: usize = 64;
@@ -142,8 +143,9 @@ fn recall_ladder(ladder: &Ladder, state: &mut LadderState, kept: &LadderMemory, 
 
 impl Eyes {
     fn remember(&self, tier: &crate::model::name::Name, rung: &Rung) -> TierMemory {
-        let waits = rung.due.is_some() || rung.run.as_ref().is_some_and(|run| !run.charged && !run.abandoned);
-        let wants = if waits {
+        let held_back = rung.due.is_some()
+            || rung.run.as_ref().is_some_and(|run| run.progress != Progress::Paid && !run.abandoned);
+        let wants = if held_back {
             Wants::Entry
         } else if rung.again {
             Wants::Again

@@ -5,7 +5,7 @@ use super::book::{Book, Enrolled, Role};
 use super::desk::Desk;
 use super::process::{Process, Standing, conditions, transition};
 use crate::model::clock::{Timestamp, WallTime};
-use crate::model::decision::Evaluation;
+use crate::model::decision::{Evaluation, Outcome};
 use crate::policy::definition::Ladder;
 use crate::policy::ladder::{LadderState, Move};
 use crate::policy::upkeep::UpkeepState;
@@ -31,6 +31,7 @@ impl Engine {
             let mut desk = Desk::new(&self.means, &mut self.target, *process, (at, wall));
             state.replant(&old, &books, &origins, &mut desk);
             out.transitions.append(&mut desk.out.transitions);
+            out.judged.append(&mut desk.out.judged);
         }
         self.books = books;
         out
@@ -98,6 +99,9 @@ impl Process {
             }
             self.ladders.push(states);
         }
+        if self.standing == Standing::Guarded {
+            uproot(old, origins, &mut before, desk);
+        }
         self.replant_upkeep(old, books, desk.at);
         self.holds.renumber(|site| new_site(site, old, books, origins));
     }
@@ -114,6 +118,26 @@ impl Process {
                 kept.unwrap_or_else(|| UpkeepState::new(at))
             };
             self.upkeep.push(book.policy.upkeep.iter().map(keep).collect());
+        }
+    }
+}
+
+/// What does not live on is brought to its end: ladders that are gone, trials of tiers that have changed.
+fn uproot(old: &[Book], origins: &Origins, before: &mut [Vec<LadderState>], desk: &mut Desk<'_>) {
+    for (b, (book, states)) in old.iter().zip(before).enumerate() {
+        for (l, (ladder, state)) in book.policy.ladders.iter().zip(states).enumerate() {
+            for (tier, rung) in ladder.tiers.iter().zip(&mut state.rungs) {
+                if let Some((_, kept)) = rung.trial.take() {
+                    let because = "the tier was changed before it could be told".to_owned();
+                    desk.judge(book.path(ladder, tier), &kept, Outcome::Unknown, because);
+                }
+            }
+            let lives_on = origins.iter().flatten().any(|origin| *origin == Some((b, l)));
+            if state.active.is_some() && !lives_on {
+                let because = "the ladder is no longer in the policies".to_owned();
+                let moved = Move { from: state.active, to: None };
+                desk.out.transitions.push(transition(&book.policy, ladder, moved, because, desk));
+            }
         }
     }
 }

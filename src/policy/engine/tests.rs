@@ -4,4 +4,5 @@ mod actions;
 mod ladders;
 mod memory;
 mod properties;
+mod shipped;
 mod world;

@@ -93,11 +93,11 @@ fn times(tier: &Tier, found: &mut Vec<Diagnostic>) {
     }
     let place = tier.spans.dwell.as_ref().unwrap_or(name);
     let within = tier.expect.as_ref().map(|expect| expect.within);
-    let held = match tier.sustain {
+    let sustained = match tier.sustain {
         Sustain::Time(span) => Some(span),
         Sustain::Ticks { .. } => None,
     };
-    for (longer, what) in [(within, "expect.within"), (held, "for")] {
+    for (longer, what) in [(within, "expect.within"), (sustained, "for")] {
         if let Some(longer) = longer.filter(|longer| *longer > tier.dwell) {
             let dwell = format_span(tier.dwell);
             let message = format!("`dwell` of {dwell} is shorter than `{what}` of {}", format_span(longer));

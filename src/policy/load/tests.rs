@@ -110,6 +110,9 @@ fn mutated() -> impl Strategy<Value = String> {
     (0..SHIPPED.len(), prop::collection::vec(edit, 1..8)).prop_map(|(which, edits)| {
         let mut text: Vec<char> = SHIPPED[which].1.chars().collect();
         for (place, how, with) in edits {
+            if text.is_empty() {
+                break;
+            }
             let place = place.index(text.len());
             match how {
                 0 => drop(text.remove(place)),

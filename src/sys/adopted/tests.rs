@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::sys::victim::Victim;
+use crate::sys::victim::{Place, Victim, alone, alone_with_pids};
 
 const HOLD_TEN: &str = "
 import os, sys
@@ -32,10 +32,8 @@ fn a_live_child_is_counted_and_known() {
 
 #[test]
 fn adoption_costs_as_many_descriptors_as_it_says() {
-    if let Some(output) =
-        crate::sys::victim::alone("sys::adopted::tests::adoption_costs_as_many_descriptors_as_it_says")
-    {
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let name = "sys::adopted::tests::adoption_costs_as_many_descriptors_as_it_says";
+    if alone(name) == Place::Passed {
         return;
     }
     let victim = Victim::python(HOLD_TEN);
@@ -103,4 +101,36 @@ fn a_proc_of_strangers_is_refused() {
     std::os::unix::fs::symlink("1", tree.path().join("self")).unwrap();
     let error = Adopted::open(&ProcRoot::new(tree.path()), 1).unwrap_err();
     assert!(matches!(error, AdoptError::ForeignProc { .. }));
+}
+
+/// In a pid namespace of its own, where the next number can be chosen.
+#[test]
+fn whoever_gets_the_number_next_is_a_stranger() {
+    let name = "sys::adopted::tests::whoever_gets_the_number_next_is_a_stranger";
+    if alone_with_pids(name) == Place::Passed {
+        return;
+    }
+    let root = ProcRoot::default();
+    let mut listing = Listing::new();
+    for _ in 0..20 {
+        let mut first = Victim::python(HOLD_TEN);
+        first.line();
+        let (pid, adopted) = (first.pid(), first.adopt());
+        first.end();
+        std::fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).unwrap();
+        let mut second = Victim::python(HOLD_TEN);
+        second.line();
+        assert_eq!(second.pid(), pid, "the number was reused");
+
+        assert!(!adopted.is_alive());
+        assert!(matches!(adopted.count(), Err(ReadError::Gone)));
+        assert!(matches!(adopted.nofile(), Err(ReadError::Gone)));
+        assert!(matches!(Stat::read(&adopted), Err(ReadError::Gone)));
+        assert!(matches!(adopted.bytes("comm", 100), Err(ReadError::Gone)));
+        assert!(matches!(adopted.list(&mut listing, usize::MAX, |_| Trust::Look), Err(ReadError::Gone)));
+        assert!(matches!(crate::sys::children::read(&root, &adopted), Err(ReadError::Gone)));
+        let other = second.adopt();
+        assert_eq!(other.id().pid, adopted.id().pid);
+        assert_ne!(other.id(), adopted.id());
+    }
 }

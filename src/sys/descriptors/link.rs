@@ -73,6 +73,14 @@ impl Link {
         }
     }
 
+    /// Whether it has a path.
+    pub fn is_path(self) -> bool {
+        match self {
+            Self::Directory { .. } | Self::Path { .. } => true,
+            Self::Socket(_) | Self::Pipe(_) | Self::Anonymous(_) => false,
+        }
+    }
+
     /// Whether it is a path that has been removed.
     pub fn is_deleted(self) -> bool {
         match self {

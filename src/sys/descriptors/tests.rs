@@ -113,7 +113,7 @@ fn trusted_rows_are_not_looked_at_but_each_is_again_after_some_passes() {
     let rows = listing.table().len();
     assert_eq!(listing.looks(), rows, "nothing is remembered at first");
     walk(&victim, &mut listing, |_| Trust::Keep);
-    assert!(listing.looks() <= rows / 16 + 2, "{} of {rows}", listing.looks());
+    assert!(listing.looks() <= rows / LISTING_PASSES_MAX as usize + 2, "{} of {rows}", listing.looks());
 
     let reused: u32 = victim.ask("reuse").parse().unwrap();
     let kind =
@@ -154,4 +154,40 @@ fn one_descriptor_can_be_asked_about() {
     assert!(info.starts_with(b"pos:"));
     let path = own.descriptors().path_of(number);
     assert_eq!(nix::sys::stat::stat(path.as_c_str()).unwrap().st_ino, inode);
+}
+
+#[test]
+fn a_path_that_changes_at_its_number_or_is_removed_is_told_again() {
+    let mut victim = Victim::python(
+        "
+import os, sys, tempfile
+folder = tempfile.mkdtemp(); path = os.path.join(folder, 'x')
+n = os.open(path, os.O_CREAT | os.O_RDWR)
+print(n, flush=True)
+for line in sys.stdin:
+    if line.startswith('directory'):
+        os.dup2(os.open(folder, os.O_RDONLY | os.O_DIRECTORY), n)
+    elif line.startswith('file'):
+        os.dup2(os.open(path, os.O_RDWR), n)
+    else:
+        os.unlink(path); os.rmdir(folder)
+    print('done', flush=True)
+",
+    );
+    let number: u32 = victim.line().parse().unwrap();
+    let mut listing = Listing::new();
+    let steps = [
+        ("directory", Kind::Directory, false),
+        ("file", Kind::File, false),
+        ("directory", Kind::Directory, false),
+        ("remove", Kind::Directory, true),
+    ];
+    for (order, kind, deleted) in steps {
+        assert_eq!(victim.ask(order), "done");
+        for _ in 0..2 {
+            walk(&victim, &mut listing, |_| Trust::Look);
+            let row = listing.table().iter().find(|row| row.number == number).unwrap();
+            assert_eq!((row.kind, row.deleted), (kind, deleted), "{order}");
+        }
+    }
 }

@@ -38,6 +38,7 @@ pub(super) struct Call {
 
 /// Where a stopped thread was, as far as borrowing it for a call goes; best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(dead_code, reason = "each processor has some of these places")]
 pub(super) enum Place {
     /// In a call that the kernel will restart from its registers alone.
     RestartsByItself,
@@ -45,18 +46,20 @@ pub(super) enum Place {
     RestartsByNote,
     /// In the program's own code, or between two calls.
     Program,
+    /// In a call that would start over with its whole timeout, or in the program's own code after one.
+    RestartsInFull,
     /// In code of another word size: registers mean something else.
     Foreign,
 }
 
 /// What was done about an "interrupted" answer that only our stop has caused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "each processor has some of these outcomes")]
 pub(super) enum Concealed {
     /// There was none.
     Nothing,
     /// The registers were changed so that the call starts again; they must be written back.
     Restarted,
     /// It could not be told how to restart it: the program will see the interruption.
-    #[cfg_attr(target_arch = "x86_64", allow(dead_code, reason = "every listed call can be restarted here"))]
     Left,
 }

@@ -277,13 +277,16 @@ impl Drop for Hold {
     }
 }
 
-/// What every thread sleeps in, before any is stopped; refuses where stopping would cut a transfer short.
+/// What every thread sleeps in, before any is stopped; refuses where stopping would cut a transfer short or fail.
 fn survey(pid: i32) -> Result<BTreeMap<i32, Asleep>, ReapError> {
     let mut found = BTreeMap::new();
     for tid in tasks::threads(pid).map_err(|_| ReapError::Gone)?.into_iter().take(THREADS_MAX) {
         let Some(asleep) = Asleep::read(pid, tid) else { continue };
         if asleep.is_mid_transfer() {
             return Err(ReapError::MidTransfer { tid, call: asleep.call.number });
+        }
+        if asleep.may_be_vfork() && Status::read(pid, tid).is_some_and(|status| status.state == 'D') {
+            return Err(ReapError::Unstoppable { tid, why: Unstoppable::Vfork });
         }
         found.insert(tid, asleep);
     }

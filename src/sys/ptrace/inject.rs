@@ -222,11 +222,19 @@ fn fittest(hold: &Hold) -> Result<(i32, Stop, Regs), ReapError> {
             None => {}
             Some(status) if status.seccomp != 0 => why = ReapError::Filtered { tid },
             Some(_) if raw::dispatches_calls(tid) => {}
-            Some(_) if place == Place::Program && in_restartable_sequence(hold.pid(), tid) => {}
+            Some(_) if may_run(place) && in_restartable_sequence(hold.pid(), tid) => {}
             Some(_) => return Ok((tid, stop, regs)),
         }
     }
     Err(why)
+}
+
+/// Whether the thread may have been stopped in the program's own code.
+fn may_run(place: Place) -> bool {
+    match place {
+        Place::RestartsByItself | Place::RestartsByNote => false,
+        Place::Program | Place::RestartsInFull | Place::Foreign => true,
+    }
 }
 
 /// Whether the thread may be inside a restartable sequence, whose abort our change of address would swallow.

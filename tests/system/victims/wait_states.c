@@ -208,6 +208,28 @@ static uint64_t churn(uint64_t seed) {
     return a ^ b ^ c ^ d ^ bits;
 }
 
+/* Bytes of a blocking send that a stop would cut short. */
+static void wait_send(void) {
+    static char much[8 << 20];
+    int pair[2];
+    need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair", -1);
+    ssize_t sent = send(pair[0], much, sizeof much, 0);
+    need(sent == sizeof much, "send", sent);
+}
+
+static void wait_vfork(void) {
+    pid_t child = vfork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        struct timespec while_parent_waits = {.tv_sec = 60};
+        nanosleep(&while_parent_waits, NULL);
+        _exit(0);
+    }
+    need(child > 0, "vfork", child);
+    int status;
+    need(waitpid(child, &status, 0) == child, "waitpid", child);
+}
+
 static void wait_busy(void) {
     static uint64_t expected;
     uint64_t got = churn(42);
@@ -515,6 +537,8 @@ static void one_round(void) {
     else if (strcmp(state, "busy") == 0) wait_busy();
     else if (strcmp(state, "signals") == 0) wait_among_signals();
     else if (strcmp(state, "ppoll") == 0) wait_ppoll();
+    else if (strcmp(state, "send") == 0) wait_send();
+    else if (strcmp(state, "vfork") == 0) wait_vfork();
     else fail("unknown state", 0);
 }
 

@@ -23,7 +23,7 @@ pub(super) fn child_path() -> PathBuf {
 #[ignore = "the child of the test below"]
 fn writes_until_killed() {
     let (recorder, _hear) = start(history(child_path()));
-    let mut out = std::io::stdout();
+    let mut out = io::stdout();
     for round in 0u64.. {
         recorder.event(event(round.cast_signed()));
         for second in round * 40..(round + 1) * 40 {
@@ -54,7 +54,7 @@ fn what_was_flushed_survives_a_kill() {
         child.kill().unwrap();
         child.wait().unwrap();
         let last = last.expect("it flushed") + 1;
-        assert!(last as usize >= lines);
+        assert!(last >= lines as u64);
         let mut reader = Blocking::open(&path).unwrap();
         assert!(reader.memory(&bot()).unwrap().unwrap().json.parse::<u64>().unwrap() >= last - 1);
         assert!(all_samples(&path).len() as u64 >= last * 40);

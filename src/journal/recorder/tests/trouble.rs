@@ -71,7 +71,7 @@ fn corruption_under_an_open_file_is_survived() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever bytes are hit, the recorder goes on, in this file or in a fresh one, and reading says so or works.
     #[test]
@@ -84,9 +84,9 @@ proptest! {
         filled(&path);
         let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
         let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
-        for (place, bytes) in hits {
+        for (hit, bytes) in hits {
             // Not the first page's head: there a hit makes it another application's file, which is left alone.
-            file.write_all_at(&bytes, 100 + place.index(length - 108) as u64).unwrap();
+            file.write_all_at(&bytes, 100 + hit.index(length - 108) as u64).unwrap();
         }
         if let Some(cut) = cut {
             file.set_len(cut.index(length) as u64).unwrap();
@@ -126,7 +126,7 @@ fn a_damaged_block_is_left_out_and_counted() {
     let mut reader = Blocking::open(&path).unwrap();
     let recorded = reader.recorded().unwrap();
     let mut samples = reader.samples(&recorded[0], Range::default());
-    let read = samples.by_ref().map(|seen| seen.unwrap()).count();
+    let read = samples.by_ref().map(Result::unwrap).fold(0, |count, _| count + 1);
     assert_eq!(samples.damaged(), 1);
     assert!(read == 100 || read == 300, "{read}: one block of two");
 }
@@ -228,8 +228,8 @@ fn in_namespace(mount: &str, test: &str) {
         .args(inner);
     command.envs(child.get_envs().filter_map(|(key, value)| Some((key, value?))));
     let output = command.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[test]

@@ -348,7 +348,7 @@ fn the_strongest_hold_of_all_ladders_is_kept_and_undone_when_its_tier_clears() {
     let reducing = Hold::PauseTrading { state: Gate::Reducing };
     let halted = Hold::PauseTrading { state: Gate::Halted };
     world.tick(400);
-    assert_eq!(world.engine.holds(&world.process), [reducing.clone()]);
+    assert_eq!(world.engine.holds(&world.process), std::slice::from_ref(&reducing));
     let out = world.tick(950);
     assert_eq!(world.engine.holds(&world.process), [halted]);
     assert!(
@@ -357,7 +357,7 @@ fn the_strongest_hold_of_all_ladders_is_kept_and_undone_when_its_tier_clears() {
             .any(|decision| decision.work == Work::Take(Hold::PauseTrading { state: Gate::Halted }))
     );
     world.hold(400, 10);
-    assert_eq!(world.engine.holds(&world.process), [reducing.clone()]);
+    assert_eq!(world.engine.holds(&world.process), std::slice::from_ref(&reducing));
     let out = world.hold(100, 30);
     assert!(out.decisions.iter().any(|decision| decision.work == Work::Release(reducing.clone())));
     assert!(world.engine.holds(&world.process).is_empty());
@@ -417,7 +417,7 @@ fn a_person_holds_the_target_and_acts_by_hand() {
     let pause = Hold::PauseTrading { state: Gate::Reducing };
     let out = world.engine.command(Some(&process), Command::Take(pause.clone()), at, wall).unwrap();
     assert_eq!(out.decisions[0].work, Work::Take(pause.clone()));
-    assert_eq!(world.engine.holds(&process), [pause.clone()]);
+    assert_eq!(world.engine.holds(&process), std::slice::from_ref(&pause));
     world.engine.command(Some(&process), Command::Undo(pause.clone()), at, wall).unwrap();
     assert!(world.engine.holds(&process).is_empty());
     let again = world.engine.command(Some(&process), Command::Undo(pause), at, wall);
@@ -454,4 +454,40 @@ fn an_unknown_age_counts_from_first_sight() {
         assert!(ageless(&mut world).is_empty());
     }
     assert_eq!(ageless(&mut world), [Word::Stop]);
+}
+
+#[test]
+fn an_explanation_names_what_blocks_and_what_is_next() {
+    let mut world = World::new(STOP);
+    world.tick(950);
+    world.hold(950, 30);
+    let seen = world.seen(950.0);
+    let told = world.engine.explain(&world.process, &seen).unwrap();
+    let tier = &told.ladders[0].tiers[0];
+    assert!(tier.active && tier.run.as_ref().unwrap().contains("stop is held back: guard"), "{tier:?}");
+    assert_eq!(tier.budget_left.as_deref(), Some("2 of 2/day"));
+    assert_eq!(tier.raise.text, "fd.open (950) > 900");
+    let text = told.to_string();
+    for line in [
+        "p/d: a; stays a until it clears, then down to normal",
+        "* a",
+        "      fd.open (950) > 900 -> true",
+        "        waited(2m) (30s) -> false",
+    ] {
+        assert!(text.lines().any(|told| told == line), "`{line}` in\n{text}");
+    }
+    assert!(serde_json::to_value(&told).unwrap()["ladders"][0]["tiers"][0]["active"].as_bool().unwrap());
+
+    let low = world.engine.explain(&world.process, &world.seen(100.0)).unwrap();
+    assert_eq!(
+        low.ladders[0].tiers[0].raise.text, "fd.open (100) > 900",
+        "values are those of the observation"
+    );
+    assert!(world.engine.explain(&pid(9), &seen).is_none());
+}
+
+#[test]
+fn the_engine_can_move_to_a_thread_of_its_own() {
+    fn sendable<T: Send>() {}
+    sendable::<crate::policy::engine::Engine>();
 }

@@ -170,6 +170,24 @@ fn a_reload_keeps_timers_of_unchanged_tiers_and_moves_where_a_tier_is_gone() {
 }
 
 #[test]
+fn a_reload_that_drops_the_ladder_ends_it_and_releases_its_holds() {
+    let held = LADDER.replace("do = [\"snapshot\"]", "do = [\"snapshot\"]\nhold = [\"pause_trading\"]");
+    let mut world = World::new(&held);
+    world.hold(310, 4);
+    assert_eq!(world.engine.holds(&world.process).len(), 1);
+    let (at, wall) = (world.at(), world.wall());
+    let edited = held.replace("fd.open > 600", "fd.open > 650");
+    assert!(world.engine.replace(vec![live(&edited)], at, wall).is_empty());
+    assert!(world.tick(310).is_empty(), "a kept hold is not taken twice");
+    let other = held.replace("[ladder.d]", "[ladder.e]").replace("[[ladder.d", "[[ladder.e");
+    let out = world.engine.replace(vec![live(&other)], at, wall);
+    assert_eq!(tiers(&out), ["normal"]);
+    let out = world.tick(310);
+    assert!(matches!(out.decisions[0].work, crate::model::decision::Work::Release(_)), "{out:?}");
+    assert!(world.engine.holds(&world.process).is_empty());
+}
+
+#[test]
 fn n_of_m_ticks_raise() {
     let source = LADDER.replace("for = \"3s\"", "for = \"3 of 5\"");
     let mut world = World::new(&source);

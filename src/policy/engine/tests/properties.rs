@@ -1,5 +1,6 @@
 //! The ladder against a toy model, and what must hold whatever is seen.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -16,7 +17,8 @@ const COOLDOWN: u64 = 20;
 fn source() -> String {
     let mut text = "schema = 1\nname = \"p\"\n[ladder.d]\nstart_grace = \"0s\"\n".to_owned();
     for (i, (raise, clear)) in RAISES.iter().zip(CLEARS).enumerate() {
-        text += &format!(
+        let _ = write!(
+            text,
             "[[ladder.d.tier]]\nname = \"t{i}\"\nraise = \"fd.open > {raise}\"\nclear = \"fd.open < {clear}\"\n\
              for = \"2s\"\ndwell = \"{DWELL}s\"\ncooldown = \"{COOLDOWN}s\"\nbudget = \"3/10m\"\n\
              do = [{{ reset_pool = {{ pool = \"db\" }} }}]\n\
@@ -42,9 +44,8 @@ impl Toy {
     }
 
     fn tick(&mut self, now: u64, open: Option<u32>) {
-        for tier in 0..3 {
-            let raised = open.is_some_and(|open| open > RAISES[tier]);
-            self.true_for[tier] = if raised { self.true_for[tier] + 1 } else { 0 };
+        for (held, raise) in self.true_for.iter_mut().zip(RAISES) {
+            *held = if open.is_some_and(|open| open > raise) { *held + 1 } else { 0 };
         }
         let above = self.active.map_or(0, |active| active + 1);
         if let Some(goal) = (above..3).rev().find(|tier| self.true_for[*tier] >= 3) {
@@ -134,10 +135,11 @@ proptest! {
                 let tier = decision.rule.tier.clone();
                 let of_tier = |run: &&(Option<crate::model::name::Name>, Duration)| run.0 == tier;
                 if let Some(last) = runs.iter().rev().find(of_tier) {
-                    prop_assert!(now - last.1 >= Duration::from_secs(COOLDOWN), "inside its cooldown");
+                    prop_assert!(now.saturating_sub(last.1) >= Duration::from_secs(COOLDOWN), "inside its cooldown");
                 }
                 runs.push((tier.clone(), now));
-                let recent = runs.iter().filter(|run| run.0 == tier && now - run.1 < Duration::from_mins(10));
+                let young = |at: Duration| now.saturating_sub(at) < Duration::from_mins(10);
+                let recent = runs.iter().filter(|run| run.0 == tier && young(run.1));
                 prop_assert!(recent.count() <= 3, "past its budget");
             }
             for judged in judged {

@@ -55,7 +55,7 @@ impl Regs {
         }
         // Which kind of restart is under way cannot be seen; calls with a kernel note are known by number.
         match i64::try_from(self.0.regs[8]) {
-            Ok(number) if calls::restarts_by_note(number) => Place::RestartsByNote,
+            Ok(number) if calls::restarts_by_note(number) => Place::RestartsInFull,
             Ok(_) | Err(_) => Place::Program,
         }
     }

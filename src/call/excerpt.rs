@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 /// How many bytes of the beginning are kept by default, and as many of the end.
-pub(super) const KEPT: usize = 4 * 1024;
+pub const KEPT: usize = 4 * 1024;
 
 /// Keeps the first and the last bytes of what passes through it.
 #[derive(Clone, Debug)]
-pub(super) struct Excerpt {
+pub struct Excerpt {
     each: usize,
     head: Vec<u8>,
     tail: VecDeque<u8>,
@@ -16,12 +16,12 @@ pub(super) struct Excerpt {
 
 impl Excerpt {
     /// Keeps so many bytes of the beginning and as many of the end.
-    pub(super) fn keeping(each: usize) -> Self {
+    pub fn keeping(each: usize) -> Self {
         Self { each, head: Vec::new(), tail: VecDeque::new(), total: 0 }
     }
 
     /// Takes the next piece.
-    pub(super) fn push(&mut self, piece: &[u8]) {
+    pub fn push(&mut self, piece: &[u8]) {
         self.total += piece.len() as u64;
         let (to_head, to_tail) = piece.split_at(piece.len().min(self.each - self.head.len()));
         self.head.extend_from_slice(to_head);
@@ -32,12 +32,12 @@ impl Excerpt {
     }
 
     /// How many bytes came in.
-    pub(super) fn total(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.total
     }
 
     /// What was kept, as text, with a note of how much was left out in between.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let left_out = self.total - (self.head.len() + self.tail.len()) as u64;
         if left_out == 0 {
             let mut all = self.head.clone();
@@ -81,7 +81,7 @@ mod tests {
     fn says_how_much_was_left_out() {
         let mut kept = Excerpt::default();
         kept.push(&vec![b'a'; KEPT]);
-        kept.push(&vec![b'b'; 10]);
+        kept.push(&[b'b'; 10]);
         kept.push(&vec![b'c'; KEPT]);
         assert!(kept.text().contains("\n[10 bytes left out]\nc"), "{}", kept.text());
     }

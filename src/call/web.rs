@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::endpoint::Endpoint;
 use super::excerpt::Excerpt;
+use crate::config;
 
 /// How long a TCP connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,34 +24,44 @@ const ANSWER_MAX: u64 = 256 * 1024;
 
 /// An HTTP/1.1 client over TCP and TLS (Mozilla's roots).
 #[derive(Clone)]
-pub(super) struct Web {
+pub struct Web {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// What is sent.
-pub(super) struct Call {
+pub struct Call {
     /// The method.
-    pub(super) method: Method,
+    pub method: Method,
     /// The body, JSON; empty for none.
-    pub(super) body: Vec<u8>,
+    pub body: Vec<u8>,
     /// The whole exchange may take so long.
-    pub(super) timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub struct Answer {
     /// The status code.
-    pub(super) status: u16,
+    pub status: u16,
     /// `Retry-After` in seconds, where given so.
-    pub(super) retry_after: Option<Duration>,
+    pub retry_after: Option<Duration>,
     /// The body.
-    pub(super) body: Excerpt,
+    pub body: Excerpt,
+}
+
+/// The method of the agent's file as HTTP names it.
+pub fn method(method: config::Method) -> Method {
+    match method {
+        config::Method::Get => Method::GET,
+        config::Method::Post => Method::POST,
+        config::Method::Put => Method::PUT,
+        config::Method::Delete => Method::DELETE,
+    }
 }
 
 /// Why there is no answer. Neither this nor its source tells the URL.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WebError {
+pub enum WebError {
     /// Nothing in time.
     #[error("no answer in {}", crate::model::units::format_span(*after))]
     Late {
@@ -67,8 +78,15 @@ pub(super) enum WebError {
     },
 }
 
+impl Default for Web {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Web {
-    pub(super) fn new() -> Self {
+    /// A client without connections.
+    pub fn new() -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         tcp.enforce_http(false);
@@ -86,7 +104,17 @@ impl Web {
     }
 
     /// Sends one request and reads the answer. Redirections are not followed.
-    pub(super) async fn call(&self, endpoint: &Endpoint, call: Call) -> Result<Answer, WebError> {
+    pub async fn call(&self, endpoint: &Endpoint, call: Call) -> Result<Answer, WebError> {
+        self.call_keeping(endpoint, call, Excerpt::default()).await
+    }
+
+    /// As [`call`](Self::call), keeping as much of the answer as the given empty excerpt does.
+    pub async fn call_keeping(
+        &self,
+        endpoint: &Endpoint,
+        call: Call,
+        kept: Excerpt,
+    ) -> Result<Answer, WebError> {
         let after = call.timeout;
         let mut request = Request::builder()
             .method(call.method)
@@ -99,15 +127,14 @@ impl Web {
         let exchange = async {
             let failed = |source| WebError::Failed { label: endpoint.label().to_owned(), source };
             let response = self.client.request(request).await.map_err(|error| failed(error.into()))?;
-            read(response).await.map_err(|error| failed(error.into()))
+            read(response, kept).await.map_err(|error| failed(error.into()))
         };
         tokio::time::timeout(after, exchange).await.map_err(|_| WebError::Late { after })?
     }
 }
 
-async fn read(response: Response<Incoming>) -> Result<Answer, hyper::Error> {
+async fn read(response: Response<Incoming>, mut kept: Excerpt) -> Result<Answer, hyper::Error> {
     let (head, mut body) = response.into_parts();
-    let mut kept = Excerpt::default();
     while kept.total() < ANSWER_MAX
         && let Some(frame) = body.frame().await
     {
@@ -121,19 +148,4 @@ async fn read(response: Response<Incoming>) -> Result<Answer, hyper::Error> {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
-}
-
-/// An error with its sources, outermost first.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let said = source.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        next = source.source();
-    }
-    text
 }

@@ -11,8 +11,11 @@ use std::path::{Path, PathBuf};
 use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
 
-/// The longest URL file that is read.
-const FILE_MAX: u64 = 8 * 1024;
+use crate::config::Secret;
+use crate::config::headers::{self, HeadersError};
+
+/// The longest file of a URL or of headers that is read.
+const FILE_MAX: u64 = 64 * 1024;
 
 /// An `http` or `https` URL, with headers to send.
 #[derive(Clone)]
@@ -34,11 +37,19 @@ pub enum EndpointError {
     /// `user:password@` before the host, which would end up in logs on the way.
     #[error("the URL must not hold a user and password")]
     Userinfo,
-    /// A line that is no `Name: value`.
-    #[error("line {line} of the headers is no `Name: value`")]
+    /// A header that can't be sent.
+    #[error("the header `{name}` can't be sent")]
     Header {
-        /// Which, from 1.
-        line: usize,
+        /// Its name.
+        name: String,
+    },
+    /// A file of headers that is none.
+    #[error("{path} holds no headers")]
+    Headers {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: HeadersError,
     },
     /// The file can be read by others than its owner and group.
     #[error("{path} holds a secret and may be read by everybody")]
@@ -75,28 +86,29 @@ impl Endpoint {
 
     /// Reads a URL from a file that not everybody may read; the first line counts.
     pub fn read(path: &Path) -> Result<Self, EndpointError> {
-        let unreadable = |source| EndpointError::Unreadable { path: path.to_owned(), source };
-        let file = File::open(path).map_err(unreadable)?;
-        let mode = file.metadata().map_err(unreadable)?.permissions().mode();
-        if mode & 0o004 != 0 {
-            return Err(EndpointError::Exposed { path: path.to_owned() });
-        }
-        let mut text = String::new();
-        file.take(FILE_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        let text = secret_text(path)?;
         Self::parse(text.lines().next().unwrap_or_default())
     }
 
-    /// The same endpoint, sending these headers: a `Name: value` a line, as in a headers file.
-    pub fn with_headers(mut self, text: &str) -> Result<Self, EndpointError> {
-        for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let header = line.split_once(':').and_then(|(name, value)| {
-                let mut value = HeaderValue::from_str(value.trim()).ok()?;
-                value.set_sensitive(true);
-                Some((name.trim().parse().ok()?, value))
-            });
-            self.headers.push(header.ok_or(EndpointError::Header { line: place + 1 })?);
+    /// The same endpoint, sending these headers too.
+    pub fn with_headers<'a>(
+        mut self,
+        headers: impl IntoIterator<Item = (&'a str, &'a Secret)>,
+    ) -> Result<Self, EndpointError> {
+        for (name, value) in headers {
+            let header = name.parse().ok().zip(HeaderValue::from_str(value.reveal()).ok());
+            let (key, mut value) = header.ok_or_else(|| EndpointError::Header { name: name.to_owned() })?;
+            value.set_sensitive(true);
+            self.headers.push((key, value));
         }
         Ok(self)
+    }
+
+    /// The same endpoint, sending the headers of a file of `Name: value` lines too.
+    pub fn with_headers_file(self, path: &Path) -> Result<Self, EndpointError> {
+        let found = headers::parse(&secret_text(path)?);
+        let found = found.map_err(|source| EndpointError::Headers { path: path.to_owned(), source })?;
+        self.with_headers(found.iter().map(|(name, value)| (name.as_str(), value)))
     }
 
     /// Scheme and host: what may be said about it.
@@ -104,13 +116,28 @@ impl Endpoint {
         &self.label
     }
 
-    pub(super) fn uri(&self) -> &Uri {
+    /// The whole of it, a secret.
+    pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+    /// The headers to send.
+    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
     }
+}
+
+/// The text of a file that not everybody may read.
+pub fn secret_text(path: &Path) -> Result<String, EndpointError> {
+    let unreadable = |source| EndpointError::Unreadable { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let mode = file.metadata().map_err(unreadable)?.permissions().mode();
+    if mode & 0o004 != 0 {
+        return Err(EndpointError::Exposed { path: path.to_owned() });
+    }
+    let mut text = String::new();
+    file.take(FILE_MAX).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -132,12 +159,12 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_taken_by_lines() {
+    fn a_header_that_cannot_be_sent_is_refused_without_its_value() {
         let endpoint = || Endpoint::parse("http://h/").unwrap();
-        let with = endpoint().with_headers("Authorization: Bearer x\n\nX-Team: ops\n").ok().expect("fit");
-        assert_eq!(with.headers().len(), 2);
-        let said = endpoint().with_headers("A: b\nno s3cret").err().expect("refused").to_string();
-        assert!(said.contains("line 2") && !said.contains("s3cret"), "{said}");
+        let (good, bad) = (Secret::new("Bearer x"), Secret::new("s3cret\n"));
+        assert!(endpoint().with_headers([("Authorization", &good)]).is_ok());
+        let said = endpoint().with_headers([("X-Key", &bad)]).err().expect("refused").to_string();
+        assert!(said.contains("X-Key") && !said.contains("s3cret"), "{said}");
     }
 
     #[test]

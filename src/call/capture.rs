@@ -14,6 +14,7 @@ use tokio::process::Child;
 
 use crate::model::units::format_span;
 use crate::sys::group::kill_group;
+use crate::sys::user::UserIds;
 
 use super::excerpt::Excerpt;
 
@@ -25,29 +26,31 @@ const NOT_INHERITED: [&str; 6] =
     ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
 
 /// What to run.
-pub(super) struct Command<'a> {
+pub struct Command<'a> {
     /// Program and arguments.
-    pub(super) argv: &'a [String],
+    pub argv: &'a [String],
     /// Variables besides the inherited ones.
-    pub(super) environment: &'a [(&'static str, String)],
+    pub environment: &'a [(&'a str, &'a str)],
+    /// Whom it runs as; as the agent where absent.
+    pub user: Option<UserIds>,
     /// Its standard input.
-    pub(super) input: Vec<u8>,
+    pub input: Vec<u8>,
     /// The group is killed after so long.
-    pub(super) timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// A command that has run.
 #[derive(Debug)]
-pub(super) struct Captured {
+pub struct Captured {
     /// How it ended.
-    pub(super) ended: Ended,
+    pub ended: Ended,
     /// Standard output and standard error as they came.
-    pub(super) output: Excerpt,
+    pub output: Excerpt,
 }
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Ended {
+pub enum Ended {
     /// By itself.
     Exited(i32),
     /// By a signal that was not ours.
@@ -58,7 +61,7 @@ pub(super) enum Ended {
 
 /// Why a command did not run.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CaptureError {
+pub enum CaptureError {
     /// No program.
     #[error("the command is empty")]
     Empty,
@@ -82,7 +85,7 @@ pub(super) enum CaptureError {
 
 impl Ended {
     /// Exit code zero.
-    pub(super) fn success(self) -> bool {
+    pub fn success(self) -> bool {
         self == Self::Exited(0)
     }
 
@@ -105,19 +108,22 @@ impl fmt::Display for Ended {
 }
 
 /// Runs a command. Dropping the future kills the command itself, not what it started.
-pub(super) async fn run(command: Command<'_>) -> Result<Captured, CaptureError> {
+pub async fn run(command: Command<'_>) -> Result<Captured, CaptureError> {
     run_keeping(command, Excerpt::default()).await
 }
 
 /// As [`run`], keeping as much of the output as the given empty excerpt does.
-pub(super) async fn run_keeping(command: Command<'_>, mut output: Excerpt) -> Result<Captured, CaptureError> {
+pub async fn run_keeping(command: Command<'_>, mut output: Excerpt) -> Result<Captured, CaptureError> {
     let (program, arguments) = command.argv.split_first().ok_or(CaptureError::Empty)?;
     let mut start = tokio::process::Command::new(program);
-    start.args(arguments).envs(command.environment.iter().map(|(name, value)| (name, value)));
+    start.args(arguments).envs(command.environment.iter().copied());
     for name in NOT_INHERITED {
         start.env_remove(name);
     }
     start.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if let Some(user) = command.user {
+        start.uid(user.uid).gid(user.gid);
+    }
     start.process_group(0).kill_on_drop(true);
     let mut child =
         start.spawn().map_err(|source| CaptureError::NotStarted { program: program.clone(), source })?;
@@ -155,7 +161,7 @@ async fn attend(child: &mut Child, streams: Streams, output: &mut Excerpt) -> st
         }
     };
     tokio::pin!(feed);
-    let (mut fed, mut status) = (false, None);
+    let (mut is_fed, mut status) = (false, None);
     let (mut out, mut err) = ([0; 4096], [0; 4096]);
     let drained = tokio::time::sleep(Duration::MAX);
     tokio::pin!(drained);
@@ -167,7 +173,7 @@ async fn attend(child: &mut Child, streams: Streams, output: &mut Excerpt) -> st
             return Ok(status);
         }
         tokio::select! {
-            () = &mut feed, if !fed => fed = true,
+            () = &mut feed, if !is_fed => is_fed = true,
             read = piece(&mut stdout, &mut out), if stdout.is_some() => match read {
                 0 => stdout = None,
                 length => output.push(&out[..length]),
@@ -210,11 +216,17 @@ mod tests {
     }
 
     async fn run_script(script: &str, input: &[u8], limit: u64) -> Captured {
-        let environment = [("FDGUARD_TARGET", "bot".to_owned())];
+        let environment = [("FDGUARD_TARGET", "bot")];
         let timeout = Duration::from_millis(limit);
-        run(Command { argv: &argv(script), environment: &environment, input: input.to_vec(), timeout })
-            .await
-            .expect("sh runs")
+        run(Command {
+            argv: &argv(script),
+            environment: &environment,
+            user: None,
+            input: input.to_vec(),
+            timeout,
+        })
+        .await
+        .expect("sh runs")
     }
 
     #[tokio::test]
@@ -224,6 +236,16 @@ mod tests {
         for said in ["in", "bot", "oops"] {
             assert!(ran.output.text().contains(said));
         }
+    }
+
+    #[tokio::test]
+    async fn it_runs_as_the_user_it_is_given_without_the_agents_groups() {
+        let argv = argv("id -u; id -G");
+        let user = Some(UserIds { uid: 65_534, gid: 65_534 });
+        let timeout = Duration::from_secs(10);
+        let ran =
+            run(Command { argv: &argv, environment: &[], user, input: Vec::new(), timeout }).await.unwrap();
+        assert_eq!(ran.output.text(), "65534\n65534");
     }
 
     #[tokio::test]
@@ -253,7 +275,7 @@ mod tests {
 
     #[tokio::test]
     async fn endless_output_stays_small_and_unread_input_is_no_error() {
-        let ran = run_script("head -c 300000 /dev/zero | tr '\\0' x", &[b'i'; 500_000], 10_000).await;
+        let ran = run_script("head -c 300000 /dev/zero | tr '\\0' x", &b"i".repeat(500_000), 10_000).await;
         assert_eq!((ran.ended, ran.output.total()), (Ended::Exited(0), 300_000));
         assert!(ran.output.text().len() < 9_000);
     }
@@ -261,7 +283,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_there_does_not_start() {
         let argv = ["/nonexistent/hook".to_owned()];
-        let command = Command { argv: &argv, environment: &[], input: Vec::new(), timeout: DRAIN };
+        let command =
+            Command { argv: &argv, environment: &[], user: None, input: Vec::new(), timeout: DRAIN };
         assert!(matches!(run(command).await, Err(CaptureError::NotStarted { .. })));
     }
 }

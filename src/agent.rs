@@ -1,0 +1,17 @@
+//! The agent: one control loop that observes, steps, acts and records, with everything that may block on
+//! threads of its own.
+
+mod child;
+mod control;
+mod guarded;
+mod herald;
+pub mod mailbox;
+mod own;
+pub mod request;
+mod seek;
+pub mod settings;
+mod start;
+pub mod status;
+mod target;
+
+pub use start::{Agent, Ends, Pieces, StartError};

@@ -1,0 +1,232 @@
+//! The child of a target: started, started again, ended, and never orphaned.
+//!
+//! ```text
+//!  due ──start──► running ──ends──► policy says restart, or `restart` does ──► due after a pause
+//!                    │                        └ no ──► done
+//!                    └──end (TERM, grace, KILL)──► done
+//! ```
+//!
+//! The pause doubles with each restart and falls back after a long life. Restarts are bounded by a quota: beyond
+//! it the child stays down and a person is told. A process of ours that outlives the agent, the keeper, ends
+//! the child's whole group should the agent be killed.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::actuator::SharedKeeper;
+use crate::config::{Child, Restart, RestartWhen};
+use crate::model::action::Then;
+use crate::model::chain::chain;
+use crate::model::clock::Timestamp;
+use crate::sys::adopted::Adopted;
+use crate::sys::keeper::{Keeper, UndoId};
+use crate::sys::pidfd::{Ended, Signal, Waited};
+use crate::sys::proc_root::ProcRoot;
+use crate::sys::spawn::{Group, Launch, Launched, Output, Spawner};
+use crate::sys::terminal::Foreground;
+
+/// Time between TERM and KILL where the agent dies under a running child.
+const ORPHAN_GRACE: Duration = Duration::from_secs(10);
+/// After so long a life the pause falls back to its first length.
+const LONG_LIFE: Duration = Duration::from_mins(10);
+/// How long the end of a killed child may take to be seen.
+const KILL_SEEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// Starts and ends one child.
+#[derive(Debug)]
+pub(super) struct Nursery {
+    child: Child,
+    restart: Restart,
+    running: Option<Running>,
+    state: State,
+    starts: VecDeque<Timestamp>,
+    pause: Duration,
+    count: u32,
+    wanted: Option<Then>,
+}
+
+/// What starting takes.
+#[derive(Clone, Debug)]
+pub(super) struct Hands {
+    /// The one thread that forks.
+    pub(super) spawner: Arc<Spawner>,
+    /// Who ends the child should the agent be killed.
+    pub(super) keeper: SharedKeeper,
+}
+
+#[derive(Debug)]
+struct Running {
+    launched: Launched,
+    kept: UndoId,
+    since: Timestamp,
+    /// Gives the terminal back to us when dropped.
+    _foreground: Option<Foreground>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Due(Timestamp),
+    Running,
+    Done,
+}
+
+/// How an ordered end came out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    /// There was nothing to end.
+    NotRunning,
+    /// It has ended; with its exit code, or 128 and the signal's number.
+    Ended(Option<i32>),
+}
+
+impl Nursery {
+    /// A child to be started at once.
+    pub(super) fn new(child: Child, restart: Restart) -> Self {
+        Self {
+            child,
+            restart,
+            running: None,
+            state: State::Due(Timestamp::ZERO),
+            starts: VecDeque::new(),
+            pause: restart.backoff,
+            count: 0,
+            wanted: None,
+        }
+    }
+
+    /// When it is to be started; none while it runs or where it stays down.
+    pub(super) fn start_due(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Due(at) => Some(at),
+            State::Running | State::Done => None,
+        }
+    }
+
+    /// How often it was started again.
+    pub(super) fn restarts(&self) -> u32 {
+        self.count.saturating_sub(1)
+    }
+
+    /// Whether it has ended for good.
+    pub(super) fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Starts it. A start that fails is tried again after the pause, within the quota; without a keeper nothing
+    /// is started, for then it could be orphaned.
+    pub(super) fn start(&mut self, now: Timestamp, hands: &Hands) -> Result<Arc<Adopted>, String> {
+        self.starts.retain(|start| now.since(*start) < self.restart.max.per);
+        if self.count > 0 && self.starts.len() >= self.restart.max.count as usize {
+            self.state = State::Done;
+            return Err(format!(
+                "the child was started {}: it stays down until a person acts",
+                self.restart.max
+            ));
+        }
+        self.starts.push_back(now);
+        self.count += 1;
+        self.state = State::Due(now + self.pause);
+        let launch = launch(&self.child);
+        let launched = hands.spawner.launch(launch).map_err(|error| chain(&error))?;
+        let kept = launched.end_with_agent(&mut lock(&hands.keeper), ORPHAN_GRACE);
+        let pid = launched.process.pid();
+        let adopted = Adopted::open(&ProcRoot::new("/proc"), u32::try_from(pid).unwrap_or_default());
+        match (kept, adopted) {
+            (Ok(kept), Ok(adopted)) => {
+                let foreground = Foreground::hand_to(pid);
+                self.running = Some(Running { launched, kept, since: now, _foreground: foreground });
+                self.state = State::Running;
+                Ok(Arc::new(adopted))
+            }
+            (kept, adopted) => {
+                // It is ours and unguarded: it may not stay.
+                let _ended = launched.process.signal(Signal::KILL);
+                let _reaped = launched.process.wait_exit(KILL_SEEN_WITHIN).map(|_| launched.process.reap());
+                let why = kept.err().map(|error| chain(&error)).or(adopted.err().map(|error| chain(&error)));
+                Err(why.unwrap_or_default())
+            }
+        }
+    }
+
+    /// A stop by policy has ended it; `then` says what follows.
+    pub(super) fn stopped_by_policy(&mut self, then: Then, now: Timestamp) {
+        if self.state == State::Running {
+            self.wanted = Some(then);
+        } else if then == Then::Restart {
+            self.state = State::Due(now);
+        }
+    }
+
+    /// It has ended. Gives its exit code, or 128 and the signal's number.
+    pub(super) fn ended(&mut self, now: Timestamp, hands: &Hands) -> Option<i32> {
+        let running = self.running.take()?;
+        let code = running.launched.process.reap().ok().flatten().map(exit_code);
+        // A keeper that is gone has nothing left to undo.
+        let _gone = lock(&hands.keeper).release(running.kept);
+        if now.since(running.since) >= LONG_LIFE {
+            self.pause = self.restart.backoff;
+        }
+        let again = match (self.wanted.take(), self.restart.when) {
+            (Some(Then::Restart), _) | (None, RestartWhen::Always) => true,
+            (None, RestartWhen::OnFailure) => code != Some(0),
+            (Some(Then::Stay | Then::Systemd), _) | (None, RestartWhen::Policy) => false,
+        };
+        self.state = if again { State::Due(now + self.pause) } else { State::Done };
+        if again {
+            self.pause = (self.pause * 2).min(self.restart.backoff_max);
+        }
+        code
+    }
+
+    /// Passes a signal on.
+    pub(super) fn forward(&self, signal: Signal) {
+        if let Some(running) = &self.running {
+            // One that has ended just now needs no signal.
+            let _ended = running.launched.process.signal(signal);
+        }
+    }
+
+    /// Ends it in order: TERM, grace, KILL.
+    pub(super) fn end(&mut self, grace: Duration) -> Ending {
+        let Some(running) = self.running.take() else {
+            self.state = State::Done;
+            return Ending::NotRunning;
+        };
+        let process = &running.launched.process;
+        // One that has ended by itself needs no signal.
+        let _ended = process.signal(Signal::TERM);
+        if process.wait_exit(grace).ok() != Some(Waited::Ended) {
+            let _ended = process.signal(Signal::KILL);
+            let _late = process.wait_exit(KILL_SEEN_WITHIN);
+        }
+        self.state = State::Done;
+        Ending::Ended(process.reap().ok().flatten().map(exit_code))
+    }
+}
+
+fn lock(keeper: &SharedKeeper) -> MutexGuard<'_, Keeper> {
+    keeper.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The code a shell would give.
+fn exit_code(ended: Ended) -> i32 {
+    match ended {
+        Ended::Exited(code) => code,
+        Ended::Killed(signal) => 128 + signal,
+    }
+}
+
+fn launch(child: &Child) -> Launch {
+    let environment =
+        child.env.iter().map(|(name, value)| (OsString::from(name), Some(OsString::from(value.reveal()))));
+    Launch {
+        argv: child.argv.iter().map(OsString::from).collect(),
+        environment: environment.collect(),
+        folder: child.cwd.clone(),
+        group: Group::Own,
+        output: Output::Inherited,
+        death_signal: Signal::TERM,
+    }
+}

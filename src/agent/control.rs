@@ -1,0 +1,225 @@
+//! The control loop: observe, step, act, record. One thread owns all rule state.
+//!
+//! ```text
+//!  messages ─► take in ─► look at what is due ─► engine steps ─► decisions go out ─► wait for the next look
+//!     ▲   (scans, reports, questions)                                  │
+//!     └───────────────── bell (eventfd), pidfds of the guarded ◄───────┘
+//! ```
+//!
+//! It waits for nothing but its own bell, the ends of guarded processes and the time: whatever may block
+//! runs elsewhere and posts what it found. The systemd watchdog is fed from here alone.
+
+mod answer;
+mod carry;
+mod census;
+mod reload;
+mod tick;
+
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actuator::{Actuator, Told};
+use crate::agent::child::Hands;
+use crate::agent::herald::{About, Herald};
+use crate::agent::mailbox::{Inbox, Message};
+use crate::agent::own::Own;
+use crate::agent::seek::Seeker;
+use crate::agent::settings::Settings;
+use crate::agent::start::Ends;
+use crate::agent::target::Target;
+use crate::journal::recorder::Recorder;
+use crate::model::clock::{Clock as _, Timestamp};
+use crate::model::event::Fact;
+use crate::model::process::ProcessId;
+use crate::model::reading::Reading;
+use crate::model::signal::Signal;
+use crate::sampler::remotes::RemoteBook;
+use crate::sampler::scanner::Scanner;
+use crate::sys::clock::SystemClock;
+use crate::sys::proc_root::ProcRoot;
+
+/// The loop turns at least so often, to look for processes and to feed the watchdog.
+const TURN_MAX: Duration = Duration::from_secs(1);
+/// Messages taken in one turn, so that a flood of them delays no look for long.
+const MESSAGES_PER_TURN: usize = 64;
+
+/// What the loop is made of.
+pub(super) struct Parts {
+    pub(super) settings: Settings,
+    pub(super) inbox: Inbox,
+    pub(super) scanner: Scanner,
+    pub(super) actuator: Actuator,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) targets: Vec<Target>,
+    pub(super) own: Own,
+    pub(super) hands: Hands,
+    pub(super) ends: Ends,
+}
+
+/// The loop.
+pub(super) struct Control {
+    settings: Settings,
+    inbox: Inbox,
+    scanner: Scanner,
+    actuator: Option<Actuator>,
+    recorder: Option<Recorder>,
+    herald: Herald<SystemClock>,
+    targets: Vec<Target>,
+    seeker: Seeker,
+    book: Arc<RemoteBook>,
+    host: Vec<(Signal, Reading<f64>)>,
+    own: Own,
+    hands: Hands,
+    ends: Ends,
+    /// Processes that have ended while something was still under way on their target.
+    departed: Vec<(usize, ProcessId)>,
+    history_lost: Option<String>,
+    child_code: Option<i32>,
+    stopping: Option<String>,
+}
+
+impl Control {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            settings: parts.settings,
+            inbox: parts.inbox,
+            scanner: parts.scanner,
+            actuator: Some(parts.actuator),
+            herald: Herald::new(SystemClock, parts.recorder.clone()),
+            recorder: parts.recorder,
+            targets: parts.targets,
+            seeker: Seeker::new(ProcRoot::new("/proc")),
+            book: Arc::new(RemoteBook::default()),
+            host: Vec::new(),
+            own: parts.own,
+            hands: parts.hands,
+            ends: parts.ends,
+            departed: Vec::new(),
+            history_lost: None,
+            child_code: None,
+            stopping: None,
+        }
+    }
+
+    /// Turns until it is told to stop; gives the exit code of the child of an `exec`, where there was one.
+    pub(super) fn run(mut self) -> Option<i32> {
+        let settings = self.settings.fingerprint.clone();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        self.herald.tell(About::default(), Fact::AgentStarted { version, settings });
+        self.tell_unreadable();
+        let mut ready = Vec::new();
+        while self.stopping.is_none() {
+            self.take_messages();
+            self.census();
+            let now = SystemClock.now();
+            self.look_at_due(now);
+            self.forget_departed();
+            self.remember();
+            self.own.turn(SystemClock.now());
+            let due = self.next_due(now);
+            self.own.expect_turn(due);
+            self.wait(due, &mut ready);
+        }
+        self.shut_down()
+    }
+
+    fn take_messages(&mut self) {
+        for _ in 0..MESSAGES_PER_TURN {
+            let Ok(message) = self.inbox.messages.try_recv() else { return };
+            match message {
+                Message::Scanned(scan) => self.take_scan(scan),
+                Message::Told(Told::Finished(finished)) => self.take_report(finished),
+                Message::Told(Told::Fact { target, process, fact }) => {
+                    self.herald.tell(About::process(&target, process), fact);
+                }
+                Message::Asked(envelope) => self.answer(envelope),
+                Message::Book(book) => self.take_book(book),
+                Message::Probed(name, reading) => self.take_probe(&name, reading),
+                Message::Reload(settings, asked) => self.reload(settings, asked),
+                Message::Forward(signal) => self.forward(signal),
+                Message::History(fact) => self.take_history(fact),
+                Message::Stop(why) => self.stopping = Some(why),
+            }
+        }
+        // More is waiting: turn again at once.
+        self.inbox.waker.wake();
+    }
+
+    /// The recorder tells itself what it lost; here only the state is kept, and the log told.
+    fn take_history(&mut self, fact: Fact) {
+        self.history_lost = match &fact {
+            Fact::HistoryLost { why } => Some(why.clone()),
+            _ => None,
+        };
+        self.herald.repeat(About::default(), fact);
+    }
+
+    fn tell_unreadable(&mut self) {
+        for target in self.targets.iter().filter(|target| target.memory_unreadable) {
+            self.herald.tell(About::target(target.name()), super::start::unreadable());
+        }
+    }
+
+    /// The time of the next look, seek or turn.
+    fn next_due(&self, now: Timestamp) -> Timestamp {
+        let looks =
+            self.targets.iter().flat_map(|target| target.guarded.values()).map(|guarded| guarded.look_due);
+        let starts = self.targets.iter().filter_map(|target| target.nursery.as_ref()?.start_due());
+        looks.chain(starts).min().unwrap_or(now + TURN_MAX).min(now + TURN_MAX)
+    }
+
+    fn wait(&mut self, due: Timestamp, ready: &mut Vec<usize>) {
+        let processes: Vec<(usize, ProcessId)> = self
+            .targets
+            .iter()
+            .enumerate()
+            .flat_map(|(place, target)| target.guarded.keys().map(move |id| (place, *id)))
+            .collect();
+        {
+            let guarded = processes.iter().filter_map(|(place, id)| self.targets[*place].guarded.get(id));
+            let watched: Vec<_> = guarded.map(|guarded| guarded.process.pidfd().as_fd()).collect();
+            self.inbox.waker.wait(&watched, due.since(SystemClock.now()), ready);
+        }
+        for place in ready.drain(..) {
+            if let Some((target, id)) = processes.get(place) {
+                self.ended(*target, *id);
+            }
+        }
+    }
+
+    /// Hands changed rule memory to the history: budgets and latches must survive whatever comes.
+    fn remember(&mut self) {
+        let Some(recorder) = &self.recorder else { return };
+        for target in &mut self.targets {
+            if target.memory_changed
+                && let Some(memory) = target.changed_memory()
+            {
+                recorder.remember(&target.settings.name, memory);
+            }
+            target.memory_changed = false;
+        }
+    }
+
+    /// Ends in order: nothing new, children ended, holds released, history flushed.
+    fn shut_down(mut self) -> Option<i32> {
+        let why = self.stopping.take().unwrap_or_default();
+        self.own.stopping();
+        self.herald.tell(About::default(), Fact::AgentStopping { why });
+        let code = self.end_children();
+        if let Some(actuator) = self.actuator.take() {
+            actuator.shutdown(ACTIONS_END_WITHIN);
+        }
+        self.take_messages();
+        self.remember();
+        if let Some(recorder) = &self.recorder {
+            recorder.close(HISTORY_ENDS_WITHIN);
+        }
+        code
+    }
+}
+
+/// How long actions under way may take at the end.
+const ACTIONS_END_WITHIN: Duration = Duration::from_secs(3);
+/// How long the history may take at the end.
+const HISTORY_ENDS_WITHIN: Duration = Duration::from_secs(3);

@@ -1,0 +1,198 @@
+//! Answers to those who ask, and commands carried out.
+
+use std::collections::BTreeMap;
+
+use super::Control;
+use crate::agent::guarded::Guarded;
+use crate::agent::herald::About;
+use crate::agent::request::{Answer, Command, Envelope, Explained, Request};
+use crate::agent::status::{ProcessStatus, Status, TargetStatus};
+use crate::agent::target::Target;
+use crate::model::action::{Action, Hold};
+use crate::model::clock::Clock as _;
+use crate::model::event::Fact;
+use crate::model::kind::Kind;
+use crate::model::name::Name;
+use crate::model::process::ProcessId;
+use crate::model::signal::{Argument, CATALOGUE};
+use crate::policy::engine::{Command as EngineCommand, HumanHold, Role};
+use crate::sys::clock::SystemClock;
+
+impl Control {
+    /// Answers one request. Whoever no longer waits for the answer misses nothing.
+    pub(super) fn answer(&mut self, envelope: Envelope) {
+        let answer = match envelope.request {
+            Request::Status => Answer::Status(Box::new(self.status())),
+            Request::Explain { target } => Answer::Explained(self.explain(target.as_ref())),
+            Request::Events { after } => Answer::Events(self.herald.after(after)),
+            // Read by the thread that may block on files; it posts what it read.
+            Request::Do(Command::Reload) => Answer::Refused("the agent can't read its files here".to_owned()),
+            Request::Do(command) => self.command(command, envelope.uid),
+        };
+        drop(envelope.reply.send(answer));
+    }
+
+    fn status(&self) -> Status {
+        let lost = self.history_lost.clone();
+        let targets = self.targets.iter().map(target_status).collect();
+        Status { agent: self.own.status(self.settings.dry_run, lost), targets }
+    }
+
+    fn explain(&self, wanted: Option<&Name>) -> Vec<Explained> {
+        let targets = self.targets.iter().filter(|target| wanted.is_none_or(|name| name == target.name()));
+        let mut explained = Vec::new();
+        for target in targets {
+            for (id, guarded) in &target.guarded {
+                let Some(explanation) = target.engine.explain(id, guarded.eye.latest()) else { continue };
+                explained.push(Explained {
+                    target: target.name().clone(),
+                    pid: id.pid,
+                    text: explanation.to_string(),
+                    value: serde_json::to_value(&explanation).unwrap_or_default(),
+                });
+            }
+        }
+        explained
+    }
+
+    fn command(&mut self, command: Command, uid: u32) -> Answer {
+        let words = words(&command);
+        let result = match command {
+            Command::Reload => Err("the agent can't read its files here".to_owned()),
+            Command::Release { target, rule } => self.of_target(&target, &EngineCommand::Release { rule }),
+            Command::Hold { target } => self.of_target(&target, &EngineCommand::HumanHold),
+            Command::Resume { target } => self.of_target(&target, &EngineCommand::HumanResume),
+            Command::Snapshot { target } => self.of_processes(&target, &EngineCommand::Do(Action::Snapshot)),
+            Command::Freeze { target, limit } => {
+                self.of_processes(&target, &EngineCommand::Take(Hold::Freeze { limit }))
+            }
+            Command::Thaw { target } => {
+                let limit = std::time::Duration::ZERO;
+                self.of_processes(&target, &EngineCommand::Undo(Hold::Freeze { limit }))
+            }
+            Command::Stop { target, grace, then } => {
+                let place = self.targets.iter().find(|other| *other.name() == target);
+                let before = place.map(|target| target.settings.stop.before.clone()).unwrap_or_default();
+                self.of_processes(&target, &EngineCommand::Do(Action::Stop { before, grace, then }))
+            }
+        };
+        match result {
+            Ok(()) => {
+                self.herald.tell(About::default(), Fact::Commanded { command: words.clone(), uid });
+                Answer::Taken(words)
+            }
+            Err(why) => Answer::Refused(why),
+        }
+    }
+
+    fn of_target(&mut self, target: &Name, command: &EngineCommand) -> Result<(), String> {
+        let place = self.named(target)?;
+        let (now, wall) = (SystemClock.now(), SystemClock.wall());
+        let target = &mut self.targets[place];
+        target.memory_changed = true;
+        target.engine.command(None, command.clone(), now, wall).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Each process of a target; a refusal by its gates is a decision, and told as such.
+    fn of_processes(&mut self, target: &Name, command: &EngineCommand) -> Result<(), String> {
+        let place = self.named(target)?;
+        let ids: Vec<ProcessId> = self.targets[place].guarded.keys().copied().collect();
+        if ids.is_empty() {
+            return Err(format!("target `{target}` has no process"));
+        }
+        for id in ids {
+            let (now, wall) = (SystemClock.now(), SystemClock.wall());
+            let evaluation = self.targets[place]
+                .engine
+                .command(Some(&id), command.clone(), now, wall)
+                .map_err(|error| error.to_string())?;
+            self.carry_out(place, id, evaluation);
+        }
+        Ok(())
+    }
+
+    fn named(&self, target: &Name) -> Result<usize, String> {
+        let names =
+            || self.targets.iter().map(|target| target.name().to_string()).collect::<Vec<_>>().join(", ");
+        self.targets
+            .iter()
+            .position(|other| other.name() == target)
+            .ok_or_else(|| format!("no target `{target}`; there is {}", names()))
+    }
+
+    /// The settings were read anew on another thread: told as a command of the one who asked.
+    pub(super) fn answer_reload(&mut self, asked: Option<Envelope>, answer: Answer) {
+        if let Some(envelope) = asked {
+            if matches!(answer, Answer::Taken(_)) {
+                let fact = Fact::Commanded { command: "reload".to_owned(), uid: envelope.uid };
+                self.herald.tell(About::default(), fact);
+            }
+            drop(envelope.reply.send(answer));
+        }
+    }
+}
+
+fn words(command: &Command) -> String {
+    match command {
+        Command::Reload => "reload".to_owned(),
+        Command::Release { target, rule: None } => format!("release {target}"),
+        Command::Release { target, rule: Some(rule) } => format!("release {target} {rule}"),
+        Command::Hold { target } => format!("hold {target}"),
+        Command::Resume { target } => format!("resume {target}"),
+        Command::Snapshot { target } => format!("snapshot {target}"),
+        Command::Freeze { target, .. } => format!("freeze {target}"),
+        Command::Thaw { target } => format!("thaw {target}"),
+        Command::Stop { target, .. } => format!("stop {target}"),
+    }
+}
+
+fn target_status(target: &Target) -> TargetStatus {
+    let policies = target.settings.policies.iter().map(|enrolled| match enrolled.role {
+        Role::Live => enrolled.policy.name.to_string(),
+        Role::Shadow => format!("{} (shadow)", enrolled.policy.name),
+    });
+    let standings = target.guarded.keys().flat_map(|id| target.engine.tiers(id));
+    let latched: std::collections::BTreeSet<String> = standings
+        .flat_map(|ladder| {
+            let path = format!("{}/{}", ladder.policy, ladder.ladder);
+            ladder.latched.into_iter().map(move |tier| format!("{path}/{tier}"))
+        })
+        .collect();
+    TargetStatus {
+        name: target.name().clone(),
+        sought: target.settings.sought(),
+        policies: policies.collect(),
+        human_hold: target.engine.human_hold() == HumanHold::On,
+        latched: latched.into_iter().collect(),
+        processes: target.guarded.values().map(|guarded| process_status(target, guarded)).collect(),
+    }
+}
+
+fn process_status(target: &Target, guarded: &Guarded) -> ProcessStatus {
+    let latest = guarded.eye.latest();
+    let plain = CATALOGUE.iter().filter(|row| row.argument == Argument::None);
+    let tiers = target.engine.tiers(&guarded.id).into_iter();
+    let kinds = latest.kinds.as_ref().known().map(|counts| {
+        let present = Kind::ALL.iter().filter(|kind| counts[**kind as usize] > 0);
+        present.map(|kind| (kind.name().to_owned(), counts[*kind as usize])).collect::<BTreeMap<_, _>>()
+    });
+    let remotes = latest.remotes.as_ref().known().map(|remotes| {
+        remotes.iter().map(|survey| (survey.remote.to_string(), survey.count, survey.close_wait)).collect()
+    });
+    ProcessStatus {
+        pid: guarded.id.pid,
+        command: guarded.command.clone(),
+        since: guarded.since,
+        signals: plain.map(|row| (row.name.to_owned(), latest.plain(row.signal))).collect(),
+        kinds: kinds.unwrap_or_default(),
+        remotes: remotes.unwrap_or_default(),
+        tiers: tiers
+            .map(|ladder| {
+                let mark = if ladder.shadow { " (shadow)" } else { "" };
+                (format!("{}/{}{mark}", ladder.policy, ladder.ladder), ladder.active)
+            })
+            .collect(),
+        holds: target.engine.holds(&guarded.id),
+        period: guarded.eye.period(),
+    }
+}

@@ -1,0 +1,119 @@
+//! What the engine decided goes out: told once, and handed to the actuator where it is to be done.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Control;
+use crate::actuator::{Order, Story};
+use crate::agent::herald::About;
+use crate::model::clock::Clock as _;
+use crate::model::decision::{Decision, Evaluation, Report, Verdict, Work};
+use crate::model::event::Fact;
+use crate::model::process::ProcessId;
+use crate::model::signal::Signal;
+use crate::sys::clock::SystemClock;
+
+/// Recent events that go into a notice or an evidence bundle.
+const HISTORY_LINES: usize = 20;
+/// Signals that go into a notice.
+const KEY_READINGS: [Signal; 6] = [
+    Signal::FdOpen,
+    Signal::FdLimit,
+    Signal::FdTte,
+    Signal::SocketCloseWait,
+    Signal::SocketOrphans,
+    Signal::ProcessRss,
+];
+
+impl Control {
+    /// Tells and carries out one evaluation; what the actuator can't take is reported back as failed.
+    pub(super) fn carry_out(&mut self, place: usize, id: ProcessId, evaluation: Evaluation) {
+        if evaluation.is_empty() {
+            return;
+        }
+        self.targets[place].memory_changed = true;
+        let because: BTreeMap<String, String> = evaluation
+            .transitions
+            .iter()
+            .filter_map(|step| {
+                Some((format!("{}/{}/{}", step.policy, step.ladder, step.to.as_ref()?), step.because.clone()))
+            })
+            .collect();
+        let name = self.targets[place].name().clone();
+        let about = About::process(&name, id);
+        for transition in evaluation.transitions {
+            self.herald.tell(about, Fact::Transition(transition));
+        }
+        for judged in evaluation.judged {
+            self.herald.tell(about, Fact::Judged(judged));
+        }
+        for rule in evaluation.latched {
+            self.herald.tell(about, Fact::Latched { rule: rule.to_string() });
+        }
+        for difference in evaluation.shadow {
+            self.herald.tell(about, Fact::ShadowDiffers { policy: difference.policy, how: difference.how });
+        }
+        let mut failed = Vec::new();
+        for decision in evaluation.decisions {
+            self.herald.tell(about, fact(&decision));
+            if decision.verdict == Verdict::Start
+                && let Err(why) = self.submit(place, id, &decision, &because)
+            {
+                failed.push(Report { decision: decision.id, result: Err(why) });
+            }
+        }
+        for report in failed {
+            let (now, wall) = (SystemClock.now(), SystemClock.wall());
+            let next = self.targets[place].engine.report(&id, &report, now, wall);
+            self.carry_out(place, id, next);
+        }
+    }
+
+    fn submit(
+        &mut self,
+        place: usize,
+        id: ProcessId,
+        decision: &Decision,
+        because: &BTreeMap<String, String>,
+    ) -> Result<(), String> {
+        let target = &self.targets[place];
+        let guarded = target.guarded.get(&id).ok_or("the process is not guarded any more")?;
+        let actuator = self.actuator.as_ref().ok_or("the agent is ending")?;
+        let rule = decision.rule.to_string();
+        let readings = KEY_READINGS.iter().filter_map(|signal| {
+            let value = guarded.eye.latest().plain(*signal).known()?;
+            Some((signal.name().to_owned(), format!("{value}")))
+        });
+        let history = self.herald.latest(target.name(), HISTORY_LINES);
+        let story = Story {
+            tier: decision.rule.tier.clone(),
+            because: because.get(&rule).cloned().unwrap_or_default(),
+            readings: readings.collect(),
+            history: history.iter().map(crate::model::sentence::sentence).collect(),
+            next: None,
+            at: decision.wall,
+            rule,
+        };
+        let order = Order {
+            target: target.name().clone(),
+            process: id,
+            decision: decision.id,
+            work: decision.work.clone(),
+            subject: Arc::clone(&guarded.subject),
+            aged: guarded.aged.clone(),
+            story: Arc::new(story),
+        };
+        actuator.submit(order).map_err(|full| full.to_string())
+    }
+}
+
+/// Holds have facts of their own; everything else is told as the decision.
+fn fact(decision: &Decision) -> Fact {
+    match (&decision.verdict, &decision.work) {
+        (Verdict::Start, Work::Take(hold)) => Fact::HoldTaken { hold: hold.clone() },
+        (Verdict::Start, Work::Release(hold)) => {
+            Fact::HoldReleased { hold: hold.clone(), why: decision.rule.to_string() }
+        }
+        (Verdict::Start | Verdict::DryRun(_) | Verdict::Refused(_), _) => Fact::Decision(decision.clone()),
+    }
+}

@@ -1,0 +1,128 @@
+//! Looking at what is due: fast looks, engine steps, requests for full scans, samples for the history.
+
+use std::sync::Arc;
+
+use super::Control;
+use crate::actuator::Finished;
+use crate::agent::herald::About;
+use crate::agent::settings::SAMPLE_EVERY;
+use crate::model::clock::{Clock as _, Timestamp};
+use crate::model::decision::Report;
+use crate::model::event::Fact;
+use crate::model::name::Name;
+use crate::model::process::ProcessId;
+use crate::model::reading::Reading;
+use crate::model::signal::Signal;
+use crate::sampler::remotes::RemoteBook;
+use crate::sampler::scan::Scan;
+use crate::sampler::scanner::ScanRequest;
+use crate::sys::clock::SystemClock;
+
+impl Control {
+    /// Looks at every process whose time has come.
+    pub(super) fn look_at_due(&mut self, now: Timestamp) {
+        for place in 0..self.targets.len() {
+            let due = self.targets[place].guarded.values().filter(|guarded| guarded.look_due <= now);
+            let due: Vec<ProcessId> = due.map(|guarded| guarded.id).collect();
+            for id in due {
+                self.look(place, id);
+            }
+        }
+    }
+
+    /// One tick of one process.
+    fn look(&mut self, place: usize, id: ProcessId) {
+        let (now, wall) = (SystemClock.now(), SystemClock.wall());
+        let target = &mut self.targets[place];
+        let Some(guarded) = target.guarded.get_mut(&id) else { return };
+        guarded.eye.look(now, wall);
+        guarded.look_due = now + guarded.eye.period();
+        let observation = guarded.eye.latest();
+        if now >= guarded.sample_due {
+            guarded.sample_due = now + SAMPLE_EVERY;
+            if let Some(recorder) = &self.recorder {
+                recorder.sample(&target.settings.name, id, observation);
+            }
+        }
+        if now >= guarded.scan_due {
+            let request = ScanRequest { process: Arc::clone(&guarded.process), book: Arc::clone(&self.book) };
+            self.scanner.request(request);
+            // Asked again soon where the scanner had no room; a scan that comes sets its own next time.
+            guarded.scan_due = now + self.settings.scan.period;
+        }
+        self.own.ticked();
+        let evaluation = target.engine.step(&id, observation);
+        self.carry_out(place, id, evaluation);
+    }
+
+    /// What a full scan found joins the eye; a loss of sight is told.
+    pub(super) fn take_scan(&mut self, scan: Scan) {
+        let Some(place) = self.place_of(&scan.process) else { return };
+        if let Some(host) = scan.host {
+            self.host = host;
+        }
+        let target = &mut self.targets[place];
+        let Some(guarded) = target.guarded.get_mut(&scan.process) else { return };
+        guarded.scan_due = scan.view.at + scan.view.period;
+        guarded.eye.absorb(scan.view);
+        guarded.aged = Some(scan.aged);
+        for (signal, reading) in &self.host {
+            guarded.eye.tell(*signal, *reading);
+        }
+        let (lost, back) = guarded.changes();
+        let about = About::process(&target.settings.name, scan.process);
+        for (signal, gap) in lost {
+            self.herald.tell(about, Fact::SignalLost { signal, gap });
+        }
+        for signal in back {
+            self.herald.tell(about, Fact::SignalBack { signal });
+        }
+    }
+
+    /// The end of an action: told, and handed to the engine, which decides what follows.
+    pub(super) fn take_report(&mut self, finished: Finished) {
+        let result = finished.result.as_ref().map(|done| done.summary.clone()).map_err(Clone::clone);
+        let fact = Fact::Finished { decision: finished.decision, result, took: finished.took };
+        self.herald.tell(About::process(&finished.target, finished.process), fact);
+        let Some(place) = self.targets.iter().position(|target| *target.name() == finished.target) else {
+            return;
+        };
+        let report = Report { decision: finished.decision, result: finished.result };
+        let (now, wall) = (SystemClock.now(), SystemClock.wall());
+        let evaluation = self.targets[place].engine.report(&finished.process, &report, now, wall);
+        if let (Some(then), Some(nursery)) = (finished.restart, &mut self.targets[place].nursery) {
+            nursery.stopped_by_policy(then, now);
+        }
+        self.carry_out(place, finished.process, evaluation);
+    }
+
+    pub(super) fn take_book(&mut self, book: Arc<RemoteBook>) {
+        self.book = book;
+        self.renew_subjects();
+    }
+
+    /// What a probe said goes to every process of the targets it serves.
+    pub(super) fn take_probe(&mut self, probe: &Name, reading: Reading<f64>) {
+        let feeds = self.settings.probes.iter().find(|settings| settings.name == *probe);
+        let Some(settings) = feeds else { return };
+        for target in &mut self.targets {
+            if !settings.targets.is_empty() && !settings.targets.contains(&target.settings.name) {
+                continue;
+            }
+            target.probed.insert(probe.clone(), reading);
+            let named =
+                target.probed.iter().map(|(name, value)| ((Signal::ProbeValue, name.clone()), *value));
+            let named = Arc::new(named.collect());
+            for guarded in target.guarded.values_mut() {
+                guarded.eye.tell_named(Arc::clone(&named));
+                if let Some(signal) = settings.feeds {
+                    guarded.eye.tell(signal, reading);
+                }
+            }
+        }
+    }
+
+    pub(super) fn place_of(&self, id: &ProcessId) -> Option<usize> {
+        self.targets.iter().position(|target| target.guarded.contains_key(id))
+    }
+}

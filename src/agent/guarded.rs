@@ -1,0 +1,59 @@
+//! One guarded process: the eye on it, what the last scan found, what is due.
+
+use std::sync::Arc;
+
+use crate::actuator::Subject;
+use crate::model::aged::AgedSockets;
+use crate::model::clock::{Timestamp, WallTime};
+use crate::model::process::ProcessId;
+use crate::model::reading::Gap;
+use crate::model::signal::{Argument, CATALOGUE, Signal, Source};
+use crate::sampler::eye::Eye;
+use crate::sys::adopted::Adopted;
+
+/// One guarded process.
+#[derive(Debug)]
+pub(super) struct Guarded {
+    /// Who it is.
+    pub(super) id: ProcessId,
+    /// The hold on it.
+    pub(super) process: Arc<Adopted>,
+    /// The eye on it.
+    pub(super) eye: Eye,
+    /// What actions need to know of it.
+    pub(super) subject: Arc<Subject>,
+    /// Its command line, cut short.
+    pub(super) command: String,
+    /// When it was adopted.
+    pub(super) since: WallTime,
+    /// Dead sockets of the last scan.
+    pub(super) aged: Option<Arc<AgedSockets>>,
+    /// The next fast look.
+    pub(super) look_due: Timestamp,
+    /// The next full scan.
+    pub(super) scan_due: Timestamp,
+    /// The next sample for the history.
+    pub(super) sample_due: Timestamp,
+    /// Signals that could not be seen at the last check, with the reason, to tell changes.
+    pub(super) missing: Vec<(Signal, Gap)>,
+}
+
+impl Guarded {
+    /// Which watched signals have been lost or are back since the last call. Passing reasons of a young
+    /// process are no loss.
+    pub(super) fn changes(&mut self) -> (Vec<(Signal, Gap)>, Vec<Signal>) {
+        let plain = |source| matches!(source, Source::FastTick | Source::FullTick);
+        let rows = CATALOGUE.iter().filter(|row| row.argument == Argument::None && plain(row.source));
+        let missing: Vec<(Signal, Gap)> = rows
+            .filter(|row| row.signal != Signal::ProcessExitCode)
+            .filter_map(|row| self.eye.latest().plain(row.signal).gap().map(|gap| (row.signal, gap)))
+            .filter(|(_, gap)| !matches!(gap, Gap::NotYet | Gap::TooYoung))
+            .collect();
+        let lost = missing.iter().filter(|entry| !self.missing.contains(entry)).copied().collect();
+        let is_missing = |signal: &Signal| missing.iter().any(|(other, _)| other == signal);
+        let back =
+            self.missing.iter().map(|(signal, _)| *signal).filter(|signal| !is_missing(signal)).collect();
+        self.missing = missing;
+        (lost, back)
+    }
+}

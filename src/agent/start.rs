@@ -1,0 +1,143 @@
+//! From settings to a running agent.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::actuator::{self, Actuator};
+use crate::agent::child::Hands;
+use crate::agent::control::{Control, Parts};
+use crate::agent::mailbox::{Mailbox, Message, mailbox};
+use crate::agent::own::Own;
+use crate::agent::settings::Settings;
+use crate::agent::target::Target;
+use crate::journal::recorder::{History, Recorder};
+use crate::model::clock::Clock as _;
+use crate::model::event::{Event, Fact};
+use crate::model::name::Name;
+use crate::sampler::scanner::Scanner;
+use crate::sys::clock::SystemClock;
+use crate::sys::keeper::{Keeper, KeeperError, KeeperProgram};
+use crate::sys::notify::Notifier;
+use crate::sys::proc_root::ProcRoot;
+use crate::sys::spawn::Spawner;
+
+/// What an agent is made of, beside its settings.
+pub struct Pieces {
+    /// What the actuator needs.
+    pub actuator: actuator::Settings,
+    /// Where the history goes; none for no history.
+    pub history: Option<History>,
+    /// Rule memory of an earlier agent, by target.
+    pub memory: Vec<(Name, String)>,
+    /// systemd, where it listens, and how long its watchdog waits.
+    pub manager: (Option<Notifier>, Option<Duration>),
+    /// What the end of a child means.
+    pub ends: Ends,
+}
+
+/// What the end of a child means for the agent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ends {
+    /// Nothing: the agent goes on.
+    Never,
+    /// The agent ends with it and takes over its exit code.
+    WithChild,
+}
+
+/// Why an agent could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No descriptor or thread could be had.
+    #[error("the agent has no room to start")]
+    Room(#[from] io::Error),
+    /// The process that cleans up after a killed agent could not be started.
+    #[error("the agent's keeper can't be started")]
+    Keeper(#[from] KeeperError),
+}
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Agent {
+    mailbox: Mailbox,
+    thread: JoinHandle<Option<i32>>,
+    ended: tokio::sync::oneshot::Receiver<()>,
+}
+
+impl Agent {
+    /// Starts every thread.
+    pub fn start(settings: Settings, pieces: Pieces) -> Result<Self, StartError> {
+        let (mailbox, inbox) = mailbox()?;
+        let post = mailbox.clone();
+        // A loop that has ended has no use for the scan.
+        let scanner = Scanner::start(settings.scan, move |scan| drop(post.deliver(Message::Scanned(scan))))?;
+        let post = mailbox.clone();
+        let told = move |told| drop(post.deliver(Message::Told(told)));
+        let keeper = Arc::new(Mutex::new(Keeper::start(&KeeperProgram::default())?));
+        let hands = Hands { spawner: Arc::new(Spawner::start()?), keeper: Arc::clone(&keeper) };
+        let equipped = actuator::Settings { keeper: Some(keeper), ..pieces.actuator };
+        let actuator = Actuator::start(equipped, Box::new(told))?;
+        let post = mailbox.clone();
+        let recorder = match pieces.history {
+            Some(history) => {
+                let tell = move |event: &Event| drop(post.post(Message::History(event.fact.clone())));
+                Some(Recorder::start(history, Arc::new(SystemClock), Box::new(tell))?)
+            }
+            None => None,
+        };
+        let targets = targets(&settings, &pieces.memory);
+        let (notifier, watchdog) = pieces.manager;
+        let own = Own::new(&ProcRoot::new("/proc"), notifier, watchdog);
+        let ends = pieces.ends;
+        let parts = Parts { settings, inbox, scanner, actuator, recorder, targets, own, hands, ends };
+        let (bell, ended) = tokio::sync::oneshot::channel();
+        let thread = std::thread::Builder::new().name("fdg-control".to_owned()).stack_size(1 << 20).spawn(
+            move || {
+                // Dropped at the end of the loop, also when it panics.
+                let _bell = bell;
+                Control::new(parts).run()
+            },
+        )?;
+        Ok(Self { mailbox, thread, ended })
+    }
+
+    /// The way in.
+    pub fn mailbox(&self) -> Mailbox {
+        self.mailbox.clone()
+    }
+
+    /// Waits for the end of its loop; gives the exit code of an `exec`'s child. A panic of the loop is passed on:
+    /// an agent without its loop must not go on.
+    pub async fn ended(self) -> Option<i32> {
+        // The bell only ever rings by being dropped.
+        let _dropped = self.ended.await;
+        match self.thread.join() {
+            Ok(code) => code,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+fn targets(settings: &Settings, memory: &[(Name, String)]) -> Vec<Target> {
+    let now = SystemClock.now();
+    let fresh = settings.targets.iter().map(|target| Target::new(target.clone(), now));
+    fresh
+        .map(|mut target| {
+            let kept = memory.iter().find(|(name, _)| name == target.name());
+            if let Some((_, json)) = kept
+                && target.recall(json).is_err()
+            {
+                target.memory_unreadable = true;
+            }
+            target
+        })
+        .collect()
+}
+
+/// What is told of a memory that can't be read.
+pub(super) fn unreadable() -> Fact {
+    Fact::BoundHit {
+        bound: "the rule memory of an earlier agent can't be read: budgets start anew".to_owned(),
+    }
+}

@@ -1,0 +1,98 @@
+//! One target: its engine, its processes, its child.
+
+use std::collections::BTreeMap;
+
+use crate::agent::child::Nursery;
+use crate::agent::guarded::Guarded;
+use crate::agent::settings::TargetSettings;
+use crate::config::Match;
+use crate::model::clock::Timestamp;
+use crate::model::name::Name;
+use crate::model::process::ProcessId;
+use crate::model::reading::Reading;
+use crate::policy::engine::Engine;
+
+/// How long a number that could not be adopted is left alone.
+pub(super) const REFUSED_KEPT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// One target.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// What it is.
+    pub(super) settings: TargetSettings,
+    /// Its rule state.
+    pub(super) engine: Engine,
+    /// Its processes.
+    pub(super) guarded: BTreeMap<ProcessId, Guarded>,
+    /// Its child, where it has one.
+    pub(super) nursery: Option<Nursery>,
+    /// When to look for processes next.
+    pub(super) seek_due: Timestamp,
+    /// Whether its absence has been told.
+    pub(super) absence_told: bool,
+    /// Processes guarded before the agent started, to tell *again* from *new*.
+    pub(super) known_before: Vec<ProcessId>,
+    /// Numbers that could not be adopted, with the time of the next try.
+    pub(super) refused: BTreeMap<u32, Timestamp>,
+    /// What its probes said last.
+    pub(super) probed: BTreeMap<Name, Reading<f64>>,
+    /// Rule memory as last handed to the history.
+    pub(super) remembered: String,
+    /// Whether something was decided since, so that the memory is worth a look.
+    pub(super) memory_changed: bool,
+    /// Whether what an earlier agent kept could not be read.
+    pub(super) memory_unreadable: bool,
+}
+
+impl Target {
+    pub(super) fn new(settings: TargetSettings, now: Timestamp) -> Self {
+        let engine = Engine::new(settings.policies.clone(), settings.means.clone());
+        let nursery = match &settings.matches {
+            Match::Child(child) => Some(Nursery::new(child.clone(), settings.restart)),
+            Match::Pid(_) | Match::Pidfile(_) | Match::Unit(_) | Match::Cgroup(_) | Match::Command(_) => None,
+        };
+        Self {
+            settings,
+            engine,
+            guarded: BTreeMap::new(),
+            nursery,
+            seek_due: now,
+            absence_told: false,
+            known_before: Vec::new(),
+            refused: BTreeMap::new(),
+            probed: BTreeMap::new(),
+            remembered: String::new(),
+            memory_changed: false,
+            memory_unreadable: false,
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &Name {
+        &self.settings.name
+    }
+
+    /// Whether a process of that number is guarded.
+    pub(super) fn guards(&self, pid: u32) -> bool {
+        self.guarded.keys().any(|id| id.pid == pid)
+    }
+
+    /// The rule memory, if it has changed since it was last asked for.
+    pub(super) fn changed_memory(&mut self) -> Option<String> {
+        let text = serde_json::to_string(&self.engine.memory()).ok()?;
+        if text == self.remembered {
+            return None;
+        }
+        self.remembered.clone_from(&text);
+        Some(text)
+    }
+
+    /// Takes up the rule memory of an earlier agent. A memory that can't be read is left alone.
+    pub(super) fn recall(&mut self, json: &str) -> Result<(), serde_json::Error> {
+        let memory: crate::policy::memory::RuleMemory = serde_json::from_str(json)?;
+        self.known_before = memory.processes.iter().map(|process| process.process).collect();
+        self.engine.restore(memory);
+        self.remembered = json.to_owned();
+        Ok(())
+    }
+}

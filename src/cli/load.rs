@@ -1,0 +1,344 @@
+//! From files, environment and flags to settings: everything that reading takes, so that the pure rooms need not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::actuator;
+use crate::agent::settings::{ProbeSettings, Settings, TargetSettings};
+use crate::cli::equip;
+use crate::cli::print;
+use crate::cli::render::diagnostics::{Style, render, render_report};
+use crate::config::{self, Config, Folders, Input, Match, SourceFile, Target};
+use crate::document::Faults;
+use crate::model::chain::chain;
+use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::name::{Name, Remote};
+use crate::model::observation::SignalKey;
+use crate::policy::definition::Policy;
+use crate::policy::engine::{Enrolled, Role};
+use crate::policy::means::Means;
+use crate::sampler::eye::EyeSettings;
+use crate::sampler::pace::PaceBounds;
+use crate::sampler::scan::ScanSettings;
+use crate::sys::ability::Ability;
+use crate::sys::clock::SystemClock;
+use crate::sys::proc_root::ProcRoot;
+
+/// The most files in `conf.d`.
+const DROP_INS_MAX: usize = 100;
+
+/// Where settings come from.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// The agent's file; none where everything comes from the command line.
+    pub file: Option<PathBuf>,
+    /// `--set` words.
+    pub sets: Vec<String>,
+    /// The command of `exec`.
+    pub child: Option<Target>,
+    /// Policies of the child where no file names them: where each is from, and its text.
+    pub policies: Vec<(String, String)>,
+}
+
+/// What was loaded.
+pub struct Loaded {
+    /// For the control loop.
+    pub settings: Settings,
+    /// The settings as resolved.
+    pub config: Config,
+    /// For the actuator.
+    pub actuator: actuator::Settings,
+    /// Remotes whose names must be looked up.
+    pub remotes: Vec<Remote>,
+    /// The files that were read: a change of one of them is a reason to read again.
+    pub files: Vec<PathBuf>,
+    /// Doubts, drawn.
+    pub doubts: String,
+}
+
+/// Nothing could be loaded: every fault, drawn for people, and the first in one line.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// All of it.
+    pub drawn: String,
+    /// The first fault.
+    pub first: String,
+}
+
+/// The drawing style for standard error.
+pub fn style() -> Style {
+    if print::colours() { Style::Colour } else { Style::Plain }
+}
+
+/// Reads, checks and resolves.
+pub fn load(source: &Source) -> Result<Loaded, Refused> {
+    let (input, mut files) = input(source)?;
+    let loaded = config::load(&input);
+    let mut drawn = render_report(&loaded.report, style());
+    let first = loaded.report.diagnostics().find(|fault| fault.severity == Severity::Error).cloned();
+    let Some(mut config) = loaded.config else {
+        return Err(Refused { drawn, first: first.map_or_else(String::new, |fault| fault.message) });
+    };
+    if let Some(child) = &source.child {
+        config.targets.insert(child.name.clone(), child.clone());
+    }
+    let mut reader = Reader::new(&source.policies);
+    let mut targets = Vec::new();
+    let ability = Ability::read(&ProcRoot::new("/proc"));
+    for target in config.targets.values() {
+        let means = means(&config, target, &ability);
+        let policies = reader.policies_of(target, &means);
+        targets.push(target_settings(&config, target, policies, means));
+    }
+    drawn.push_str(&reader.drawn);
+    if let Some(first) = reader.first {
+        return Err(Refused { drawn, first });
+    }
+    files.extend(reader.files);
+    let actuator = actuator(&config)?;
+    let settings = settings(&config, targets, fingerprint(&input, &reader.texts));
+    let remotes = remotes(&settings);
+    Ok(Loaded { settings, config, actuator, remotes, files, doubts: drawn })
+}
+
+fn actuator(config: &Config) -> Result<actuator::Settings, Refused> {
+    let identity = (crate::sys::host::name(), Arc::new(SystemClock) as Arc<dyn crate::model::clock::Clock>);
+    actuator::Settings::resolve(config, identity, |name| std::env::var(name).ok()).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(|fault| chain(fault)).collect();
+        let first = lines.first().cloned().unwrap_or_default();
+        Refused { drawn: lines.iter().map(|line| format!("error: {line}\n")).collect(), first }
+    })
+}
+
+/// The input of a load: the file, its `conf.d`, the environment, the flags.
+pub fn input(source: &Source) -> Result<(Input, Vec<PathBuf>), Refused> {
+    let unreadable = |path: &Path, error: &std::io::Error| {
+        let text = format!("can't read {}: {error}", path.display());
+        Refused { drawn: format!("error: {text}\n"), first: text }
+    };
+    let mut files = Vec::new();
+    let mut input = Input::empty();
+    input.folders = folders();
+    input.env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    input.flags.clone_from(&source.sets);
+    if let Some(path) = &source.file {
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+        files.push(path.clone());
+        for drop_in in drop_ins(path) {
+            let text = std::fs::read_to_string(&drop_in).map_err(|error| unreadable(&drop_in, &error))?;
+            files.push(drop_in.clone());
+            input.drop_ins.push(SourceFile { path: drop_in, text });
+        }
+        input.file = Some(SourceFile { path: path.clone(), text });
+    }
+    Ok((input, files))
+}
+
+fn drop_ins(file: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(file.with_file_name("conf.d")) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|ext| ext == "toml")).collect();
+    paths.sort();
+    paths.truncate(DROP_INS_MAX);
+    paths
+}
+
+/// Folders of the system for root, the user's own otherwise.
+fn folders() -> Folders {
+    if Ability::read(&ProcRoot::new("/proc")).uid == 0 {
+        return Folders::system();
+    }
+    let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = var("HOME").unwrap_or_else(std::env::temp_dir);
+    let state = var("XDG_STATE_HOME").unwrap_or_else(|| home.join(".local/state"));
+    let runtime = var("XDG_RUNTIME_DIR").unwrap_or_else(|| state.clone());
+    Folders { state: state.join("fdguard"), runtime: runtime.join("fdguard") }
+}
+
+/// Reads policy files, each once, and collects their faults.
+struct Reader {
+    given: BTreeMap<PathBuf, String>,
+    known: BTreeMap<PathBuf, Option<Arc<Policy>>>,
+    texts: Vec<String>,
+    files: Vec<PathBuf>,
+    drawn: String,
+    first: Option<String>,
+}
+
+impl Reader {
+    fn new(given: &[(String, String)]) -> Self {
+        Self {
+            given: given.iter().map(|(name, text)| (PathBuf::from(name), text.clone())).collect(),
+            known: BTreeMap::new(),
+            texts: Vec::new(),
+            files: Vec::new(),
+            drawn: String::new(),
+            first: None,
+        }
+    }
+
+    fn policies_of(&mut self, target: &Target, means: &Means) -> Vec<Enrolled> {
+        let live = target.policies.iter().map(|path| (path, Role::Live));
+        let all = live.chain(target.shadow.iter().map(|path| (path, Role::Shadow)));
+        let mut enrolled = Vec::new();
+        for (path, role) in all {
+            if let Some(policy) = self.policy(path, means) {
+                enrolled.push(Enrolled { policy, role });
+            }
+        }
+        enrolled
+    }
+
+    fn policy(&mut self, path: &Path, means: &Means) -> Option<Arc<Policy>> {
+        if let Some(known) = self.known.get(path) {
+            return known.clone();
+        }
+        let text = match self.given.get(path) {
+            Some(text) => text.clone(),
+            None => match std::fs::read_to_string(path) {
+                Ok(text) => text,
+                Err(error) => {
+                    let why = format!("can't read the policy {}: {error}", path.display());
+                    self.drawn.push_str(&format!("error: {why}\n"));
+                    self.first.get_or_insert(why);
+                    self.known.insert(path.to_owned(), None);
+                    return None;
+                }
+            },
+        };
+        let (policy, diagnostics) = read_policy(&text, Some(means));
+        self.drawn.push_str(&render(&path.display().to_string(), &text, &diagnostics, style()));
+        if let Some(fault) = diagnostics.iter().find(|fault| fault.severity == Severity::Error) {
+            let (line, column) = fault.position(&text);
+            self.first.get_or_insert(format!("{}:{line}:{column}: {}", path.display(), fault.message));
+        }
+        let policy = policy.map(Arc::new);
+        self.texts.push(text);
+        self.files.push(path.to_owned());
+        self.known.insert(path.to_owned(), policy.clone());
+        policy
+    }
+}
+
+/// Parses and lints one policy: the policy where it can be used, and every fault and doubt.
+pub fn read_policy(text: &str, means: Option<&Means>) -> (Option<Policy>, Vec<Diagnostic>) {
+    let mut faults = Faults::default();
+    let policy = crate::policy::load(text, &mut faults).filter(|_| !faults.any_error());
+    let mut diagnostics = faults.into_sorted();
+    if let Some(policy) = &policy {
+        diagnostics.extend(crate::policy::lint::lint(policy, means));
+        diagnostics.sort_by_key(|fault| (fault.span.start, fault.span.end));
+    }
+    (policy, diagnostics)
+}
+
+fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
+    Means {
+        allowed: target.allow.clone(),
+        impossible: equip::impossible(target, ability),
+        pools: BTreeSet::new(),
+        streams: BTreeSet::new(),
+        hooks: config.hooks.keys().cloned().collect(),
+        receivers: config.receivers.keys().cloned().collect(),
+        protect: target.protect.clone(),
+        dry_run: config.agent.dry_run || target.dry_run,
+    }
+}
+
+fn target_settings(
+    config: &Config,
+    target: &Target,
+    policies: Vec<Enrolled>,
+    means: Means,
+) -> TargetSettings {
+    let tick = config.agent.tick;
+    TargetSettings {
+        name: target.name.clone(),
+        matches: target.matches.clone(),
+        policies,
+        means,
+        protect: target.protect.clone(),
+        eye: EyeSettings {
+            pace: PaceBounds { fastest: tick.fast_min, slowest: tick.fast_max },
+            short: target.window.short,
+            long: target.window.long,
+        },
+        restart: target.restart,
+        stop: target.stop.clone(),
+    }
+}
+
+fn settings(config: &Config, targets: Vec<TargetSettings>, fingerprint: String) -> Settings {
+    let probe = |probe: &config::Probe| ProbeSettings {
+        name: probe.name.clone(),
+        feeds: probe.feeds,
+        targets: probe.targets.clone(),
+    };
+    Settings {
+        targets,
+        scan: ScanSettings { period: config.agent.tick.full, share: config.agent.tick.cpu },
+        probes: config.probes.values().map(probe).collect(),
+        dry_run: config.agent.dry_run,
+        reserve: config.agent.reserve,
+        fingerprint,
+    }
+}
+
+/// Every remote that a policy or the agent's file names.
+fn remotes(settings: &Settings) -> Vec<Remote> {
+    let mut remotes = BTreeSet::new();
+    for target in &settings.targets {
+        remotes.extend(target.protect.iter().cloned());
+        let ladders = target.policies.iter().flat_map(|enrolled| &enrolled.policy.ladders);
+        let conditions = ladders
+            .flat_map(|ladder| &ladder.tiers)
+            .flat_map(|tier| tier.conditions().cloned().collect::<Vec<_>>());
+        for condition in conditions {
+            for key in condition.keys() {
+                match key {
+                    SignalKey::Remote(remote, _) | SignalKey::ConnectRate(remote) => {
+                        remotes.insert(remote.clone());
+                    }
+                    SignalKey::Plain(_)
+                    | SignalKey::Kind(_)
+                    | SignalKey::Leaked(_)
+                    | SignalKey::Named(..) => {}
+                }
+            }
+        }
+    }
+    remotes.into_iter().collect()
+}
+
+/// The same for the same texts; tells one state of the files from another.
+fn fingerprint(input: &Input, policies: &[String]) -> String {
+    let mut hasher = DefaultHasher::new();
+    input.file.as_ref().map(|file| &file.text).hash(&mut hasher);
+    input.drop_ins.iter().for_each(|file| file.text.hash(&mut hasher));
+    input
+        .env
+        .iter()
+        .filter(|(name, _)| name.starts_with(config::ENV_PREFIX))
+        .for_each(|pair| pair.hash(&mut hasher));
+    input.flags.hash(&mut hasher);
+    policies.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// The name of the target of an `exec`: the program's own where it is one.
+pub fn child_name(program: &std::ffi::OsStr) -> Name {
+    let name =
+        Path::new(program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Name::parse(&name).or_else(|_| Name::parse("child")).expect("a constant name is right")
+}
+
+/// A target that is a child with this command.
+pub fn child_target(argv: Vec<String>) -> Target {
+    let name = child_name(std::ffi::OsStr::new(argv.first().map_or("", String::as_str)));
+    Target::new(name, Match::Child(config::Child { argv, env: BTreeMap::new(), cwd: None }))
+}

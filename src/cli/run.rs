@@ -1,0 +1,239 @@
+//! `fdguard run`: builds the agent and looks after everything that is not its control loop: signals, the
+//! socket, file changes, addresses, probes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::actuator;
+use crate::admin::{self, Rights};
+use crate::agent::mailbox::{Mailbox, Message};
+use crate::agent::request::{Answer, Command, Envelope, Request};
+use crate::agent::{Agent, Ends, Pieces};
+use crate::call::web::Web;
+use crate::cli::args::RunArgs;
+use crate::cli::exit::Exit;
+use crate::cli::load::{self, Loaded, Source};
+use crate::cli::{lookup, print, reach};
+use crate::config::{Config, Store};
+use crate::journal::log::{LogTo, init_logging};
+use crate::journal::query::Blocking;
+use crate::journal::recorder::History;
+use crate::journal::retention::Keep;
+use crate::model::chain::chain;
+use crate::model::name::{Name, Remote};
+use crate::sampler::probe;
+use crate::sys::inotify::FileWatch;
+use crate::sys::notify::{Notifier, watchdog_interval};
+use crate::sys::pidfd::Signal;
+
+/// Changed files are looked for so often; asking the kernel costs a microsecond.
+const LOOK: Duration = Duration::from_millis(500);
+/// A change of files is read after so long without another: editors write more than once.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// Runs the agent from its file.
+pub fn run(args: &RunArgs) -> Exit {
+    let mut sets = args.set.clone();
+    if args.dry_run {
+        sets.push("agent.dry_run=true".to_owned());
+    }
+    let source = Source { file: Some(args.config.clone()), sets, ..Source::default() };
+    serve(&source, Ends::Never)
+}
+
+/// Runs an agent until it is told to stop or, with [`Ends::WithChild`], until its child has ended.
+pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
+    if let Err(error) = init_logging(LogTo::detect()) {
+        print::complain(&chain(&error));
+        return Exit::Usage;
+    }
+    let loaded = match load::load(source) {
+        Ok(loaded) => loaded,
+        Err(refused) => {
+            print::aside(&refused.drawn);
+            return Exit::Usage;
+        }
+    };
+    print::aside(&loaded.doubts);
+    let runtime = match reach::runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    runtime.block_on(tokio::task::LocalSet::new().run_until(attend(source, loaded, ends)))
+}
+
+async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
+    let Loaded { settings, config, actuator, remotes, files, .. } = loaded;
+    let pieces = match pieces(&config, actuator, ends) {
+        Ok(pieces) => pieces,
+        Err(why) => {
+            print::complain(&why);
+            return Exit::Usage;
+        }
+    };
+    let agent = match Agent::start(settings, pieces) {
+        Ok(agent) => agent,
+        Err(error) => {
+            print::complain(&chain(&error));
+            return Exit::Usage;
+        }
+    };
+    let mailbox = agent.mailbox();
+    let helpers = [
+        tokio::task::spawn_local(signals(mailbox.clone(), source.clone(), ends)),
+        tokio::task::spawn_local(socket(config.clone(), mailbox.clone(), source.clone())),
+        tokio::task::spawn_local(addresses(remotes, mailbox.clone())),
+        tokio::task::spawn_local(changes(files, mailbox.clone(), source.clone())),
+        tokio::task::spawn_local(probes(config, mailbox)),
+    ];
+    let code = agent.ended().await;
+    for helper in helpers {
+        helper.abort();
+    }
+    match (ends, code) {
+        (Ends::WithChild, Some(code)) => Exit::Child(u8::try_from(code & 0xff).unwrap_or(1)),
+        (Ends::WithChild, None) => Exit::Finding,
+        (Ends::Never, _) => Exit::Good,
+    }
+}
+
+fn pieces(config: &Config, actuator: actuator::Settings, ends: Ends) -> Result<Pieces, String> {
+    let var = |name: &str| std::env::var_os(name);
+    let text = |name: &str| var(name).and_then(|value| value.into_string().ok());
+    let notifier = Notifier::from_value(var("NOTIFY_SOCKET").as_deref()).map_err(|error| chain(&error))?;
+    let watchdog = watchdog_interval(text("WATCHDOG_USEC").as_deref(), text("WATCHDOG_PID").as_deref());
+    let (history, memory) = match &config.history.store {
+        Store::None => (None, Vec::new()),
+        Store::Sqlite(path) => (Some(history(config, path)), memory(config, path)),
+    };
+    Ok(Pieces { actuator, history, memory, manager: (notifier, watchdog), ends })
+}
+
+fn history(config: &Config, path: &Path) -> History {
+    if let Some(folder) = path.parent() {
+        // Where it can't be made the recorder finds out, tells, and tries again.
+        let _told_later = std::fs::create_dir_all(folder);
+    }
+    History {
+        path: path.to_owned(),
+        keep: Keep { age: config.history.keep_for, size: config.history.keep_size },
+    }
+}
+
+/// What an earlier agent remembered of the rules. A history that can't be read is no reason not to start: the
+/// recorder tells why.
+fn memory(config: &Config, path: &Path) -> Vec<(Name, String)> {
+    // The reader has a runtime of its own, which may not run inside ours.
+    let (path, names) = (path.to_owned(), config.targets.keys().cloned().collect::<Vec<_>>());
+    let read = std::thread::spawn(move || {
+        let Ok(mut reader) = Blocking::open(&path) else { return Vec::new() };
+        let of = |name: &Name| Some((name.clone(), reader.memory(name).ok()??.json));
+        names.iter().filter_map(of).collect()
+    });
+    read.join().unwrap_or_default()
+}
+
+/// SIGTERM and SIGINT end the agent; SIGHUP reads settings anew. In an `exec` signals are the child's.
+async fn signals(mailbox: Mailbox, source: Source, ends: Ends) {
+    let kinds = [
+        (SignalKind::terminate(), Signal::TERM),
+        (SignalKind::interrupt(), Signal::INT),
+        (SignalKind::hangup(), Signal::HUP),
+        (SignalKind::quit(), Signal::QUIT),
+        (SignalKind::user_defined1(), Signal::USR1),
+        (SignalKind::user_defined2(), Signal::USR2),
+    ];
+    for (kind, number) in kinds {
+        let Ok(mut stream) = signal(kind) else { continue };
+        let (mailbox, source) = (mailbox.clone(), source.clone());
+        tokio::task::spawn_local(async move {
+            while stream.recv().await.is_some() {
+                let message = match (ends, number) {
+                    (Ends::WithChild, number) => Message::Forward(number),
+                    (Ends::Never, Signal::TERM | Signal::INT) => {
+                        Message::Stop(format!("signal {}", number.number()))
+                    }
+                    (Ends::Never, Signal::HUP) => Message::Reload(reload(&source), None),
+                    (Ends::Never, _) => continue,
+                };
+                drop(mailbox.post(message));
+            }
+        });
+    }
+}
+
+fn reload(source: &Source) -> Result<Box<crate::agent::settings::Settings>, String> {
+    load::load(source).map(|loaded| Box::new(loaded.settings)).map_err(|refused| refused.first)
+}
+
+async fn socket(config: Config, mailbox: Mailbox, source: Source) {
+    let uids = config.admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();
+    let gids = config.admin.gids.iter().filter_map(|gid| u32::try_from(*gid).ok()).collect();
+    let submit = move |envelope: Envelope| {
+        let message = match &envelope.request {
+            Request::Do(Command::Reload) => Message::Reload(reload(&source), Some(envelope)),
+            Request::Status | Request::Explain { .. } | Request::Events { .. } | Request::Do(_) => {
+                Message::Asked(envelope)
+            }
+        };
+        if let Err(message) = mailbox.post(message) {
+            busy(*message);
+        }
+    };
+    match admin::serve(&config.admin.socket, Rights { uids, gids }, submit).await {
+        Ok(never) => match never {},
+        Err(error) => tracing::warn!(error = chain(&error), "the control socket can't be served"),
+    }
+}
+
+/// A message that could not be posted is answered here.
+fn busy(message: Message) {
+    if let Message::Asked(envelope) | Message::Reload(_, Some(envelope)) = message {
+        drop(envelope.reply.send(Answer::Refused("the agent is busy or ending".to_owned())));
+    }
+}
+
+/// Looks names of remotes up, now and again: addresses change.
+async fn addresses(remotes: Vec<Remote>, mailbox: Mailbox) {
+    loop {
+        let book = lookup::book(&remotes).await;
+        drop(mailbox.post(Message::Book(std::sync::Arc::new(book))));
+        tokio::time::sleep(lookup::AGAIN).await;
+    }
+}
+
+/// Reads settings anew when one of their files has changed.
+async fn changes(files: Vec<PathBuf>, mailbox: Mailbox, source: Source) {
+    let mut watch = match FileWatch::new(files) {
+        Ok(watch) => watch,
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "files can't be watched for changes");
+            return;
+        }
+    };
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if watch.changed().is_ok_and(|files| !files.is_empty()) {
+            tokio::time::sleep(SETTLE).await;
+            drop(watch.changed());
+            drop(mailbox.post(Message::Reload(reload(&source), None)));
+        }
+    }
+}
+
+/// Asks every probe in its own time.
+async fn probes(config: Config, mailbox: Mailbox) {
+    let web = Web::new();
+    for probe in config.probes.into_values() {
+        let (mailbox, web) = (mailbox.clone(), web.clone());
+        tokio::task::spawn_local(async move {
+            loop {
+                let reading = probe::ask(&probe, &web).await;
+                drop(mailbox.post(Message::Probed(probe.name.clone(), reading)));
+                tokio::time::sleep(probe.every).await;
+            }
+        });
+    }
+}
