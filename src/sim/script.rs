@@ -43,7 +43,7 @@ use crate::model::units::parse_span;
 use crate::policy::definition::Policy;
 
 pub use changes::Change;
-pub use effects::{Effect, Result};
+pub use effects::{Effect, Of, Result};
 pub use events::{Happening, Incident};
 pub use expect::{Assertion, Claim, Count, Filter, RefusedBy, TierRef, When};
 pub use means::MeansPatch;

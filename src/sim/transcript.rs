@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::model::action::{Action, Gate, Hold, NofileGoal, ResetHow, Then};
-use crate::model::decision::{Cause, Decision, DryRun, RulePath, Verdict, Work};
+use crate::model::decision::{Cause, Decision, DecisionId, DryRun, RulePath, Verdict, Work};
 use crate::model::name::Name;
 use crate::model::units::{format_ratio, format_span};
-use crate::sim::course::{Course, Note};
+use crate::sim::course::{Course, Entry, Note};
 use crate::sim::script::Scenario;
 
 /// The width of the times.
@@ -27,16 +27,62 @@ pub fn of_scenario(scenario: &Scenario, course: &Course) -> String {
     text
 }
 
-/// The transcript of a course.
+/// The transcript of a course. Upkeep that goes on as before is counted, not told again.
 pub fn of_course(course: &Course) -> String {
     let mut text = String::new();
+    let mut routine = Routine::default();
     for entry in &course.entries {
-        let _ = writeln!(text, "{}", line(entry.at, &entry.note));
+        if !routine.takes(entry) {
+            routine.flush(&mut text);
+            let _ = writeln!(text, "{}", line(entry.at, &entry.note));
+        }
     }
+    routine.flush(&mut text);
     if course.entries.is_empty() {
         text.push_str("nothing happens\n");
     }
     text
+}
+
+/// Upkeep that has been told once and goes on.
+#[derive(Default)]
+struct Routine<'c> {
+    told: Option<&'c Work>,
+    open: Option<DecisionId>,
+    more: u32,
+    last: Duration,
+}
+
+impl<'c> Routine<'c> {
+    /// Whether the entry is more of the same.
+    fn takes(&mut self, entry: &'c Entry) -> bool {
+        match &entry.note {
+            Note::Decided(decision) if decision.cause == Cause::Upkeep && decision.verdict == Verdict::Start => {
+                if self.told == Some(&decision.work) {
+                    (self.open, self.last) = (Some(decision.id), entry.at);
+                    self.more += 1;
+                    return true;
+                }
+                self.told = Some(&decision.work);
+                false
+            }
+            Note::Ended { decision, result: Ok(_), .. } => self.open.take_if(|open| open == decision).is_some(),
+            Note::Decided(_)
+            | Note::Moved(_)
+            | Note::Ended { .. }
+            | Note::Judged(_)
+            | Note::Latched(_)
+            | Note::World(_)
+            | Note::Exhausted => false,
+        }
+    }
+
+    fn flush(&mut self, text: &mut String) {
+        if self.more > 0 {
+            let _ = writeln!(text, "{:<TIMES$}  upkeep: the same {} times more", format_span(self.last), self.more);
+        }
+        self.more = 0;
+    }
 }
 
 /// One line of a transcript.

@@ -20,7 +20,7 @@ use crate::policy::windows::Windows;
 use crate::sim::check::{Sight, Standing};
 use crate::sim::course::{Course, Note};
 use crate::sim::means;
-use crate::sim::script::{Change, Claim, Effect, Happening, Result as Ending, Scenario};
+use crate::sim::script::{Change, Claim, Effect, Happening, Of, Result as Ending, Scenario};
 use crate::sim::world::{Number, World};
 
 /// Where monotonic time starts: no window ever reaches back to the origin.
@@ -251,7 +251,15 @@ impl<'s> Stage<'s> {
 
     fn begin(&mut self, now: Duration, process: ProcessId, decision: &Decision) {
         let word = decision.work.word();
-        let effect = self.scenario.effects.get(&word).cloned().unwrap_or_default();
+        let mut effect = self.scenario.effects.get(&word).cloned().unwrap_or_default();
+        let is_meant = match effect.of {
+            Of::Anyone => true,
+            Of::Tiers => decision.rule.tier.is_some(),
+            Of::Upkeep => decision.rule.tier.is_none(),
+        };
+        if !is_meant {
+            effect.change.clear();
+        }
         match &decision.work {
             Work::Do(action) => self.act(now, process, (decision.id, action), effect),
             Work::Take(_) => {

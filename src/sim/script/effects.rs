@@ -27,10 +27,23 @@ pub struct Effect {
     pub slows: BTreeMap<SignalKey, f64>,
     /// After a stop that restarts: how long until the new process.
     pub restart: Duration,
+    /// Whose actions change something; the others are carried out and change nothing.
+    pub of: Of,
     /// How it ends.
     pub result: Result,
     /// The change shows only so many times; the action still succeeds.
     pub times: Option<u64>,
+}
+
+/// Whose actions an effect is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Of {
+    /// Everybody's.
+    Anyone,
+    /// Those of tiers.
+    Tiers,
+    /// Those of upkeep.
+    Upkeep,
 }
 
 /// How an action ends.
@@ -50,6 +63,7 @@ impl Default for Effect {
             change: BTreeMap::new(),
             slows: BTreeMap::new(),
             restart: RESTART,
+            of: Of::Anyone,
             result: Result::Done,
             times: None,
         }
@@ -85,6 +99,10 @@ fn effect(value: Value<'_>, faults: &mut Faults) -> Option<Effect> {
         change: table.table("change", faults).map_or_else(BTreeMap::new, |t| changes(t, faults)),
         slows: table.table("slows", faults).map_or_else(BTreeMap::new, |t| shares(t, faults)),
         restart: table.span_of_time("restart", faults).unwrap_or(usual.restart),
+        of: match table.value("of") {
+            Some(value) => of(value, faults)?,
+            None => usual.of,
+        },
         result: match table.text("fails", faults) {
             Some(why) => Result::Fails(why.value.into_owned()),
             None => Result::Done,
@@ -93,4 +111,18 @@ fn effect(value: Value<'_>, faults: &mut Faults) -> Option<Effect> {
     };
     table.finish(faults);
     Some(effect)
+}
+
+fn of(value: Value<'_>, faults: &mut Faults) -> Option<Of> {
+    let text = value.text(faults)?;
+    match text.value.as_ref() {
+        "tiers" => Some(Of::Tiers),
+        "upkeep" => Some(Of::Upkeep),
+        other => {
+            let message = format!("`{other}` is not known here");
+            let help = "one of: tiers, upkeep";
+            faults.push(Diagnostic::error("unknown-word", text.span.clone(), message).help(help));
+            None
+        }
+    }
 }
