@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::agent::child::Nursery;
 use crate::agent::guarded::Guarded;
+use crate::agent::seek::Edition;
 use crate::agent::settings::TargetSettings;
 use crate::config::Match;
 use crate::model::clock::Timestamp;
@@ -43,6 +44,8 @@ pub(super) struct Target {
     pub(super) known_before: Vec<ProcessId>,
     /// Numbers that could not be adopted, with the time of the next try.
     pub(super) refused: BTreeMap<u32, Timestamp>,
+    /// The number of the process that ended last, and where it was written: it names nobody any more.
+    pub(super) spent: Option<(u32, Edition)>,
     /// What its probes said last.
     pub(super) probed: BTreeMap<Name, Reading<f64>>,
     /// Rule memory as last handed to the history.
@@ -69,6 +72,7 @@ impl Target {
             absence: Absence::Untold,
             known_before: Vec::new(),
             refused: BTreeMap::new(),
+            spent: None,
             probed: BTreeMap::new(),
             remembered: String::new(),
             memory_changed: false,

@@ -7,6 +7,7 @@ use crate::actuator::{Protection, SelectUse, Subject, Tenancy};
 use crate::agent::child::{Ending, Nursery};
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
+use crate::agent::seek::Seeker;
 use crate::agent::settings::TargetSettings;
 use crate::agent::start::Ends;
 use crate::agent::target::{Absence, REFUSED_KEPT, Target};
@@ -51,9 +52,11 @@ impl Control {
             Ok(found) => (found, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
+        let edition = Seeker::edition(&target.settings.matches);
+        let is_spent = |pid| edition.is_some_and(|edition| target.spent == Some((pid, edition)));
         let new: Vec<u32> = found
             .into_iter()
-            .filter(|pid| !target.guards(*pid) && !target.refused.contains_key(pid))
+            .filter(|pid| !target.guards(*pid) && !target.refused.contains_key(pid) && !is_spent(*pid))
             .collect();
         for pid in new {
             self.adopt(place, pid, now);
@@ -138,6 +141,7 @@ impl Control {
         }
         let evaluation = target.engine.step(&id, last);
         target.memory_changed = true;
+        target.spent = Seeker::edition(&target.settings.matches).map(|edition| (id.pid, edition));
         // The next process may be there at once.
         target.seek_due = now;
         self.scanner.forget(id);
