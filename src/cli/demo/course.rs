@@ -209,8 +209,8 @@ mod tests {
     #[test]
     fn the_table_is_read_off_the_measurements() {
         let table = course().table();
-        assert!(table.contains("unguarded descriptors         0     500    dead"), "{table}");
-        assert!(table.contains("guarded CLOSE_WAIT            3"), "{table}");
+        assert!(table.contains("unguarded descriptors          0     500    dead"), "{table}");
+        assert!(table.contains("guarded CLOSE_WAIT             3"), "{table}");
     }
 
     #[test]
