@@ -5,7 +5,7 @@
 //! order would call live sockets somebody else's. The period to the next scan follows from the CPU that this
 //! one took and the share of a core that scans may use.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,17 +16,19 @@ use crate::model::process::ProcessId;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
 use crate::sampler::host::HostEye;
+use crate::sampler::joined::{Joined, RecordIndex};
 use crate::sampler::load::Load;
 use crate::sampler::remotes::RemoteBook;
-use crate::sampler::survey::{Sight, Survey, Trace};
+use crate::sampler::survey::{Sight, Survey, Trace, Watch};
 use crate::sampler::view::FullView;
+use crate::sampler::watching::Watching;
 use crate::sys::adopted::Adopted;
 use crate::sys::clock::{SystemClock, thread_cpu};
 use crate::sys::descriptors::{Descriptor, Listing, Progress, Trust};
 use crate::sys::epoll_sets::EpollSets;
 use crate::sys::net_text;
 use crate::sys::read_error::ReadError;
-use crate::sys::sock_diag::{Detail, SockDiag, SocketRecord, States};
+use crate::sys::sock_diag::{Detail, SockDiag, SocketRecord, States, TcpState};
 use crate::sys::socket_protocol::{Protocol, ProtocolMemory};
 
 /// Descriptors listed in one go; between two goes the scan checks that it is still within its time.
@@ -71,6 +73,7 @@ pub struct Memory {
     processes: BTreeMap<ProcessId, Kept>,
     diags: BTreeMap<u64, SockDiag>,
     records: Vec<SocketRecord>,
+    index: RecordIndex,
     host: HostEye,
 }
 
@@ -78,7 +81,7 @@ pub struct Memory {
 struct Kept {
     listing: Listing,
     protocols: ProtocolMemory,
-    epoll: Option<EpollSets>,
+    epoll: Option<Watching>,
     trace: Trace,
     load: Load,
     namespace: Option<u64>,
@@ -92,6 +95,7 @@ impl Memory {
             processes: BTreeMap::new(),
             diags: BTreeMap::new(),
             records: Vec::new(),
+            index: RecordIndex::default(),
             host: HostEye::new(),
         }
     }
@@ -108,17 +112,22 @@ impl Memory {
         let (at, cpu) = (SystemClock.now(), thread_cpu());
         let mut kept = self.processes.remove(&process.id()).unwrap_or_else(Kept::new);
         let sockets = self.dump(process, &mut kept);
-        let listed = kept.list(process, sockets.as_ref().ok().map(|()| self.records.as_slice()), at);
+        match &sockets {
+            Ok(()) => self.index.fill(&self.records),
+            Err(_) => self.index.fill(&[]),
+        }
+        let listed = kept.list(process, &self.index, at);
         let mut view = FullView::blank(at);
         kept.load.read(process, at, &mut view.plain);
         let mut aged = AgedSockets::default();
         match listed {
             Ok(()) => {
-                let sockets = match &sockets {
-                    Ok(()) => Reading::Known(self.records.as_slice()),
+                let table = kept.listing.table();
+                let joined = match sockets {
+                    Ok(()) => Reading::Known(Joined::new(table, &self.records, &self.index)),
                     Err(error) => Reading::Unavailable(error.gap()),
                 };
-                let mut survey = kept.survey(process, sockets, book, at);
+                let mut survey = kept.survey(process, joined.as_ref(), book, at);
                 aged.sockets = std::mem::take(&mut survey.aged);
                 view.take(survey);
             }
@@ -166,7 +175,7 @@ impl Kept {
         Self {
             listing: Listing::new(),
             protocols: ProtocolMemory::default(),
-            epoll: EpollSets::new().ok(),
+            epoll: EpollSets::new().ok().map(Watching::new),
             trace: Trace::default(),
             load: Load::default(),
             namespace: None,
@@ -174,16 +183,9 @@ impl Kept {
     }
 
     /// Walks over the whole table. A remembered socket row stands where the dump still knows its inode.
-    fn list(
-        &mut self,
-        process: &Adopted,
-        records: Option<&[SocketRecord]>,
-        start: Timestamp,
-    ) -> Result<(), ReadError> {
-        let alive: HashSet<u64> =
-            records.unwrap_or_default().iter().map(|record| u64::from(record.inode)).collect();
+    fn list(&mut self, process: &Adopted, alive: &RecordIndex, start: Timestamp) -> Result<(), ReadError> {
         let trust = |row: &Descriptor| match row.inode {
-            Some(inode) if row.kind == Kind::Socket && alive.contains(&inode) => Trust::Keep,
+            Some(inode) if row.kind == Kind::Socket && alive.knows(inode) => Trust::Keep,
             Some(_) | None => Trust::Look,
         };
         while process.list(&mut self.listing, CHUNK, trust)? == Progress::More {
@@ -198,53 +200,39 @@ impl Kept {
     fn survey(
         &mut self,
         process: &Adopted,
-        sockets: Reading<&[SocketRecord]>,
+        sockets: Reading<&Joined<'_>>,
         book: &RemoteBook,
         at: Timestamp,
     ) -> Survey {
         let table = self.listing.table();
-        let unknown_tcp = unknown_tcp(process, table, sockets, &mut self.protocols);
-        let watched = watched(process, table, self.epoll.as_mut());
-        let sight = Sight { at, table, sockets, unknown_tcp: &unknown_tcp, watched: watched.as_ref(), book };
+        let unknown_tcp = match sockets {
+            Reading::Known(joined) => unknown_tcp(process, joined, &mut self.protocols),
+            Reading::Unavailable(_) => BTreeSet::new(),
+        };
+        let waits =
+            |joined: &&Joined<'_>| joined.known().any(|(_, record)| record.state == TcpState::CloseWait);
+        let is_any_dead = !unknown_tcp.is_empty() || sockets.known().is_some_and(|joined| waits(&joined));
+        let watched = match &mut self.epoll {
+            Some(watching) if is_any_dead => watching.read(process, table, at),
+            Some(_) => Reading::Known(Watch { inodes: &[], read: at }),
+            None => Reading::Unavailable(Gap::NoRoom),
+        };
+        let sight = Sight { at, table, sockets, unknown_tcp: &unknown_tcp, watched, book };
         self.trace.survey(&sight)
     }
 }
 
 /// Sockets in the table that no record knows and whose protocol is TCP.
-fn unknown_tcp(
-    process: &Adopted,
-    table: &[Descriptor],
-    sockets: Reading<&[SocketRecord]>,
-    protocols: &mut ProtocolMemory,
-) -> BTreeSet<u64> {
-    let Reading::Known(records) = sockets else { return BTreeSet::new() };
-    let known: HashSet<u64> = records.iter().map(|record| u64::from(record.inode)).collect();
-    let mut held = HashSet::new();
+fn unknown_tcp(process: &Adopted, joined: &Joined<'_>, protocols: &mut ProtocolMemory) -> BTreeSet<u64> {
     let mut unknown = BTreeSet::new();
-    for row in table.iter().filter(|row| row.kind == Kind::Socket) {
-        let Some(inode) = row.inode else { continue };
-        held.insert(inode);
+    for socket in joined.sockets().iter().filter(|socket| socket.record.is_none()) {
         // A socket whose protocol can't be told is not accused.
-        if !known.contains(&inode)
-            && matches!(protocols.of(process, row.number, inode), Ok(Some(Protocol::Tcp)))
-        {
-            unknown.insert(inode);
+        if matches!(protocols.of(process, socket.number, socket.inode), Ok(Some(Protocol::Tcp))) {
+            unknown.insert(socket.inode);
         }
     }
-    protocols.retain(&held);
+    protocols.retain(|inode| joined.holds(inode));
     unknown
-}
-
-/// Inodes of sockets that an epoll set of the process watches.
-fn watched(process: &Adopted, table: &[Descriptor], epoll: Option<&mut EpollSets>) -> Reading<BTreeSet<u64>> {
-    let Some(epoll) = epoll else { return Reading::Unavailable(Gap::NoRoom) };
-    match epoll.read(process, table) {
-        Ok(()) => {
-            let sockets = table.iter().filter(|row| row.kind == Kind::Socket && epoll.watches(row));
-            Reading::Known(sockets.filter_map(|row| row.inode).collect())
-        }
-        Err(error) => Reading::Unavailable(error.gap()),
-    }
 }
 
 /// The plain signals that a process's own files give; for the list of what a blind scan lacks.
