@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Good };
             // A closed pipe is no error.
-            let _ = error.print();
+            drop(error.print());
             exit
         }
     };

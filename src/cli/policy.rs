@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::print;
 
 /// Does what was asked for.
-pub fn run(command: &PolicyCommand) -> Exit {
+pub(super) fn run(command: &PolicyCommand) -> Exit {
     match command {
         PolicyCommand::Check { files, strict, json } => {
             let wanted = if *strict { check::Wanted::NoDoubts } else { check::Wanted::NoFaults };

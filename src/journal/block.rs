@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
-use crate::model::clock::{Timestamp, WallTime};
-use crate::model::column::{Assembly, Column, cells_of};
+use crate::model::column::{Assembly, Column, Moment, cells_of};
 use crate::model::observation::{Life, Observation};
 
 pub use bytes::Malformed;
@@ -26,17 +25,6 @@ pub const SAMPLES_MAX: usize = 300;
 pub const COLUMNS_MAX: usize = 2_048;
 /// The longest time from the first sample of a block to its last.
 pub const SPAN_MAX: Duration = Duration::from_mins(15);
-
-/// When a sample was taken, and whether the process lived.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Moment {
-    /// Monotonic.
-    pub at: Timestamp,
-    /// Civil.
-    pub wall: WallTime,
-    /// Whether the process lived.
-    pub life: Life,
-}
 
 /// Samples of one process, oldest first.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -89,7 +77,7 @@ impl Block {
         for series in self.columns.values_mut().filter(|series| series.len() == before) {
             series.push(None);
         }
-        self.moments.push(Moment { at: seen.at, wall: seen.wall, life: seen.life });
+        self.moments.push(Moment::of(seen));
         Ok(())
     }
 
@@ -140,7 +128,7 @@ impl Iterator for Observations {
             }
             cursor.left = cursor.left.saturating_sub(1);
         }
-        Some(self.assembly.observation(moment.at, moment.wall, moment.life))
+        Some(self.assembly.observation(moment))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::model::ages::STEPS;
+use crate::model::clock::{Timestamp, WallTime};
 use crate::model::kind::Kind;
 use crate::model::name::{Name, Remote};
-use crate::model::observation::{Observation, RemoteField};
+use crate::model::observation::{Life, Observation, RemoteField};
 use crate::model::reading::Reading;
 use crate::model::signal::{Argument, CATALOGUE, Signal};
 
@@ -36,6 +37,26 @@ pub enum Column {
     ConnectRate(Remote),
     /// A signal of a proxy, stream or probe: `pool.orders-db.idle`.
     Named(Signal, Name),
+}
+
+/// What an observation says of itself and not of the process's values.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// When, monotonic.
+    pub at: Timestamp,
+    /// When the full tick was begun whose values it carries, monotonic.
+    pub surveyed: Timestamp,
+    /// When, civil.
+    pub wall: WallTime,
+    /// Whether the process lived.
+    pub life: Life,
+}
+
+impl Moment {
+    /// The moment of an observation.
+    pub fn of(seen: &Observation) -> Self {
+        Self { at: seen.at, surveyed: seen.surveyed, wall: seen.wall, life: seen.life }
+    }
 }
 
 const BY_KIND: &str = "fd.by_kind.";
@@ -102,7 +123,7 @@ impl fmt::Display for Column {
 
 /// Lays an observation flat: every column it has, each once, with its reading.
 ///
-/// When and whether the process lives are not columns; a recording keeps them beside.
+/// Its [`Moment`] is no column; a recording keeps it beside.
 pub fn cells_of(seen: &Observation) -> Vec<(Column, Reading<f64>)> {
     let plain = CATALOGUE.iter().filter(|row| row.argument == Argument::None);
     let mut cells: Vec<_> = plain.map(|row| (Column::Plain(row.signal), seen.plain(row.signal))).collect();

@@ -53,7 +53,12 @@ pub fn signal_key(text: &Text<'_>, faults: &mut Faults) -> Option<SignalKey> {
         return None;
     }
     let Shape::Chain(steps) = &written.shape else {
-        report.error_with("no-signal", written.span, "a signal is wanted here", "write for example `fd.open`");
+        report.error_with(
+            "no-signal",
+            written.span,
+            "a signal is wanted here",
+            "write for example `fd.open`",
+        );
         return None;
     };
     let scope = Scope { tiers: &[], place: Place::Test };

@@ -44,13 +44,7 @@ pub fn dials(source: &str) -> Vec<Dial> {
                     nth += 1;
                     let span = clause.text.at(expr.span.clone());
                     let written = source.get(span.clone()).unwrap_or_default().to_owned();
-                    dials.push(Dial {
-                        place: part.place.clone(),
-                        clause: clause.key,
-                        nth,
-                        span,
-                        written,
-                    });
+                    dials.push(Dial { place: part.place.clone(), clause: clause.key, nth, span, written });
                 });
             }
         }

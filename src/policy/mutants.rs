@@ -202,9 +202,19 @@ expect = { that = "fd.open <= before.fd.open * 85%", within = "30s" }
     fn thresholds_comparators_and_sides_are_turned() {
         let raise = changes("d/high.raise");
         for wanted in [
-            "`300` to `301`", "`300` to `299`", "`300` to `330`", "`300` to `375`", "`300` to `225`",
-            "`>` to `>=`", "`>` to `<`", "`20m` to `21m`", "`20m` to `25m`", "`>=` to `>`", "`2m` to `4m`",
-            "without `fd.open > 300`", "without `fd.tte < 20m`",
+            "`300` to `301`",
+            "`300` to `299`",
+            "`300` to `330`",
+            "`300` to `375`",
+            "`300` to `225`",
+            "`>` to `>=`",
+            "`>` to `<`",
+            "`20m` to `21m`",
+            "`20m` to `25m`",
+            "`>=` to `>`",
+            "`2m` to `4m`",
+            "without `fd.open > 300`",
+            "without `fd.tte < 20m`",
         ] {
             assert!(raise.iter().any(|what| what == wanted), "{wanted} is not among {raise:#?}");
         }

@@ -103,7 +103,8 @@ impl Trace {
                         opened += 1;
                         closed += 1;
                     }
-                    (old.next(), new.next());
+                    old.next();
+                    new.next();
                 }
                 (Some(a), Some(b)) if a.number < b.number => {
                     closed += 1;
@@ -157,7 +158,9 @@ impl Trace {
         aged.retain(|socket| socket.death == Death::CloseWait || socket.age >= ORPHAN_MIN);
         aged.sort_by(|a, b| b.age.cmp(&a.age).then(a.number.cmp(&b.number)));
         let mut ages = Ages::default();
-        aged.iter().for_each(|socket| ages.add(socket.age));
+        for socket in &aged {
+            ages.add(socket.age);
+        }
         tell_states(&by_inode, records, plain);
         let unread =
             |socket: &&AgedSocket| by_inode.get(&socket.inode).is_some_and(|record| record.receive_queue > 0);

@@ -116,9 +116,11 @@ pub fn at_moment(claim: &Claim, sight: &Sight<'_>) -> Result<(), String> {
                 kept => format!("held: {}", list(kept.iter().map(|hold| hold.word().to_string()))),
             })
         }
-        Claim::Actions(..) | Claim::Refused(..) | Claim::Judged(..) | Claim::Latched(..) | Claim::Lead(..) => {
-            Ok(())
-        }
+        Claim::Actions(..)
+        | Claim::Refused(..)
+        | Claim::Judged(..)
+        | Claim::Latched(..)
+        | Claim::Lead(..) => Ok(()),
     }
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::units::format_span;
 use crate::model::decision::{Verdict, Work};
 use crate::model::process::ProcessId;
+use crate::model::units::format_span;
 use crate::sim::course::{Course, Note, seconds};
 use crate::sim::transcript::{action_text, hold_text, place};
 
@@ -46,8 +46,9 @@ pub fn differences(old: &Course, new: &Course) -> Vec<Difference> {
             from += 1;
         }
         let near = (from..new.len()).take_while(|index| new[*index].0 <= *at + NEAR);
-        let twin =
-            near.into_iter().find(|index| !matched[*index] && new[*index].1 == *process && new[*index].2 == *what);
+        let twin = near
+            .into_iter()
+            .find(|index| !matched[*index] && new[*index].1 == *process && new[*index].2 == *what);
         match twin {
             Some(index) => matched[index] = true,
             None => found.push(Difference { at: *at, side: Side::Old, what: what.clone() }),
@@ -81,7 +82,9 @@ fn events(course: &Course) -> Vec<Happened> {
                     Verdict::Refused(_) => continue,
                 }
             }
-            Note::Judged(judged) => format!("{} was {} ({})", judged.word, judged.outcome, place(&judged.rule)),
+            Note::Judged(judged) => {
+                format!("{} was {} ({})", judged.word, judged.outcome, place(&judged.rule))
+            }
             Note::Latched(rule) => format!("{} waits for a person", place(rule)),
             Note::Ended { .. } | Note::World(_) | Note::Exhausted => continue,
         };

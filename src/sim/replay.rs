@@ -181,8 +181,12 @@ impl<'r> Player<'r> {
         for moved in &evaluation.transitions {
             self.tally.moved(process, at, moved);
         }
-        let started: Vec<Decision> =
-            evaluation.decisions.iter().filter(|decision| decision.verdict == Verdict::Start).cloned().collect();
+        let started: Vec<Decision> = evaluation
+            .decisions
+            .iter()
+            .filter(|decision| decision.verdict == Verdict::Start)
+            .cloned()
+            .collect();
         let place = self.course.entries.len();
         self.course.extend(self.since_start(at), process, evaluation);
         for decision in started {

@@ -25,7 +25,9 @@ pub enum SweepError {
     #[error("the policy has no threshold `{0}`; {1}")]
     NoDial(String, String),
     /// The values do not make sense.
-    #[error("`{0}` is no range; write a first value, a last one and a step in the same unit, as `10m..40m:5m`")]
+    #[error(
+        "`{0}` is no range; write a first value, a last one and a step in the same unit, as `10m..40m:5m`"
+    )]
     Range(String),
     /// The unit differs from the threshold's.
     #[error("the threshold is written `{0}`: give the range in that unit")]

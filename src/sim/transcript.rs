@@ -57,7 +57,9 @@ impl<'c> Routine<'c> {
     /// Whether the entry is more of the same.
     fn takes(&mut self, entry: &'c Entry) -> bool {
         match &entry.note {
-            Note::Decided(decision) if decision.cause == Cause::Upkeep && decision.verdict == Verdict::Start => {
+            Note::Decided(decision)
+                if decision.cause == Cause::Upkeep && decision.verdict == Verdict::Start =>
+            {
                 if self.told == Some(&decision.work) {
                     (self.open, self.last) = (Some(decision.id), entry.at);
                     self.more += 1;
@@ -66,7 +68,9 @@ impl<'c> Routine<'c> {
                 self.told = Some(&decision.work);
                 false
             }
-            Note::Ended { decision, result: Ok(_), .. } => self.open.take_if(|open| open == decision).is_some(),
+            Note::Ended { decision, result: Ok(_), .. } => {
+                self.open.take_if(|open| open == decision).is_some()
+            }
             Note::Decided(_)
             | Note::Moved(_)
             | Note::Ended { .. }
@@ -79,7 +83,12 @@ impl<'c> Routine<'c> {
 
     fn flush(&mut self, text: &mut String) {
         if self.more > 0 {
-            let _ = writeln!(text, "{:<TIMES$}  upkeep: the same {} times more", format_span(self.last), self.more);
+            let _ = writeln!(
+                text,
+                "{:<TIMES$}  upkeep: the same {} times more",
+                format_span(self.last),
+                self.more
+            );
         }
         self.more = 0;
     }
@@ -155,7 +164,8 @@ pub fn action_text(action: &Action) -> String {
             format!("{word} {pool} {how}{share}")
         }
         Action::DestroySockets { older, remote, max } => {
-            let remote = remote.as_ref().map_or_else(String::new, |remote| format!(" to {}", remote.as_str()));
+            let remote =
+                remote.as_ref().map_or_else(String::new, |remote| format!(" to {}", remote.as_str()));
             format!("{word}{remote} older {} max {max}", format_span(*older))
         }
         Action::ReapDescriptors { older, max } => format!("{word} older {} max {max}", format_span(*older)),

@@ -188,7 +188,9 @@ impl World {
                 SignalKey::Kind(kind) => fill(&mut kinds, reading, |counts, value| {
                     counts[*kind as usize] = count(value);
                 }),
-                SignalKey::Leaked(age) => fill(&mut leaked, reading, |counts, value| older(counts, *age, value)),
+                SignalKey::Leaked(age) => {
+                    fill(&mut leaked, reading, |counts, value| older(counts, *age, value))
+                }
                 SignalKey::Remote(remote, field) => fill(&mut remotes, reading, |surveys, value| {
                     *part(survey(surveys, remote), *field) = count(value);
                 }),
@@ -210,7 +212,8 @@ impl World {
         if !self.tracks.contains_key(&SignalKey::Plain(Signal::ProcessUptime)) {
             seen.know(Signal::ProcessUptime, self.age + (self.now - self.born).as_secs_f64());
         }
-        let derived = |tracks: &BTreeMap<SignalKey, Track>, signal| !tracks.contains_key(&SignalKey::Plain(signal));
+        let derived =
+            |tracks: &BTreeMap<SignalKey, Track>, signal| !tracks.contains_key(&SignalKey::Plain(signal));
         let (open, limit) = (seen.plain(Signal::FdOpen), seen.plain(Signal::FdLimit));
         let (Reading::Known(open), Reading::Known(limit)) = (open, limit) else {
             let gap = open.gap().or(limit.gap()).unwrap_or(Gap::Failed);

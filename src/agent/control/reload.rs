@@ -37,12 +37,11 @@ impl Control {
                 .targets
                 .iter()
                 .position(|new| new.name == target.settings.name && new.matches == target.settings.matches);
-            match place {
-                Some(place) => kept.push((target, settings.targets.remove(place))),
-                None => {
-                    what.push(format!("target {} is not guarded any more", target.name()));
-                    self.dismiss(target);
-                }
+            if let Some(place) = place {
+                kept.push((target, settings.targets.remove(place)));
+            } else {
+                what.push(format!("target {} is not guarded any more", target.name()));
+                self.dismiss(target);
             }
         }
         let mut evaluations = Vec::new();

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::chain::chain;
 use crate::cli::print;
 use crate::cli::render::diagnostics::{Style, render};
 use crate::document::Faults;
+use crate::model::chain::chain;
 use crate::model::diagnostic::Diagnostic;
 use crate::policy::definition::Policy;
 

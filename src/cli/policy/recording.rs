@@ -54,7 +54,8 @@ impl Recording {
     pub(super) fn replay(&self, policy: &Arc<Policy>) -> Result<Replay, Exit> {
         let mut player = Player::new(policy, means::needed(policy), &self.record);
         let lanes = lanes::lanes(self.recorded.clone());
-        let read = lanes::each(&self.store, lanes, self.range, &mut |process, seen| player.play(process, seen));
+        let read =
+            lanes::each(&self.store, lanes, self.range, &mut |process, seen| player.play(process, seen));
         match read {
             Ok(0) => Ok(player.finish()),
             Ok(damaged) => {
@@ -87,7 +88,10 @@ fn target(args: &RecordingArgs, all: &[Recorded]) -> Result<Name, Exit> {
             Err(Exit::Usage)
         }
         (None, _) => {
-            print::complain(&format!("the history holds several targets, write --target with one of: {}", names()));
+            print::complain(&format!(
+                "the history holds several targets, write --target with one of: {}",
+                names()
+            ));
             Err(Exit::Usage)
         }
     }

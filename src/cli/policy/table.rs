@@ -32,6 +32,9 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [vec!["attention".to_owned(), "1".to_owned()], vec!["b".to_owned(), "1000".to_owned()]];
-        assert_eq!(table(&["tier", "raises"], &rows), "  tier       raises\n  attention       1\n  b            1000\n");
+        assert_eq!(
+            table(&["tier", "raises"], &rows),
+            "  tier       raises\n  attention       1\n  b            1000\n"
+        );
     }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::bot::{Bot, Floats, only_fast};
 use super::*;
+use crate::model::clock::Timestamp;
 use crate::model::name::{Name, Remote};
 use crate::model::observation::RemoteSurvey;
 use crate::model::reading::{Gap, Reading};
@@ -16,7 +17,7 @@ fn flat(seen: &Observation) -> impl PartialEq + std::fmt::Debug + use<> {
         .map(|(column, reading)| (column.to_string(), reading.map(f64::to_bits)))
         .collect();
     cells.sort_by(|a, b| a.0.cmp(&b.0));
-    (seen.at, seen.wall, seen.life, cells)
+    (Moment::of(seen), cells)
 }
 
 fn full_block(floats: Floats) -> (Block, Vec<Observation>) {
@@ -76,6 +77,7 @@ fn columns_come_and_go_within_a_block() {
     samples[2].remotes = Reading::Known(Arc::default());
     samples[3].named = Arc::default();
     samples[4].kinds = Reading::Unavailable(Gap::Late);
+    samples[5].surveyed = samples[4].at;
     samples[5].life = Life::Exited;
     let mut block = Block::default();
     for seen in &samples {

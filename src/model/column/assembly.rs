@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Column;
+use super::{Column, Moment};
 use crate::model::ages::{Ages, STEPS};
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::kind::Kind;
 use crate::model::name::Remote;
-use crate::model::observation::{Life, Observation, RemoteField, RemoteSurvey};
+use crate::model::observation::{Observation, RemoteField, RemoteSurvey};
 use crate::model::reading::{Gap, Reading};
 
 /// Puts observations of a fixed set of columns together.
@@ -103,8 +103,8 @@ impl Assembly {
         }
     }
 
-    /// The observation of the cells set so far.
-    pub fn observation(&mut self, at: Timestamp, wall: WallTime, life: Life) -> Observation {
+    /// The observation of the cells set so far, taken at that moment.
+    pub fn observation(&mut self, moment: Moment) -> Observation {
         if std::mem::take(&mut self.kinds.changed) {
             let counts = self.kinds.counts();
             self.seen.kinds = counts.map(|counts| Arc::new(counts.map(|count| count.unwrap_or(0))));
@@ -115,10 +115,10 @@ impl Assembly {
         if std::mem::take(&mut self.remotes_changed) {
             self.seen.remotes = self.surveys();
         }
-        self.seen.at = at;
-        self.seen.wall = wall;
-        self.seen.life = life;
-        self.seen.clone()
+        let seen = &mut self.seen;
+        (seen.at, seen.surveyed, seen.wall, seen.life) =
+            (moment.at, moment.surveyed, moment.wall, moment.life);
+        seen.clone()
     }
 
     fn surveys(&mut self) -> Reading<Arc<Vec<RemoteSurvey>>> {

@@ -6,8 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::ages::Ages;
-use crate::model::clock::{Timestamp, WallTime};
-use crate::model::observation::{Life, RemoteSurvey};
+use crate::model::observation::RemoteSurvey;
 use crate::model::reading::Gap;
 use crate::model::signal::Signal;
 
@@ -56,11 +55,14 @@ fn observation() -> impl Strategy<Value = Observation> {
     let kinds = reading(any::<[u32; Kind::COUNT]>().prop_map(Arc::new));
     let leaked = reading(any::<[u32; STEPS.len()]>().prop_map(|counts| Arc::new(Ages::from_counts(counts))));
     let remotes = reading(prop::collection::vec(survey(), 0..5).prop_map(Arc::new));
-    (plain, kinds, leaked, remotes, named).prop_map(|(plain, kinds, leaked, remotes, named)| {
+    let groups = (kinds, leaked, remotes);
+    (plain, groups, named, any::<u64>()).prop_map(|(plain, (kinds, leaked, remotes), named, nanos)| {
         let mut seen = Observation::blank(Timestamp::ZERO, WallTime::default(), Gap::NotYet);
         for (signal, reading) in signals(Argument::None).into_iter().zip(plain) {
             seen.set(signal, reading);
         }
+        seen.surveyed = Timestamp::from_nanos(nanos);
+        seen.life = if nanos % 5 == 0 { Life::Exited } else { Life::Alive };
         seen.kinds = kinds;
         seen.leaked = leaked;
         seen.remotes = remotes;
@@ -102,7 +104,8 @@ proptest! {
             for (place, column) in columns.iter().enumerate() {
                 assembly.set(place, cells.get(column).copied());
             }
-            let again = assembly.observation(seen.at, seen.wall, Life::Alive);
+            let again = assembly.observation(Moment::of(seen));
+            prop_assert_eq!(Moment::of(&again), Moment::of(seen));
             for key in keys() {
                 prop_assert_eq!(again.read(&key), seen.read(&key), "{:?}", key);
             }
@@ -157,11 +160,12 @@ fn text_forms_stay_as_documented() {
 
 #[test]
 fn what_was_not_recorded_says_so() {
+    let blank = Observation::blank(Timestamp::ZERO, WallTime::default(), Gap::NotYet);
     let mut assembly = Assembly::new(vec![Column::Plain(Signal::FdOpen), Column::Leaked(11)]);
     assembly.set(0, Some(Reading::Known(7.0)));
     assembly.set(1, Some(Reading::Known(3.0)));
     assembly.set(9, Some(Reading::Known(1.0)));
-    let seen = assembly.observation(Timestamp::ZERO, WallTime::default(), Life::Alive);
+    let seen = assembly.observation(Moment::of(&blank));
     assert_eq!(seen.plain(Signal::FdOpen), Reading::Known(7.0));
     assert_eq!(seen.plain(Signal::FdLimit), Reading::Unavailable(Gap::NotRecorded));
     assert_eq!(seen.kinds, Reading::Unavailable(Gap::NotRecorded));

@@ -48,11 +48,19 @@ fn unit(literal: &Literal) -> f64 {
             let fits = |power: &u32| *bytes > 0 && bytes.is_multiple_of(1 << (10 * power));
             (0..4).rev().find(fits).map_or(1.0, |power| f64::from(1_u32 << (10 * power)))
         }
-        Literal::Number(_) | Literal::Percent(_) | Literal::Rate(..) | Literal::Flag(_) | Literal::Text(_) => 1.0,
+        Literal::Number(_)
+        | Literal::Percent(_)
+        | Literal::Rate(..)
+        | Literal::Flag(_)
+        | Literal::Text(_) => 1.0,
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, rounded, saturates")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "not negative, rounded, saturates"
+)]
 fn write(like: &Literal, value: f64) -> String {
     let per = |per: &Per| per.word();
     match like {

@@ -62,7 +62,7 @@ fn close_wait_ages_from_first_sight_and_forgets_when_it_ends() {
     let first = world.at(101, &table, &waiting);
     assert_eq!(first.aged[0].age, Duration::ZERO);
     let later = world.at(161, &table, &waiting);
-    assert_eq!(later.aged[0].age, Duration::from_secs(60));
+    assert_eq!(later.aged[0].age, Duration::from_mins(1));
     assert_eq!(later.leaked.known().unwrap().at_least(Duration::from_mins(1)), 1);
     assert_eq!(plain(&later, Signal::SocketUnreadEof), Reading::Known(1.0));
     assert_eq!(plain(&later, Signal::SocketUnwatched), Reading::Known(1.0));

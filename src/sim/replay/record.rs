@@ -57,9 +57,10 @@ impl Record {
 
     /// How many actions that the bot may notice the record has and the replay has not.
     pub(super) fn missed(&self, used: &BTreeSet<usize>) -> u64 {
-        let noticed = self.actions.iter().enumerate().filter(|(index, actual)| {
-            !used.contains(index) && actual.work.word().effect() != Effect::None
-        });
+        let noticed =
+            self.actions.iter().enumerate().filter(|(index, actual)| {
+                !used.contains(index) && actual.work.word().effect() != Effect::None
+            });
         u64::try_from(noticed.count()).unwrap_or(u64::MAX)
     }
 }

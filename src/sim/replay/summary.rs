@@ -74,7 +74,10 @@ impl Tally {
         if let Some((Some(tier), since)) = self.standing.insert(key, (moved.to.clone(), at)) {
             *self.active.entry((moved.ladder.clone(), tier)).or_default() += at.since(since);
         }
-        self.raised.entry(process).or_default().push((moved.ladder.clone(), Transition { at, ..moved.clone() }));
+        self.raised
+            .entry(process)
+            .or_default()
+            .push((moved.ladder.clone(), Transition { at, ..moved.clone() }));
     }
 
     /// The descriptors of a process ran out, or it ended; the first counts.
@@ -110,7 +113,8 @@ impl Tally {
                 Verdict::Refused(_) => refusals += 1,
             }
         }
-        let tiers = policy.ladders.iter().flat_map(|ladder| ladder.tiers.iter().map(move |tier| (ladder, tier)));
+        let tiers =
+            policy.ladders.iter().flat_map(|ladder| ladder.tiers.iter().map(move |tier| (ladder, tier)));
         let tiers = tiers.map(|(ladder, tier)| self.tier(ladder, tier, course)).collect();
         Summary { tiers, actions, refusals, missed }
     }

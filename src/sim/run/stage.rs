@@ -193,7 +193,9 @@ impl<'s> Stage<'s> {
                     self.woken = now;
                 }
                 Happening::Hold => self.command(now, Command::HumanHold, "a person holds the target"),
-                Happening::Resume => self.command(now, Command::HumanResume, "a person lets the policies rule"),
+                Happening::Resume => {
+                    self.command(now, Command::HumanResume, "a person lets the policies rule")
+                }
                 Happening::Release => {
                     self.command(now, Command::Release { rule: None }, "a person releases what is latched");
                 }
@@ -241,8 +243,12 @@ impl<'s> Stage<'s> {
         for judged in &evaluation.judged {
             self.standing.judge(judged);
         }
-        let started: Vec<Decision> =
-            evaluation.decisions.iter().filter(|decision| decision.verdict == Verdict::Start).cloned().collect();
+        let started: Vec<Decision> = evaluation
+            .decisions
+            .iter()
+            .filter(|decision| decision.verdict == Verdict::Start)
+            .cloned()
+            .collect();
         self.course.extend(now, process, evaluation);
         for decision in started {
             self.begin(now, process, &decision);
@@ -274,7 +280,13 @@ impl<'s> Stage<'s> {
         }
     }
 
-    fn act(&mut self, now: Duration, process: ProcessId, (id, action): (DecisionId, &Action), effect: Effect) {
+    fn act(
+        &mut self,
+        now: Duration,
+        process: ProcessId,
+        (id, action): (DecisionId, &Action),
+        effect: Effect,
+    ) {
         let word = action.word();
         let over = now + effect.takes;
         let result = match &effect.result {

@@ -126,9 +126,8 @@ pub enum Claim {
     Lead(TierRef, Duration),
 }
 
-const SUBJECTS: [&str; 11] = [
-    "never", "action", "count", "refused", "outcome", "holds", "free", "that", "latched", "lead", "tier",
-];
+const SUBJECTS: [&str; 11] =
+    ["never", "action", "count", "refused", "outcome", "holds", "free", "that", "latched", "lead", "tier"];
 const CAUSES: [(&str, Cause); 5] = [
     ("entry", Cause::Entry),
     ("again", Cause::Again),
@@ -149,11 +148,8 @@ const REASONS: [(&str, RefusedBy); 11] = [
     ("human_hold", RefusedBy::HumanHold),
     ("gone", RefusedBy::Gone),
 ];
-const OUTCOMES: [(&str, Outcome); 3] = [
-    ("effective", Outcome::Effective),
-    ("ineffective", Outcome::Ineffective),
-    ("unknown", Outcome::Unknown),
-];
+const OUTCOMES: [(&str, Outcome); 3] =
+    [("effective", Outcome::Effective), ("ineffective", Outcome::Ineffective), ("unknown", Outcome::Unknown)];
 
 /// Reads the assertions of one scenario.
 pub(super) struct Reader<'r> {
@@ -277,7 +273,8 @@ impl Reader<'_> {
             Some((ladder, tier)) => (Some(ladder), tier),
             None => (None, written),
         };
-        let ladders = self.policy.ladders.iter().filter(|known| ladder.is_none_or(|l| l == known.name.as_str()));
+        let ladders =
+            self.policy.ladders.iter().filter(|known| ladder.is_none_or(|l| l == known.name.as_str()));
         let mut found = Vec::new();
         for known in ladders {
             let names = known.tiers.iter().map(|t| &t.name).filter(|name| name.as_str() == tier);
@@ -310,7 +307,8 @@ impl Reader<'_> {
 
     fn condition(&mut self, table: &mut Table<'_>) -> Option<Condition> {
         let text = table.text("that", self.faults)?;
-        let tiers: Vec<Name> = self.policy.ladders.iter().flat_map(crate::policy::definition::Ladder::tier_names).collect();
+        let tiers: Vec<Name> =
+            self.policy.ladders.iter().flat_map(crate::policy::definition::Ladder::tier_names).collect();
         compile(&text, &Scope { tiers: &tiers, place: Place::Test }, self.faults)
     }
 
@@ -331,7 +329,11 @@ impl Reader<'_> {
         };
         let (from, until) = (self.time(*from)?, self.time(*until)?);
         if from > until {
-            self.faults.push(Diagnostic::error("bad-value", value.span(), "the last moment is before the first"));
+            self.faults.push(Diagnostic::error(
+                "bad-value",
+                value.span(),
+                "the last moment is before the first",
+            ));
             return None;
         }
         Some(When::Within(from, until))

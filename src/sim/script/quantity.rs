@@ -13,7 +13,11 @@ const NUMBER_MAX: f64 = 1e15;
 pub(super) fn value(value: Value<'_>, unit: Unit, faults: &mut Faults) -> Option<f64> {
     match unit {
         Unit::Count if !value.is_text() => {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive constant")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a positive constant"
+            )]
             let most = NUMBER_MAX as u64;
             value.whole(0..most, faults).map(|number| number as f64)
         }

@@ -60,7 +60,8 @@ stop = { fails = "no pidfd" }
 
 #[test]
 fn all_faults_come_at_once_each_in_its_place() {
-    let found = faults(r#"
+    let found = faults(
+        r#"
 name = "bad"
 length = "1h"
 tick = "1"
@@ -72,7 +73,8 @@ expect = [{ at = "2h", tier = "hihg" }, { count = "snapshot" }, { refused = "sto
 "fd.limit" = { ramp = { rate = "25/min" } }
 [scenario.effects]
 reset_pol = { }
-"#);
+"#,
+    );
     let found: Vec<(&str, &str)> = found.iter().map(|(code, text)| (*code, text.as_str())).collect();
     assert_eq!(
         found,
