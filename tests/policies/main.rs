@@ -6,3 +6,4 @@
 mod agent;
 mod golden;
 mod policy;
+mod scenarios;
