@@ -53,7 +53,11 @@ fn leak(seconds: u64) -> impl Iterator<Item = (ProcessId, Observation)> {
     })
 }
 
-fn replayed(source: &str, samples: impl Iterator<Item = (ProcessId, Observation)>, record: &Record) -> Replay {
+fn replayed(
+    source: &str,
+    samples: impl Iterator<Item = (ProcessId, Observation)>,
+    record: &Record,
+) -> Replay {
     let policy = policy(source);
     replay(&policy, means::needed(&policy), samples, record)
 }
