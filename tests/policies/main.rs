@@ -6,4 +6,5 @@
 mod agent;
 mod golden;
 mod policy;
+mod replay;
 mod scenarios;
