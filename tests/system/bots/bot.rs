@@ -28,9 +28,9 @@ pub(crate) struct Bot {
 }
 
 impl Bot {
-    /// One that dies after some eight seconds.
+    /// One that dies after some ten seconds.
     pub(crate) const fn new(script: &'static str, arguments: &'static [&'static str]) -> Self {
-        Self { script, arguments, rate: 30, limit: 256 }
+        Self { script, arguments, rate: 20, limit: 220 }
     }
 
     /// The command line; the bot's lines go to `log`.

@@ -38,24 +38,36 @@ fn last_words(course: &Course) -> Vec<Event> {
     pids[..pids.len() - 1].iter().map(last).collect()
 }
 
-#[test]
-fn connections_that_are_still_established_need_a_restart() {
+/// Runs several bots at once against one venue; each process must have taken its leave in order.
+fn all(bots: &[(Bot, Guard)]) {
     let venue = Servers::venue();
     let ports = venue.json();
-    let bots = [
-        (Bot::new("aiohttp_sessions.py", &["--how", "idle"]), restart("aiohttp_idle")),
-        (Bot::new("websocket_reconnect.py", &["--library", "websockets"]), restart("websockets")),
-    ];
     std::thread::scope(|scope| {
         for (bot, guard) in bots {
             let ports = &ports;
             scope.spawn(move || {
-                let course = course::run(bot, guard, [ports, ports]);
+                let course = course::run(*bot, *guard, [ports, ports]);
                 assert_restarted(&course, 0);
                 assert!(last_words(&course).iter().all(|word| *word == Event::Stopped), "{}", course.name);
             });
         }
     });
+}
+
+#[test]
+fn connections_that_are_still_established_need_a_restart() {
+    all(&[
+        (Bot::new("aiohttp_sessions.py", &["--how", "idle"]), restart("aiohttp_idle")),
+        (Bot::new("websocket_reconnect.py", &["--library", "websockets"]), restart("websockets")),
+    ]);
+}
+
+#[test]
+fn sockets_that_asyncio_still_has_in_its_books_need_a_restart() {
+    all(&[
+        (Bot::new("aiohttp_sessions.py", &["--how", "unread"]), restart("aiohttp_unread")),
+        (Bot::new("raw_sockets.py", &["--how", "streams"]), restart("raw_sockets_streams")),
+    ]);
 }
 
 #[test]
