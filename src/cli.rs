@@ -10,6 +10,7 @@ mod exec;
 pub mod exit;
 mod load;
 mod lookup;
+mod policy;
 mod print;
 mod quantity;
 mod reach;
@@ -32,7 +33,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Good };
             // A closed pipe is no error.
-            let _ = error.print();
+            drop(error.print());
             exit
         }
     };
@@ -41,7 +42,8 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Exit {
     match command {
-        Command::Inspect(_) | Command::Doctor(_) | Command::History(_) | Command::Policy(_) => Exit::Usage,
+        Command::Inspect(_) | Command::Doctor(_) | Command::History(_) => Exit::Usage,
+        Command::Policy(command) => policy::run(&command),
         Command::Run(args) => run::run(&args),
         Command::Exec(args) => exec::run(args),
         Command::Demo(args) => demo::run(&args),

@@ -1,5 +1,6 @@
 //! Which processes a target is, now.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::config::Match;
@@ -12,6 +13,20 @@ use crate::sys::proc_root::ProcRoot;
 #[derive(Debug)]
 pub(super) struct Seeker {
     root: ProcRoot,
+}
+
+/// Where a number was written, to tell one writing from the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Edition {
+    /// In the agent's own file: never written anew while the target stays the same.
+    Settings,
+    /// In a pidfile.
+    File {
+        /// Its inode: most writers replace the file.
+        inode: u64,
+        /// When it was changed, which nobody can set back; seconds and nanoseconds.
+        changed: (i64, i64),
+    },
 }
 
 impl Seeker {
@@ -28,6 +43,20 @@ impl Seeker {
             Match::Cgroup(path) => find::by_cgroup(&self.mounts()?, Path::new(path)),
             Match::Command(pattern) => find::by_command(&self.root, pattern.regex()),
             Match::Child(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Which writing of the target's number this is; none where it is no number that names the process.
+    ///
+    /// A number names one process once. When that one has ended, a stranger may be given the number while the
+    /// pidfile is still the old: it must be written anew before it names anybody again.
+    pub(super) fn edition(matches: &Match) -> Option<Edition> {
+        match matches {
+            Match::Pid(_) => Some(Edition::Settings),
+            Match::Pidfile(path) => std::fs::metadata(path)
+                .ok()
+                .map(|file| Edition::File { inode: file.ino(), changed: (file.ctime(), file.ctime_nsec()) }),
+            Match::Unit(_) | Match::Cgroup(_) | Match::Command(_) | Match::Child(_) => None,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::agent::status::{ProcessStatus, Status, TargetStatus};
 use crate::agent::target::Target;
 use crate::model::action::{Action, Hold};
 use crate::model::clock::Clock as _;
+use crate::model::decision::{Cause, Evaluation, Verdict};
 use crate::model::event::Fact;
 use crate::model::kind::Kind;
 use crate::model::name::Name;
@@ -93,22 +94,24 @@ impl Control {
         target.engine.command(None, command.clone(), now, wall).map(drop).map_err(|error| error.to_string())
     }
 
-    /// Each process of a target; a refusal by its gates is a decision, and told as such.
+    /// Each process of a target; a refusal by its gates is a decision, told as such and to the one who asked.
     fn of_processes(&mut self, target: &Name, command: &EngineCommand) -> Result<(), String> {
         let place = self.named(target)?;
         let ids: Vec<ProcessId> = self.targets[place].guarded.keys().copied().collect();
         if ids.is_empty() {
             return Err(format!("target `{target}` has no process"));
         }
+        let mut refusals = Vec::new();
         for id in ids {
             let (now, wall) = (SystemClock.now(), SystemClock.wall());
             let evaluation = self.targets[place]
                 .engine
                 .command(Some(&id), command.clone(), now, wall)
                 .map_err(|error| error.to_string())?;
+            refusals.extend(refusal(&evaluation));
             self.carry_out(place, id, evaluation);
         }
-        Ok(())
+        refusals.into_iter().next().map_or(Ok(()), Err)
     }
 
     fn named(&self, target: &Name) -> Result<usize, String> {
@@ -130,6 +133,16 @@ impl Control {
             drop(envelope.reply.send(answer));
         }
     }
+}
+
+/// Why what a person asked for was not started.
+fn refusal(evaluation: &Evaluation) -> Option<String> {
+    evaluation.decisions.iter().find_map(|decision| match &decision.verdict {
+        Verdict::Refused(refusal) if decision.cause == Cause::Command => {
+            Some(format!("{}: {refusal}", decision.work.word()))
+        }
+        Verdict::Refused(_) | Verdict::Start | Verdict::DryRun(_) => None,
+    })
 }
 
 fn words(command: &Command) -> String {

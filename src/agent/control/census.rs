@@ -7,9 +7,10 @@ use crate::actuator::{Protection, SelectUse, Subject, Tenancy};
 use crate::agent::child::{Ending, Nursery};
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
+use crate::agent::seek::Seeker;
 use crate::agent::settings::TargetSettings;
 use crate::agent::start::Ends;
-use crate::agent::target::{REFUSED_KEPT, Target};
+use crate::agent::target::{Absence, REFUSED_KEPT, Target};
 use crate::config::Match;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::event::Fact;
@@ -51,16 +52,18 @@ impl Control {
             Ok(found) => (found, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
+        let edition = Seeker::edition(&target.settings.matches);
+        let is_spent = |pid| edition.is_some_and(|edition| target.spent == Some((pid, edition)));
         let new: Vec<u32> = found
             .into_iter()
-            .filter(|pid| !target.guards(*pid) && !target.refused.contains_key(pid))
+            .filter(|pid| !target.guards(*pid) && !target.refused.contains_key(pid) && !is_spent(*pid))
             .collect();
         for pid in new {
             self.adopt(place, pid, now);
         }
         let target = &mut self.targets[place];
-        if target.guarded.is_empty() && !target.absence_told {
-            target.absence_told = true;
+        if target.guarded.is_empty() && target.absence == Absence::Untold {
+            target.absence = Absence::Told;
             let sought = target.settings.sought();
             let sought = trouble.map_or(sought.clone(), |why| format!("{sought}: {why}"));
             let about = About::target(&target.settings.name);
@@ -118,7 +121,7 @@ impl Control {
             sample_due: now,
             missing: Vec::new(),
         };
-        target.absence_told = false;
+        target.absence = Absence::Untold;
         target.memory_changed = true;
         target.guarded.insert(id, guarded);
         self.herald.tell(About::process(&name, id), Fact::Adopted { command, again });
@@ -138,6 +141,7 @@ impl Control {
         }
         let evaluation = target.engine.step(&id, last);
         target.memory_changed = true;
+        target.spent = Seeker::edition(&target.settings.matches).map(|edition| (id.pid, edition));
         // The next process may be there at once.
         target.seek_due = now;
         self.scanner.forget(id);

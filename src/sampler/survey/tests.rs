@@ -51,6 +51,7 @@ impl World {
             at,
             table,
             sockets: Reading::Known(&joined),
+            time_wait: Reading::Known(2.0),
             unknown_tcp: &self.unknown,
             watched: Reading::Known(Watch { inodes: &self.watched, read: self.read.unwrap_or(at) }),
             book: &self.book,
@@ -71,7 +72,7 @@ fn close_wait_ages_from_first_sight_and_forgets_when_it_ends() {
     let first = world.at(101, &table, &waiting);
     assert_eq!(first.aged[0].age, Duration::ZERO);
     let later = world.at(161, &table, &waiting);
-    assert_eq!(later.aged[0].age, Duration::from_secs(60));
+    assert_eq!(later.aged[0].age, Duration::from_mins(1));
     assert_eq!(later.leaked.known().unwrap().at_least(Duration::from_mins(1)), 1);
     assert_eq!(plain(&later, Signal::SocketUnreadEof), Reading::Known(1.0));
     assert_eq!(plain(&later, Signal::SocketUnwatched), Reading::Known(1.0));
@@ -149,6 +150,7 @@ fn without_socket_tables_nothing_reads_as_zero() {
         at: Timestamp::ZERO,
         table: &[socket(3, 1)],
         sockets: Reading::Unavailable(Gap::NotPermitted),
+        time_wait: Reading::Known(2.0),
         unknown_tcp: &unknown,
         watched: Reading::Unavailable(Gap::NotPermitted),
         book: &book,

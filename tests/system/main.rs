@@ -1,0 +1,11 @@
+//! The whole agent on real processes: started as an operator starts it, watched through its socket, judged by
+//! what its targets say of themselves.
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking and tells what it measured"
+)]
+
+mod bots;
+mod support;
