@@ -14,5 +14,6 @@ pub mod remotes;
 pub mod scan;
 pub mod scanner;
 pub mod survey;
+mod tables;
 pub mod view;
 mod watching;

@@ -20,16 +20,17 @@ use crate::sampler::joined::{Joined, RecordIndex};
 use crate::sampler::load::Load;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::survey::{Sight, Survey, Trace, Watch};
+use crate::sampler::tables::Tables;
 use crate::sampler::view::FullView;
 use crate::sampler::watching::Watching;
 use crate::sys::adopted::Adopted;
 use crate::sys::clock::{SystemClock, thread_cpu};
 use crate::sys::descriptors::{Descriptor, Listing, Progress, Trust};
 use crate::sys::epoll_sets::EpollSets;
-use crate::sys::net_text;
 use crate::sys::read_error::ReadError;
-use crate::sys::sock_diag::{Detail, SockDiag, SocketRecord, States, TcpState};
+use crate::sys::sock_diag::TcpState;
 use crate::sys::socket_protocol::{Protocol, ProtocolMemory};
+use crate::sys::sockstat;
 
 /// Descriptors listed in one go; between two goes the scan checks that it is still within its time.
 const CHUNK: usize = 4_096;
@@ -71,9 +72,7 @@ pub struct Scan {
 pub struct Memory {
     settings: ScanSettings,
     processes: BTreeMap<ProcessId, Kept>,
-    diags: BTreeMap<u64, SockDiag>,
-    records: Vec<SocketRecord>,
-    index: RecordIndex,
+    tables: Tables,
     host: HostEye,
 }
 
@@ -90,44 +89,36 @@ struct Kept {
 impl Memory {
     /// Nothing scanned yet.
     pub fn new(settings: ScanSettings) -> Self {
-        Self {
-            settings,
-            processes: BTreeMap::new(),
-            diags: BTreeMap::new(),
-            records: Vec::new(),
-            index: RecordIndex::default(),
-            host: HostEye::new(),
-        }
+        Self { settings, processes: BTreeMap::new(), tables: Tables::default(), host: HostEye::new() }
     }
 
     /// Drops what is kept of a process, and its network namespace's socket where it was the last in it.
     pub fn forget(&mut self, id: ProcessId) {
         self.processes.remove(&id);
         let used: BTreeSet<u64> = self.processes.values().filter_map(|kept| kept.namespace).collect();
-        self.diags.retain(|namespace, _| used.contains(namespace));
+        self.tables.keep(&used);
     }
 
     /// Scans a process.
     pub fn scan(&mut self, process: &Adopted, book: &RemoteBook) -> Scan {
         let (at, cpu) = (SystemClock.now(), thread_cpu());
         let mut kept = self.processes.remove(&process.id()).unwrap_or_else(Kept::new);
-        let sockets = self.dump(process, &mut kept);
-        match &sockets {
-            Ok(()) => self.index.fill(&self.records),
-            Err(_) => self.index.fill(&[]),
-        }
-        let listed = kept.list(process, &self.index, at);
+        let dumped = self.tables.dump(process, &mut kept.namespace);
+        let listed = kept.list(process, self.tables.index(), at);
         let mut view = FullView::blank(at);
         kept.load.read(process, at, &mut view.plain);
         let mut aged = AgedSockets::default();
         match listed {
             Ok(()) => {
-                let table = kept.listing.table();
-                let joined = match sockets {
-                    Ok(()) => Reading::Known(Joined::new(table, &self.records, &self.index)),
+                let unknown_tcp = match &dumped {
+                    Ok(()) => kept.unknown_tcp(process, &mut self.tables),
+                    Err(_) => BTreeSet::new(),
+                };
+                let joined = match dumped {
+                    Ok(()) => Reading::Known(self.tables.joined(kept.listing.table())),
                     Err(error) => Reading::Unavailable(error.gap()),
                 };
-                let mut survey = kept.survey(process, joined.as_ref(), book, at);
+                let mut survey = kept.survey(process, joined.as_ref(), &unknown_tcp, (book, at));
                 aged.sockets = std::mem::take(&mut survey.aged);
                 view.take(survey);
             }
@@ -143,30 +134,6 @@ impl Memory {
     fn period_after(&self, cost: Duration) -> Duration {
         let affordable = cost.div_f64(self.settings.share.max(1e-6));
         affordable.clamp(self.settings.period, PERIOD_MAX.max(self.settings.period))
-    }
-
-    /// Fills `records` with the sockets of the process's network namespace.
-    fn dump(&mut self, process: &Adopted, kept: &mut Kept) -> Result<(), ReadError> {
-        if kept.namespace.is_none_or(|namespace| !self.diags.contains_key(&namespace)) {
-            match SockDiag::in_namespace_of(process) {
-                Ok(diag) => {
-                    kept.namespace = Some(diag.namespace());
-                    self.diags.entry(diag.namespace()).or_insert(diag);
-                }
-                Err(_) => return net_text::read(process, States::ALL, &mut self.records),
-            }
-        }
-        let diag = kept.namespace.and_then(|namespace| self.diags.get_mut(&namespace));
-        let answer = match diag {
-            Some(diag) => diag.dump(States::ALL, Detail::Plain, &mut self.records),
-            None => Err(ReadError::Unsupported { what: "the socket tables" }),
-        };
-        if answer.is_err() {
-            // A broken netlink socket is not asked twice.
-            kept.namespace.take().and_then(|namespace| self.diags.remove(&namespace));
-            return net_text::read(process, States::ALL, &mut self.records);
-        }
-        answer
     }
 }
 
@@ -197,42 +164,45 @@ impl Kept {
         Ok(())
     }
 
+    /// Sockets in the table that no record knows and whose protocol is TCP.
+    fn unknown_tcp(&mut self, process: &Adopted, tables: &mut Tables) -> BTreeSet<u64> {
+        let (mut strange, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+        for row in self.listing.table().iter().filter(|row| row.kind == Kind::Socket) {
+            let Some(inode) = row.inode.filter(|inode| !tables.index().knows(*inode)) else { continue };
+            strange.insert(inode);
+            // A socket whose protocol can't be told is not accused.
+            if matches!(self.protocols.of(process, row.number, inode), Ok(Some(Protocol::Tcp))) {
+                unknown.insert(inode);
+            }
+        }
+        self.protocols.retain(|inode| strange.contains(&inode));
+        if !unknown.is_empty() {
+            tables.exempt_bound(self.namespace, &mut unknown);
+        }
+        unknown
+    }
+
     fn survey(
         &mut self,
         process: &Adopted,
         sockets: Reading<&Joined<'_>>,
-        book: &RemoteBook,
-        at: Timestamp,
+        unknown_tcp: &BTreeSet<u64>,
+        (book, at): (&RemoteBook, Timestamp),
     ) -> Survey {
         let table = self.listing.table();
-        let unknown_tcp = match sockets {
-            Reading::Known(joined) => unknown_tcp(process, joined, &mut self.protocols),
-            Reading::Unavailable(_) => BTreeSet::new(),
-        };
-        let waits =
-            |joined: &&Joined<'_>| joined.known().any(|(_, record)| record.state == TcpState::CloseWait);
-        let is_any_dead = !unknown_tcp.is_empty() || sockets.known().is_some_and(|joined| waits(&joined));
+        let is_any_waiting = sockets
+            .known()
+            .is_some_and(|joined| joined.known().any(|(_, record)| record.state == TcpState::CloseWait));
         let watched = match &mut self.epoll {
-            Some(watching) if is_any_dead => watching.read(process, table, at),
+            Some(watching) if is_any_waiting || !unknown_tcp.is_empty() => watching.read(process, table, at),
             Some(_) => Reading::Known(Watch { inodes: &[], read: at }),
             None => Reading::Unavailable(Gap::NoRoom),
         };
-        let sight = Sight { at, table, sockets, unknown_tcp: &unknown_tcp, watched, book };
+        let time_wait = sockstat::time_wait(process).map(|count| count as f64);
+        let time_wait = time_wait.map_err(|error| error.gap()).into();
+        let sight = Sight { at, table, sockets, time_wait, unknown_tcp, watched, book };
         self.trace.survey(&sight)
     }
-}
-
-/// Sockets in the table that no record knows and whose protocol is TCP.
-fn unknown_tcp(process: &Adopted, joined: &Joined<'_>, protocols: &mut ProtocolMemory) -> BTreeSet<u64> {
-    let mut unknown = BTreeSet::new();
-    for socket in joined.sockets().iter().filter(|socket| socket.record.is_none()) {
-        // A socket whose protocol can't be told is not accused.
-        if matches!(protocols.of(process, socket.number, socket.inode), Ok(Some(Protocol::Tcp))) {
-            unknown.insert(socket.inode);
-        }
-    }
-    protocols.retain(|inode| joined.holds(inode));
-    unknown
 }
 
 /// The plain signals that a process's own files give; for the list of what a blind scan lacks.

@@ -47,6 +47,8 @@ pub struct Sight<'a> {
     pub table: &'a [Descriptor],
     /// The sockets in the table with what the kernel's tables say of them, or why that can't be had.
     pub sockets: Reading<&'a Joined<'a>>,
+    /// Sockets of the network namespace in TIME_WAIT: nobody holds them.
+    pub time_wait: Reading<f64>,
     /// Inodes of sockets whose protocol is TCP, of those that no record knows.
     pub unknown_tcp: &'a BTreeSet<u64>,
     /// The sockets that an epoll set watches, or why that can't be seen.
@@ -119,7 +121,8 @@ impl Trace {
                         opened += 1;
                         closed += 1;
                     }
-                    (old.next(), new.next());
+                    old.next();
+                    new.next();
                 }
                 (Some(a), Some(b)) if a.number < b.number => {
                     closed += 1;
@@ -170,8 +173,11 @@ impl Trace {
         }
         aged.sort_by(|a, b| b.age.cmp(&a.age).then(a.number.cmp(&b.number)));
         let mut ages = Ages::default();
-        aged.iter().for_each(|socket| ages.add(socket.age));
+        for socket in &aged {
+            ages.add(socket.age);
+        }
         tell_states(joined, plain);
+        plain.push((Signal::SocketTimeWait, sight.time_wait));
         plain.push((Signal::SocketUnreadEof, Reading::Known(f64::from(unread))));
         tell_dead(&aged, sight.watched, plain);
         (ages, by_descriptor(aged, joined))
@@ -264,7 +270,6 @@ fn tell_states(joined: &Joined<'_>, plain: &mut Vec<(Signal, Reading<f64>)>) {
     plain.push((Signal::SocketSynSent, known(syn_sent)));
     plain.push((Signal::SocketFinWait, known(fin_wait)));
     plain.push((Signal::SocketCloseWait, known(close_wait)));
-    plain.push((Signal::SocketTimeWait, Reading::Known(joined.time_wait() as f64)));
     plain.push((Signal::SocketRecvQueue, Reading::Known(queued)));
 }
 
