@@ -15,14 +15,13 @@ use crate::config::Match;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::event::Fact;
 use crate::model::process::ProcessId;
-use crate::sampler::eye::Eye;
+use crate::sampler::eye::{Eye, started};
 use crate::sampler::remotes::{RemoteBook, literal};
 use crate::sys::adopted::{Adopted, DESCRIPTORS_PER_TARGET};
 use crate::sys::clock::SystemClock;
 use crate::sys::command;
 use crate::sys::pidfd::Signal;
 use crate::sys::proc_root::ProcRoot;
-use crate::sys::stat::ticks_per_second;
 
 /// Characters of a command line that are kept.
 const COMMAND_KEPT: usize = 160;
@@ -256,10 +255,4 @@ fn protection(settings: &TargetSettings, book: &RemoteBook) -> Protection {
         protection.addresses.extend(known.into_iter().map(|address| (address, remote.port())));
     }
     protection
-}
-
-/// When a process started, on the agent's clock: both count from boot.
-fn started(id: &ProcessId) -> Timestamp {
-    let seconds = id.started as f64 / ticks_per_second() as f64;
-    Timestamp::ZERO + std::time::Duration::from_secs_f64(seconds)
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::actuator::Redactor;
 use crate::model::aged::AgedSockets;
-use crate::model::clock::{Clock as _, Timestamp};
+use crate::model::clock::Clock as _;
 use crate::model::observation::Observation;
 use crate::model::process::ProcessId;
 use crate::model::reading::Reading;
 use crate::model::signal::Signal;
-use crate::sampler::eye::{Eye, EyeSettings};
+use crate::sampler::eye::{Eye, EyeSettings, started};
 use crate::sampler::pace::PaceBounds;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scan::{Memory, ScanSettings};
@@ -21,7 +21,7 @@ use crate::sys::clock::SystemClock;
 use crate::sys::command;
 use crate::sys::descriptors::{Listing, Progress, Trust};
 use crate::sys::pidfd::Waited;
-use crate::sys::stat::{Stat, Status, ticks_per_second};
+use crate::sys::stat::{Stat, Status};
 
 /// Between two full scans; a person waits, so they may use a quarter of a core.
 const SCANS: ScanSettings = ScanSettings { period: Duration::from_secs(1), share: 0.25 };
@@ -105,12 +105,6 @@ pub(super) fn look(process: Arc<Adopted>, length: Duration) -> Seen {
         deleted: deleted(&process),
         ended,
     }
-}
-
-/// When the process started, on the clock of the looks: both count from boot.
-fn started(id: &ProcessId) -> Timestamp {
-    let nanos = u128::from(id.started) * 1_000_000_000 / u128::from(ticks_per_second());
-    Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 /// What it was started as, without secrets; its name in brackets where it shows no command line.
