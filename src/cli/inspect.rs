@@ -28,7 +28,7 @@ pub(super) fn run(args: &InspectArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let seen = look::look(process, args.length);
+    let seen = look::look(&process, args.length);
     let report = Report::of(&seen, &Ability::read(&root));
     if args.json {
         print::json(&report);

@@ -1,6 +1,8 @@
 //! A report on its way to standard output: headings, paragraphs, marked items, tables, as wide as the terminal
 //! and never wider than [`WIDEST`]; colours only where standard output is a terminal that wants them.
 
+use std::fmt::Write as _;
+
 use std::io::{self, IsTerminal as _};
 
 use crate::cli::columns::{Columns, shortened};
@@ -76,7 +78,7 @@ impl Page {
         }
         let title = self.tinted(Tone::Heading, title);
         let gap = if sum.is_empty() { "" } else { "  " };
-        self.text.push_str(&format!("{title}{gap}{sum}\n"));
+        let _ = writeln!(self.text, "{title}{gap}{sum}");
     }
 
     /// A line, cut to the width.
@@ -105,7 +107,7 @@ impl Page {
     pub(super) fn columns(&mut self, indent: usize, columns: &Columns) {
         for (place, line) in columns.lines(self.width.saturating_sub(indent)).iter().enumerate() {
             let line = if place == 0 { self.tinted(Tone::Faint, line) } else { line.clone() };
-            self.text.push_str(&format!("{}{line}\n", " ".repeat(indent)));
+            let _ = writeln!(self.text, "{}{line}", " ".repeat(indent));
         }
     }
 

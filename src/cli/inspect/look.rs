@@ -55,16 +55,16 @@ pub(super) struct Seen {
 }
 
 /// Looks for so long, or until the process ends.
-pub(super) fn look(process: Arc<Adopted>, length: Duration) -> Seen {
+pub(super) fn look(process: &Arc<Adopted>, length: Duration) -> Seen {
     let id = process.id();
     let window = length.max(WINDOW_MIN);
     let settings = EyeSettings { pace: PaceBounds::default(), short: window, long: window };
-    let mut eye = Eye::new(Arc::clone(&process), Some(started(&id)), &settings);
+    let mut eye = Eye::new(Arc::clone(process), Some(started(&id)), &settings);
     let mut memory = Memory::new(SCANS);
     let book = RemoteBook::default();
     let began = SystemClock.now();
     let open_before = eye.look(began, SystemClock.wall()).plain(Signal::FdOpen);
-    let first = memory.scan(&process, &book);
+    let first = memory.scan(process, &book);
     let (before, mut aged) = (Arc::clone(&first.view), Arc::clone(&first.aged));
     let (mut due, mut looks, mut scans, mut ended) = (began + first.view.period, 1, 1, false);
     eye.absorb(first.view);
@@ -80,7 +80,7 @@ pub(super) fn look(process: Arc<Adopted>, length: Duration) -> Seen {
         looks += 1;
         // The last scan is made when the time is up, so that the report is of the end of the look.
         if due <= now || now.since(began) >= length {
-            let scan = memory.scan(&process, &book);
+            let scan = memory.scan(process, &book);
             due = now + scan.view.period;
             if process.is_alive() {
                 aged = Arc::clone(&scan.aged);
@@ -91,10 +91,10 @@ pub(super) fn look(process: Arc<Adopted>, length: Duration) -> Seen {
     }
     Seen {
         id,
-        command: told_command(&process),
+        command: told_command(process),
         executable: process.executable_path().ok().map(|path| path.display().to_string()),
-        uid: Status::read(&process).ok().map(|status| status.uid),
-        parent: Stat::read(&process).ok().map(|stat| stat.parent),
+        uid: Status::read(process).ok().map(|status| status.uid),
+        parent: Stat::read(process).ok().map(|stat| stat.parent),
         looked: SystemClock.now().since(began),
         looks,
         scans,
@@ -102,7 +102,7 @@ pub(super) fn look(process: Arc<Adopted>, length: Duration) -> Seen {
         before,
         last: eye.latest().clone(),
         aged,
-        deleted: deleted(&process),
+        deleted: deleted(process),
         ended,
     }
 }
