@@ -28,9 +28,9 @@ pub(crate) struct Bot {
 }
 
 impl Bot {
-    /// One that dies after some ten seconds.
+    /// One that dies after some nine seconds.
     pub(crate) const fn new(script: &'static str, arguments: &'static [&'static str]) -> Self {
-        Self { script, arguments, rate: 20, limit: 220 }
+        Self { script, arguments, rate: 25, limit: 220 }
     }
 
     /// The command line; the bot's lines go to `log`.

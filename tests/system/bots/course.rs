@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fdguard::model::action::Word;
-use fdguard::model::decision::{Decision, Judged, Outcome, Verdict};
+use fdguard::model::decision::{Decision, DecisionId, Judged, Outcome, Verdict};
 use fdguard::model::event::{Event, Fact};
 
 use super::bot::{Bot, Running};
@@ -14,7 +14,7 @@ use crate::support::wait::wait_for;
 
 /// What a bot exits with when it has no descriptor left.
 pub(crate) const EMFILE: i32 = 24;
-/// How long the unguarded one may take to die: ten seconds on a quiet machine.
+/// How long the unguarded one may take to die: nine seconds on a quiet machine.
 const DEATH_WITHIN: Duration = Duration::from_secs(60);
 /// How much longer than twice that the guarded one may take to show that it trades.
 const SHOWN_WITHIN: Duration = Duration::from_secs(40);
@@ -146,6 +146,21 @@ impl Course {
                 Some((event.process?.pid, decision))
             }
             _ => None,
+        })
+    }
+
+    /// How many stops have come to their end; one more may be under way at the end of the course.
+    pub(crate) fn stopped(&self) -> usize {
+        let stops: Vec<_> =
+            self.started().filter(|(_, decision)| decision.work.word() == Word::Stop).collect();
+        stops.iter().filter(|(_, decision)| self.finished(decision.id).is_some()).count()
+    }
+
+    /// The end of the action that was decided so, where it ended well.
+    pub(crate) fn finished(&self, id: DecisionId) -> Option<&Event> {
+        self.events.iter().find(|event| match &event.fact {
+            Fact::Finished { decision, result, .. } => *decision == id && result.is_ok(),
+            _ => false,
         })
     }
 

@@ -19,7 +19,7 @@ fn assert_restarted(course: &Course, code: i32) {
     assert!(course.judged().all(|(_, judged)| judged.outcome != Outcome::Effective), "{}", course.name);
     let ineffective = course.outcomes(Word::DestroySockets, Outcome::Ineffective);
     assert!(ineffective > 0, "{}: never told ineffective\n{}", course.name, course.log);
-    let stops = course.started().filter(|(_, decision)| decision.work.word() == Word::Stop).count();
+    let stops = course.stopped();
     assert!(stops > 0, "{}: never stopped\n{}", course.name, course.log);
     let exits = course.exits();
     assert!(!exits.contains(&Some(EMFILE)), "{}: {exits:?}", course.name);
@@ -55,16 +55,10 @@ fn all(bots: &[(Bot, Guard)]) {
 }
 
 #[test]
-fn connections_that_are_still_established_need_a_restart() {
+fn what_is_established_or_in_the_books_of_asyncio_needs_a_restart() {
     all(&[
         (Bot::new("aiohttp_sessions.py", &["--how", "idle"]), restart("aiohttp_idle")),
         (Bot::new("websocket_reconnect.py", &["--library", "websockets"]), restart("websockets")),
-    ]);
-}
-
-#[test]
-fn sockets_that_asyncio_still_has_in_its_books_need_a_restart() {
-    all(&[
         (Bot::new("aiohttp_sessions.py", &["--how", "unread"]), restart("aiohttp_unread")),
         (Bot::new("raw_sockets.py", &["--how", "streams"]), restart("raw_sockets_streams")),
     ]);

@@ -10,6 +10,7 @@ pub(crate) struct Line {
     /// Seconds since the machine's boot: the agent's own clock.
     pub(crate) boot: f64,
     pub(crate) fds: u64,
+    pub(crate) leaks: u64,
     pub(crate) orders_ok: u64,
     pub(crate) orders_failed: u64,
     /// Calls that the kernel broke off, where the bot counts them.
