@@ -190,10 +190,13 @@ impl Control {
         self.conclude_exec(place);
     }
 
-    /// In an `exec` the agent ends with its child, unless the child is to be started again.
-    fn conclude_exec(&mut self, place: usize) {
-        let Some(nursery) = &self.targets[place].nursery else { return };
-        if self.ends == Ends::WithChild && nursery.is_done() {
+    /// In an `exec` the agent ends with its child, unless the child is to be started again. A stop under way may
+    /// still say so: the end of the process is seen before the end of the action.
+    pub(super) fn conclude_exec(&mut self, place: usize) {
+        let target = &self.targets[place];
+        let Some(nursery) = &target.nursery else { return };
+        let decided = target.engine.in_flight().is_none();
+        if self.ends == Ends::WithChild && nursery.is_done() && decided {
             self.child_code = nursery.code();
             self.stopping.get_or_insert_with(|| "the child has ended".to_owned());
         }
