@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each bench uses a part of it")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench tells what it measured")]
 
+pub(crate) mod agent;
 pub(crate) mod machine;
 pub(crate) mod process;
 pub(crate) mod victim;

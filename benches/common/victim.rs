@@ -64,6 +64,12 @@ impl Victim {
         self.child.id()
     }
 
+    /// Writes it a line.
+    pub(crate) fn tell(&mut self, line: &str) {
+        let orders = self.orders.as_mut().expect("its input is open until it is dropped");
+        writeln!(orders, "{line}").expect("a victim listens");
+    }
+
     /// The next line it writes; empty where it has ended.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();

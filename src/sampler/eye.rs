@@ -14,6 +14,7 @@ use crate::model::reading::{Gap, Reading};
 use crate::model::signal::{Argument, CATALOGUE, Signal, Source};
 use crate::model::trend::Exhaustion;
 use crate::sampler::pace::{Pace, PaceBounds};
+use crate::sampler::precision::thousandths;
 use crate::sampler::view::FullView;
 use crate::sys::adopted::Adopted;
 use crate::sys::descriptors::Counting;
@@ -119,7 +120,7 @@ impl Eye {
         self.latest.set(Signal::FdOpen, count);
         self.latest.set(Signal::FdLimit, limits.map(|(soft, _)| as_count(soft)));
         self.latest.set(Signal::FdHardLimit, limits.map(|(_, hard)| as_count(hard)));
-        let age = self.started.map(|started| at.since(started).as_secs_f64());
+        let age = self.started.map(|started| thousandths(at.since(started).as_secs_f64()));
         self.latest
             .set(Signal::ProcessUptime, age.map_or(Reading::Unavailable(Gap::NotSupported), Reading::Known));
         self.derive(at, count, limits.map(|(soft, _)| as_count(soft)));
@@ -149,9 +150,10 @@ impl Eye {
         };
         self.exhaustion.push(at, open);
         let young = Reading::Unavailable(Gap::TooYoung);
+        let told = |seconds| Reading::Known(thousandths(seconds));
         self.latest.know(Signal::FdRatio, open / limit.max(1.0));
         self.latest.set(Signal::FdRate, self.exhaustion.rate().map_or(young, Reading::Known));
-        self.latest.set(Signal::FdTte, self.exhaustion.seconds(open, limit).map_or(young, Reading::Known));
+        self.latest.set(Signal::FdTte, self.exhaustion.seconds(open, limit).map_or(young, told));
         self.period = self.pace.after(at, open, limit);
     }
 

@@ -39,14 +39,15 @@ pub(super) fn survey(mut ends: Vec<End>, passed: Option<f64>, book: &RemoteBook)
     let mut others: Vec<(SocketAddr, Tally)> = Vec::new();
     for group in ends.chunk_by(|a, b| a.remote == b.remote) {
         let address = group[0].remote;
-        let tally = match book.declared(address) {
-            Some(remote) => declared.entry(remote).or_default(),
-            None => {
-                others.push((address, Tally::default()));
-                &mut others.last_mut().expect("just pushed").1
-            }
+        let tally = if let Some(remote) = book.declared(address) {
+            declared.entry(remote).or_default()
+        } else {
+            others.push((address, Tally::default()));
+            &mut others.last_mut().expect("just pushed").1
         };
-        group.iter().for_each(|end| tally.add(*end));
+        for end in group {
+            tally.add(*end);
+        }
     }
     let mut declared: Vec<(&Remote, Tally)> = declared.into_iter().collect();
     declared.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.count));
