@@ -70,10 +70,9 @@ impl Agent {
     pub fn start(settings: Settings, pieces: Pieces) -> Result<Self, StartError> {
         let (mailbox, inbox) = mailbox()?;
         let post = mailbox.clone();
-        // A loop that has ended has no use for the scan.
-        let scanner = Scanner::start(settings.scan, move |scan| drop(post.deliver(Message::Scanned(scan))))?;
+        let scanner = Scanner::start(settings.scan, move |scan| deliver(&post, Message::Scanned(scan)))?;
         let post = mailbox.clone();
-        let told = move |told| drop(post.deliver(Message::Told(told)));
+        let told = move |told| deliver(&post, Message::Told(told));
         let keeper = Arc::new(Mutex::new(Keeper::start(&KeeperProgram::default())?));
         let hands = Hands { spawner: Arc::new(Spawner::start()?), keeper: Arc::clone(&keeper) };
         let equipped = actuator::Settings { keeper: Some(keeper), ..pieces.actuator };
@@ -117,6 +116,11 @@ impl Agent {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
+}
+
+/// A loop that has ended has no use for messages any more.
+fn deliver(mailbox: &Mailbox, message: Message) {
+    let _ended = mailbox.deliver(message);
 }
 
 fn targets(settings: &Settings, memory: &[(Name, String)]) -> Vec<Target> {

@@ -16,6 +16,15 @@ use crate::policy::engine::Engine;
 /// How long a number that could not be adopted is left alone.
 pub(super) const REFUSED_KEPT: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// Whether it has been told that no process matches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Absence {
+    /// Not since a process was there.
+    Untold,
+    /// It has.
+    Told,
+}
+
 /// One target.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -29,8 +38,8 @@ pub(super) struct Target {
     pub(super) nursery: Option<Nursery>,
     /// When to look for processes next.
     pub(super) seek_due: Timestamp,
-    /// Whether its absence has been told.
-    pub(super) absence_told: bool,
+    /// What has been told of its absence.
+    pub(super) absence: Absence,
     /// Processes guarded before the agent started, to tell *again* from *new*.
     pub(super) known_before: Vec<ProcessId>,
     /// Numbers that could not be adopted, with the time of the next try.
@@ -60,7 +69,7 @@ impl Target {
             guarded: BTreeMap::new(),
             nursery,
             seek_due: now,
-            absence_told: false,
+            absence: Absence::Untold,
             known_before: Vec::new(),
             refused: BTreeMap::new(),
             spent: None,
@@ -96,7 +105,7 @@ impl Target {
         let memory: crate::policy::memory::RuleMemory = serde_json::from_str(json)?;
         self.known_before = memory.processes.iter().map(|process| process.process).collect();
         self.engine.restore(memory);
-        self.remembered = json.to_owned();
+        json.clone_into(&mut self.remembered);
         Ok(())
     }
 }

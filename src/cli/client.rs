@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(super) enum ClientError {
     /// Nobody listens.
     #[error("no agent answers on {path}")]
     Unreachable {
@@ -40,7 +40,7 @@ pub enum ClientError {
 }
 
 /// Sends one request and waits for its answer.
-pub async fn ask(socket: &Path, request: &Request) -> Result<Answer, ClientError> {
+pub(super) async fn ask(socket: &Path, request: &Request) -> Result<Answer, ClientError> {
     tokio::time::timeout(PATIENCE, exchange(socket, request)).await.unwrap_or(Err(ClientError::Late))
 }
 

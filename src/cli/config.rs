@@ -1,6 +1,6 @@
 //! `fdguard config`: checks and shows the agent's file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::args::ConfigCommand;
 use crate::cli::exit::Exit;
@@ -9,9 +9,9 @@ use crate::cli::print;
 use crate::cli::render::diagnostics::render_report;
 
 /// Runs it.
-pub fn run(command: ConfigCommand) -> Exit {
+pub(super) fn run(command: ConfigCommand) -> Exit {
     match command {
-        ConfigCommand::Check { file, strict, set } => check(file, strict, set),
+        ConfigCommand::Check { file, strict, set } => check(&file, strict, set),
         ConfigCommand::Show { file, set } => show(file, set),
         ConfigCommand::Schema => {
             print::json(&crate::config::schema());
@@ -21,8 +21,8 @@ pub fn run(command: ConfigCommand) -> Exit {
 }
 
 /// The whole load, as `run` would do it, with every policy and secret file.
-fn check(file: PathBuf, strict: bool, sets: Vec<String>) -> Exit {
-    let source = Source { file: Some(file.clone()), sets, ..Source::default() };
+fn check(file: &Path, strict: bool, sets: Vec<String>) -> Exit {
+    let source = Source { file: Some(file.to_owned()), sets, ..Source::default() };
     match load::load(&source) {
         Ok(loaded) => {
             print::aside(&loaded.doubts);

@@ -7,7 +7,7 @@ use crate::cli::{print, reach};
 use crate::model::action::Then;
 
 /// `fdguard ctl`
-pub fn run(args: CtlArgs) -> Exit {
+pub(super) fn run(args: CtlArgs) -> Exit {
     match reach::ask(&args.agent, &Request::Do(command(args.verb))) {
         Ok(Answer::Taken(what)) => {
             if args.agent.json {
@@ -23,7 +23,7 @@ pub fn run(args: CtlArgs) -> Exit {
 }
 
 /// `fdguard explain`
-pub fn explain(args: &ExplainArgs) -> Exit {
+pub(super) fn explain(args: &ExplainArgs) -> Exit {
     match reach::ask(&args.agent, &Request::Explain { target: args.target.clone() }) {
         Ok(Answer::Explained(all)) => {
             for one in &all {

@@ -4,7 +4,7 @@
 //! temporary folder; the demo asks it over its socket and reads its history as anybody could. What the table
 //! says is counted by the demo itself in /proc, for both bots alike.
 
-pub mod bot;
+pub(super) mod bot;
 mod course;
 mod pair;
 mod screen;
@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_millis(250);
 const SHORTEST: Duration = Duration::from_secs(LIMIT / RATE as u64 + 10);
 
 /// Runs the demo. A finding is: the unguarded bot lived, or the guarded one ran out.
-pub fn run(args: &DemoArgs) -> Exit {
+pub(super) fn run(args: &DemoArgs) -> Exit {
     if args.length < SHORTEST {
         print::complain(&format!(
             "--length must be at least {}s: the leak takes that long",

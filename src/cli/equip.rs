@@ -7,7 +7,7 @@ use crate::model::action::Word;
 use crate::sys::ability::{Ability, Capability};
 
 /// Words that can't work on a target here, and why.
-pub fn impossible(_target: &Target, ability: &Ability) -> BTreeMap<Word, String> {
+pub(super) fn impossible(_target: &Target, ability: &Ability) -> BTreeMap<Word, String> {
     let mut words = BTreeMap::new();
     for word in [Word::ResetPool, Word::ThrottleConnects, Word::PollStream, Word::PauseTrading] {
         words.insert(word, "this agent has no proxies".to_owned());

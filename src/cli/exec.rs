@@ -13,7 +13,7 @@ use crate::model::diagnostic::suggest;
 const BUILT_IN: (&str, &str) = ("default.toml (built in)", include_str!("../../policies/default.toml"));
 
 /// Starts and guards.
-pub fn run(args: ExecArgs) -> Exit {
+pub(super) fn run(args: ExecArgs) -> Exit {
     match source(args) {
         Ok(source) => serve(&source, Ends::WithChild),
         Err(why) => {
@@ -59,7 +59,7 @@ fn no_word(text: &str) -> String {
 }
 
 /// The keeper: undoes what must not outlast the agent.
-pub fn keeper() -> Exit {
+pub(super) fn keeper() -> Exit {
     match crate::sys::keeper::keeper_main() {
         Ok(()) => Exit::Good,
         Err(error) => {

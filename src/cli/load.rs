@@ -1,6 +1,7 @@
 //! From files, environment and flags to settings: everything that reading takes, so that the pure rooms need not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +32,7 @@ const DROP_INS_MAX: usize = 100;
 
 /// Where settings come from.
 #[derive(Clone, Debug, Default)]
-pub struct Source {
+pub(super) struct Source {
     /// The agent's file; none where everything comes from the command line.
     pub file: Option<PathBuf>,
     /// `--set` words.
@@ -43,7 +44,7 @@ pub struct Source {
 }
 
 /// What was loaded.
-pub struct Loaded {
+pub(super) struct Loaded {
     /// For the control loop.
     pub settings: Settings,
     /// The settings as resolved.
@@ -60,7 +61,7 @@ pub struct Loaded {
 
 /// Nothing could be loaded: every fault, drawn for people, and the first in one line.
 #[derive(Clone, Debug)]
-pub struct Refused {
+pub(super) struct Refused {
     /// All of it.
     pub drawn: String,
     /// The first fault.
@@ -68,12 +69,12 @@ pub struct Refused {
 }
 
 /// The drawing style for standard error.
-pub fn style() -> Style {
+pub(super) fn style() -> Style {
     if print::colours() { Style::Colour } else { Style::Plain }
 }
 
 /// Reads, checks and resolves.
-pub fn load(source: &Source) -> Result<Loaded, Refused> {
+pub(super) fn load(source: &Source) -> Result<Loaded, Refused> {
     let (input, mut files) = input(source)?;
     let loaded = config::load(&input);
     let mut drawn = render_report(&loaded.report, style());
@@ -108,12 +109,12 @@ fn actuator(config: &Config) -> Result<actuator::Settings, Refused> {
     actuator::Settings::resolve(config, identity, |name| std::env::var(name).ok()).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(|fault| chain(fault)).collect();
         let first = lines.first().cloned().unwrap_or_default();
-        Refused { drawn: lines.iter().map(|line| format!("error: {line}\n")).collect(), first }
+        Refused { drawn: format!("error: {}\n", lines.join("\nerror: ")), first }
     })
 }
 
 /// The input of a load: the file, its `conf.d`, the environment, the flags.
-pub fn input(source: &Source) -> Result<(Input, Vec<PathBuf>), Refused> {
+pub(super) fn input(source: &Source) -> Result<(Input, Vec<PathBuf>), Refused> {
     let unreadable = |path: &Path, error: &std::io::Error| {
         let text = format!("can't read {}: {error}", path.display());
         Refused { drawn: format!("error: {text}\n"), first: text }
@@ -149,7 +150,7 @@ fn drop_ins(file: &Path) -> Vec<PathBuf> {
 }
 
 /// Folders of the system for root, the user's own otherwise.
-fn folders() -> Folders {
+pub(super) fn folders() -> Folders {
     if Ability::read(&ProcRoot::new("/proc")).uid == 0 {
         return Folders::system();
     }
@@ -204,7 +205,7 @@ impl Reader {
                 Ok(text) => text,
                 Err(error) => {
                     let why = format!("can't read the policy {}: {error}", path.display());
-                    self.drawn.push_str(&format!("error: {why}\n"));
+                    let _ = writeln!(self.drawn, "error: {why}");
                     self.first.get_or_insert(why);
                     self.known.insert(path.to_owned(), None);
                     return None;
@@ -226,7 +227,7 @@ impl Reader {
 }
 
 /// Parses and lints one policy: the policy where it can be used, and every fault and doubt.
-pub fn read_policy(text: &str, means: Option<&Means>) -> (Option<Policy>, Vec<Diagnostic>) {
+pub(super) fn read_policy(text: &str, means: Option<&Means>) -> (Option<Policy>, Vec<Diagnostic>) {
     let mut faults = Faults::default();
     let policy = crate::policy::load(text, &mut faults).filter(|_| !faults.any_error());
     let mut diagnostics = faults.into_sorted();
@@ -331,14 +332,14 @@ fn fingerprint(input: &Input, policies: &[String]) -> String {
 }
 
 /// The name of the target of an `exec`: the program's own where it is one.
-pub fn child_name(program: &std::ffi::OsStr) -> Name {
+pub(super) fn child_name(program: &std::ffi::OsStr) -> Name {
     let name =
         Path::new(program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Name::parse(&name).or_else(|_| Name::parse("child")).expect("a constant name is right")
 }
 
 /// A target that is a child with this command.
-pub fn child_target(argv: Vec<String>) -> Target {
+pub(super) fn child_target(argv: Vec<String>) -> Target {
     let name = child_name(std::ffi::OsStr::new(argv.first().map_or("", String::as_str)));
     Target::new(name, Match::Child(config::Child { argv, env: BTreeMap::new(), cwd: None }))
 }

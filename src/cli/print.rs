@@ -3,22 +3,22 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 /// Writes to standard output.
-pub fn out(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+pub(super) fn out(text: &str) {
+    drop(io::stdout().lock().write_all(text.as_bytes()));
 }
 
 /// Writes a line to standard error, under the program's name.
-pub fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "fdguard: {text}");
+pub(super) fn complain(text: &str) {
+    drop(writeln!(io::stderr().lock(), "fdguard: {text}"));
 }
 
 /// Writes to standard error as it stands.
-pub fn aside(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+pub(super) fn aside(text: &str) {
+    drop(io::stderr().lock().write_all(text.as_bytes()));
 }
 
 /// Writes a value as JSON, a line.
-pub fn json(value: &impl serde::Serialize) {
+pub(super) fn json(value: &impl serde::Serialize) {
     match serde_json::to_string(value) {
         Ok(text) => out(&format!("{text}\n")),
         Err(error) => complain(&format!("the value can't be written as JSON: {error}")),
@@ -26,6 +26,6 @@ pub fn json(value: &impl serde::Serialize) {
 }
 
 /// Whether standard error is a terminal that wants colours.
-pub fn colours() -> bool {
+pub(super) fn colours() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }

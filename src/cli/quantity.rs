@@ -7,7 +7,7 @@ use crate::model::signal::{Signal, Unit};
 use crate::model::units::{format_bytes, format_ratio, format_span};
 
 /// The value with its unit, or why there is none.
-pub fn quantity(signal: Signal, reading: Reading<f64>) -> String {
+pub(super) fn quantity(signal: Signal, reading: Reading<f64>) -> String {
     match reading {
         Reading::Known(value) => known(signal.row().unit, value),
         Reading::Unavailable(gap) => format!("- ({gap})"),

@@ -8,7 +8,7 @@ use crate::cli::print;
 use crate::model::chain::chain;
 
 /// Sends a request; a failure is told and becomes the exit.
-pub fn ask(args: &AgentArgs, request: &Request) -> Result<Answer, Exit> {
+pub(super) fn ask(args: &AgentArgs, request: &Request) -> Result<Answer, Exit> {
     let answer = runtime()?.block_on(async {
         let local = tokio::task::LocalSet::new();
         local.run_until(client::ask(&args.socket, request)).await
@@ -23,7 +23,7 @@ pub fn ask(args: &AgentArgs, request: &Request) -> Result<Answer, Exit> {
 }
 
 /// A runtime on the calling thread.
-pub fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         print::complain(&format!("can't start: {error}"));
         Exit::Usage
@@ -31,7 +31,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
 }
 
 /// An answer of a kind that was not asked for, or a refusal.
-pub fn unexpected(answer: &Answer) -> Exit {
+pub(super) fn unexpected(answer: &Answer) -> Exit {
     match answer {
         Answer::Refused(why) => {
             print::complain(why);

@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::print;
 
 /// Prints the completion script of a shell.
-pub fn completions(shell: clap_complete::Shell) -> Exit {
+pub(super) fn completions(shell: clap_complete::Shell) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "fdguard", &mut script);
     print::out(&String::from_utf8_lossy(&script));
@@ -17,17 +17,14 @@ pub fn completions(shell: clap_complete::Shell) -> Exit {
 }
 
 /// Writes the manual pages to a folder, or the main one to standard output.
-pub fn man(out: Option<&Path>) -> Exit {
-    let result = match out {
-        Some(folder) => {
-            std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
-        }
-        None => {
-            let mut page = Vec::new();
-            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
-            print::out(&String::from_utf8_lossy(&page));
-            rendered
-        }
+pub(super) fn man(out: Option<&Path>) -> Exit {
+    let result = if let Some(folder) = out {
+        std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+    } else {
+        let mut page = Vec::new();
+        let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+        print::out(&String::from_utf8_lossy(&page));
+        rendered
     };
     match result {
         Ok(()) => Exit::Good,

@@ -16,7 +16,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
 use crate::cli::load::{self, Loaded, Source};
 use crate::cli::{lookup, print, reach};
-use crate::config::{Config, Store};
+use crate::config::{Config, Probe, Store};
 use crate::journal::log::{LogTo, init_logging};
 use crate::journal::query::Blocking;
 use crate::journal::recorder::History;
@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// Runs the agent from its file.
-pub fn run(args: &RunArgs) -> Exit {
+pub(super) fn run(args: &RunArgs) -> Exit {
     let mut sets = args.set.clone();
     if args.dry_run {
         sets.push("agent.dry_run=true".to_owned());
@@ -81,17 +81,13 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
         }
     };
     let mailbox = agent.mailbox();
-    let helpers = [
-        tokio::task::spawn_local(signals(mailbox.clone(), source.clone(), ends)),
-        tokio::task::spawn_local(socket(config.clone(), mailbox.clone(), source.clone())),
-        tokio::task::spawn_local(addresses(remotes, mailbox.clone())),
-        tokio::task::spawn_local(changes(files, mailbox.clone(), source.clone())),
-        tokio::task::spawn_local(probes(config, mailbox)),
-    ];
+    // They end with the runtime.
+    signals(&mailbox, source, ends);
+    probes(config.probes.values(), &mailbox);
+    tokio::task::spawn_local(socket(config, mailbox.clone(), source.clone()));
+    tokio::task::spawn_local(addresses(remotes, mailbox.clone()));
+    tokio::task::spawn_local(changes(files, mailbox, source.clone()));
     let code = agent.ended().await;
-    for helper in helpers {
-        helper.abort();
-    }
     match (ends, code) {
         (Ends::WithChild, Some(code)) => Exit::Child(u8::try_from(code & 0xff).unwrap_or(1)),
         (Ends::WithChild, None) => Exit::Finding,
@@ -136,7 +132,7 @@ fn memory(config: &Config, path: &Path) -> Vec<(Name, String)> {
 }
 
 /// SIGTERM and SIGINT end the agent; SIGHUP reads settings anew. In an `exec` signals are the child's.
-async fn signals(mailbox: Mailbox, source: Source, ends: Ends) {
+fn signals(mailbox: &Mailbox, source: &Source, ends: Ends) {
     let kinds = [
         (SignalKind::terminate(), Signal::TERM),
         (SignalKind::interrupt(), Signal::INT),
@@ -224,9 +220,9 @@ async fn changes(files: Vec<PathBuf>, mailbox: Mailbox, source: Source) {
 }
 
 /// Asks every probe in its own time.
-async fn probes(config: Config, mailbox: Mailbox) {
+fn probes<'p>(probes: impl Iterator<Item = &'p Probe>, mailbox: &Mailbox) {
     let web = Web::new();
-    for probe in config.probes.into_values() {
+    for probe in probes.cloned() {
         let (mailbox, web) = (mailbox.clone(), web.clone());
         tokio::task::spawn_local(async move {
             loop {

@@ -25,7 +25,7 @@ const SHOWN: [Signal; 9] = [
 ];
 
 /// Asks and prints.
-pub fn run(args: &AgentArgs) -> Exit {
+pub(super) fn run(args: &AgentArgs) -> Exit {
     match reach::ask(args, &Request::Status) {
         Ok(Answer::Status(status)) => {
             if args.json {

@@ -129,6 +129,15 @@ impl<'d> Table<'d> {
         self.entries.iter().map(entry).collect()
     }
 
+    /// Every entry as it stands, keys as texts with their places: for keys that mean something themselves.
+    pub fn text_entries(self) -> Vec<(Text<'d>, Value<'d>)> {
+        let entry = |(key, value): (&'d toml::Spanned<Cow<'d, str>>, &'d toml::Spanned<_>)| {
+            let value = Value::new(value, self.source);
+            (value.key_text(key.get_ref(), key.span()), value)
+        };
+        self.entries.iter().map(entry).collect()
+    }
+
     /// Reports every key that nobody asked for.
     pub fn finish(self, faults: &mut Faults) {
         for (key, _) in self.entries {

@@ -62,8 +62,16 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// A key of the same file as a text.
+    pub(super) fn key_text(&self, key: &'d Cow<'d, str>, span: Range<usize>) -> Text<'d> {
+        self.located_at(key, span)
+    }
+
     fn located(&self, text: &'d Cow<'d, str>) -> Text<'d> {
-        let span = self.span();
+        self.located_at(text, self.span())
+    }
+
+    fn located_at(&self, text: &'d Cow<'d, str>, span: Range<usize>) -> Text<'d> {
         let written = &self.source[span.clone()];
         let content =
             written.find(text.as_ref()).filter(|_| !text.is_empty()).map(|inside| span.start + inside);

@@ -28,12 +28,16 @@ pub fn sentence(event: &Event) -> String {
 fn particulars(fact: &Fact) -> String {
     match fact {
         Fact::AgentStarted { version, .. } => format!("version {version}"),
-        Fact::AgentStopping { why } | Fact::ReloadRefused { why } | Fact::HistoryLost { why } => why.clone(),
-        Fact::Adopted { command, .. } => command.clone(),
-        Fact::TargetAbsent { sought } => sought.clone(),
+        Fact::AgentStopping { why: text }
+        | Fact::ReloadRefused { why: text }
+        | Fact::HistoryLost { why: text }
+        | Fact::Adopted { command: text, .. }
+        | Fact::TargetAbsent { sought: text }
+        | Fact::Latched { rule: text }
+        | Fact::Reloaded { what: text }
+        | Fact::BoundHit { bound: text } => text.clone(),
         Fact::Exited { code: Some(code) } => format!("code {code}"),
-        Fact::Exited { code: None } => String::new(),
-        Fact::Spawned { restarts: 0 } => String::new(),
+        Fact::Exited { code: None } | Fact::Spawned { restarts: 0 } => String::new(),
         Fact::Spawned { restarts } => format!("restart {restarts}"),
         Fact::Transition(step) => {
             let name = |tier: &Option<Name>| tier.as_ref().map_or("normal".to_owned(), ToString::to_string);
@@ -49,14 +53,11 @@ fn particulars(fact: &Fact) -> String {
         }
         Fact::HoldTaken { hold } => hold.word().to_string(),
         Fact::HoldReleased { hold, why } => format!("{} by {why}", hold.word()),
-        Fact::Latched { rule } => rule.clone(),
         Fact::Commanded { command, uid } => format!("{command} (uid {uid})"),
         Fact::SignalLost { signal, gap } => format!("{signal}: {gap}"),
         Fact::SignalBack { signal } => signal.to_string(),
-        Fact::Reloaded { what } => what.clone(),
         Fact::ShadowDiffers { policy, how } => format!("{policy}: {how}"),
         Fact::HistoryBack { lost } => format!("{lost} records were lost"),
-        Fact::BoundHit { bound } => bound.clone(),
         Fact::NoticeFailed { to, why } => format!("{to}: {why}"),
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::ast::{Comparator, Expr, Link, Literal, Operator, Shape};
-use super::condition::{Compiled, Condition, Scope};
+use super::condition::{Compiled, Condition, Place, Scope};
 use super::node::{Flag, Measure};
 use super::parse::parse;
 use super::report::{Report, did_you_mean};
 use super::session::Session;
+use super::signals::Source;
 use super::tree::Leaf;
 use super::types::Type;
 use super::windows::WindowKey;
@@ -42,6 +43,41 @@ pub fn compile(text: &Text<'_>, scope: &Scope<'_>, faults: &mut Faults) -> Optio
         sessions,
         leaves,
     }))
+}
+
+/// The signal that `text` names, with its argument: `socket.leaked(2m)`. The clock's have no key.
+pub fn signal_key(text: &Text<'_>, faults: &mut Faults) -> Option<SignalKey> {
+    let mut report = Report::new(text, faults);
+    let written = parse(&mut report);
+    if report.failed() {
+        return None;
+    }
+    let Shape::Chain(steps) = &written.shape else {
+        report.error_with(
+            "no-signal",
+            written.span,
+            "a signal is wanted here",
+            "write for example `fd.open`",
+        );
+        return None;
+    };
+    let scope = Scope { tiers: &[], place: Place::Test };
+    let mut compiler = Compiler {
+        scope: &scope,
+        report: &mut report,
+        keys: BTreeSet::new(),
+        windows: BTreeSet::new(),
+        sessions: Vec::new(),
+        leaves: Vec::new(),
+    };
+    match compiler.signal(&written, steps)?.source {
+        Source::Key(key) => Some(key),
+        Source::Weekday | Source::Session(_) => {
+            let help = "set `clock` of the scenario instead";
+            report.error_with("no-signal", written.span, "the clock can't be set as a signal", help);
+            None
+        }
+    }
 }
 
 /// What a part of an expression turned out to be.

@@ -36,9 +36,8 @@ async fn http(probe: &Probe, call: &HttpCall, web: &Web) -> Result<String, Gap> 
     let question = Call { method: method(call.method), body, timeout: probe.timeout };
     match web.call_keeping(&endpoint, question, Excerpt::keeping(ANSWER_KEPT)).await {
         Ok(answer) if (200..300).contains(&answer.status) => Ok(answer.body.text()),
-        Ok(_) => Err(Gap::Failed),
         Err(WebError::Late { .. }) => Err(Gap::Late),
-        Err(WebError::Failed { .. }) => Err(Gap::Failed),
+        Ok(_) | Err(WebError::Failed { .. }) => Err(Gap::Failed),
     }
 }
 

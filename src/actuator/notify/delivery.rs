@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Method;
+use crate::call::web::Method;
 
 use crate::model::clock::Clock;
 use crate::model::name::Name;

@@ -9,6 +9,7 @@ use crate::model::action::Action;
 
 use super::super::*;
 use super::support::*;
+use crate::call::endpoint::Endpoint;
 
 fn run(hook: &str) -> Action {
     Action::Run { hook: name(hook) }

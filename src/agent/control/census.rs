@@ -10,19 +10,18 @@ use crate::agent::herald::About;
 use crate::agent::seek::Seeker;
 use crate::agent::settings::TargetSettings;
 use crate::agent::start::Ends;
-use crate::agent::target::{REFUSED_KEPT, Target};
+use crate::agent::target::{Absence, REFUSED_KEPT, Target};
 use crate::config::Match;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::event::Fact;
 use crate::model::process::ProcessId;
-use crate::sampler::eye::Eye;
+use crate::sampler::eye::{Eye, started};
 use crate::sampler::remotes::{RemoteBook, literal};
 use crate::sys::adopted::{Adopted, DESCRIPTORS_PER_TARGET};
 use crate::sys::clock::SystemClock;
 use crate::sys::command;
 use crate::sys::pidfd::Signal;
 use crate::sys::proc_root::ProcRoot;
-use crate::sys::stat::ticks_per_second;
 
 /// Characters of a command line that are kept.
 const COMMAND_KEPT: usize = 160;
@@ -62,8 +61,8 @@ impl Control {
             self.adopt(place, pid, now);
         }
         let target = &mut self.targets[place];
-        if target.guarded.is_empty() && !target.absence_told {
-            target.absence_told = true;
+        if target.guarded.is_empty() && target.absence == Absence::Untold {
+            target.absence = Absence::Told;
             let sought = target.settings.sought();
             let sought = trouble.map_or(sought.clone(), |why| format!("{sought}: {why}"));
             let about = About::target(&target.settings.name);
@@ -121,7 +120,7 @@ impl Control {
             sample_due: now,
             missing: Vec::new(),
         };
-        target.absence_told = false;
+        target.absence = Absence::Untold;
         target.memory_changed = true;
         target.guarded.insert(id, guarded);
         self.herald.tell(About::process(&name, id), Fact::Adopted { command, again });
@@ -269,10 +268,4 @@ fn protection(settings: &TargetSettings, book: &RemoteBook) -> Protection {
         protection.addresses.extend(known.into_iter().map(|address| (address, remote.port())));
     }
     protection
-}
-
-/// When a process started, on the agent's clock: both count from boot.
-fn started(id: &ProcessId) -> Timestamp {
-    let seconds = id.started as f64 / ticks_per_second() as f64;
-    Timestamp::ZERO + std::time::Duration::from_secs_f64(seconds)
 }

@@ -30,6 +30,11 @@ impl Control {
     }
 
     fn replace(&mut self, mut settings: Settings) -> String {
+        for (place, id) in std::mem::take(&mut self.departed) {
+            if let Some(target) = self.targets.get_mut(place) {
+                target.engine.forget(&id);
+            }
+        }
         let mut what = Vec::new();
         let mut kept = Vec::new();
         for target in std::mem::take(&mut self.targets) {
@@ -37,12 +42,11 @@ impl Control {
                 .targets
                 .iter()
                 .position(|new| new.name == target.settings.name && new.matches == target.settings.matches);
-            match place {
-                Some(place) => kept.push((target, settings.targets.remove(place))),
-                None => {
-                    what.push(format!("target {} is not guarded any more", target.name()));
-                    self.dismiss(target);
-                }
+            if let Some(place) = place {
+                kept.push((target, settings.targets.remove(place)));
+            } else {
+                what.push(format!("target {} is not guarded any more", target.name()));
+                self.dismiss(target);
             }
         }
         let mut evaluations = Vec::new();
@@ -66,7 +70,6 @@ impl Control {
         }
         settings.targets = self.targets.iter().map(|target| target.settings.clone()).collect();
         self.settings = settings;
-        self.departed.clear();
         self.renew_subjects();
         for (place, id, evaluation) in evaluations {
             self.carry_out(place, id, evaluation);

@@ -31,7 +31,7 @@ struct Tally {
 }
 
 /// Runs as a process of its own.
-pub fn main(args: &DemoBotArgs) -> Exit {
+pub(crate) fn main(args: &DemoBotArgs) -> Exit {
     if let Err(error) = crate::sys::limits::set_own_nofile(args.limit) {
         print::complain(&format!("the limit can't be set: {error}"));
         return Exit::Usage;

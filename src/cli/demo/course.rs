@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use plotters::prelude::{
-    BLACK, ChartBuilder, Color as _, IntoDrawingArea as _, IntoFont as _, LineSeries, PathElement, RGBColor,
+    BLACK, ChartBuilder, Circle, Color as _, IntoDrawingArea as _, LineSeries, PathElement, RGBColor,
     SVGBackend, WHITE,
 };
 
 /// One second of the demo.
 #[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
-pub struct Second {
+pub(super) struct Second {
     /// Since the start.
     pub at: f64,
     /// Descriptors of the unguarded bot; none when it is dead.
@@ -25,7 +25,7 @@ pub struct Second {
 
 /// An action of the guard, to mark in the plot.
 #[derive(Clone, PartialEq, Debug, serde::Serialize)]
-pub struct Mark {
+pub(super) struct Mark {
     /// Since the start.
     pub at: f64,
     /// What was done.
@@ -36,7 +36,7 @@ pub struct Mark {
 
 /// How one of the two bots fared.
 #[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
-pub struct Fate {
+pub(super) struct Fate {
     /// When it died of EMFILE, if it did.
     pub emfile_at: Option<f64>,
     /// Most descriptors seen.
@@ -49,9 +49,12 @@ pub struct Fate {
     pub restarts: u32,
 }
 
+/// Dots of one colour: what they mean, and where they stand.
+type Dots = (&'static str, RGBColor, Vec<(f64, f64)>);
+
 /// All that was measured.
 #[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
-pub struct Course {
+pub(super) struct Course {
     /// The limit on descriptors of both bots.
     pub limit: u64,
     /// Second by second.
@@ -66,7 +69,7 @@ pub struct Course {
 
 impl Course {
     /// The table at the end: descriptors at five moments, and how it ended.
-    pub fn table(&self) -> String {
+    pub(super) fn table(&self) -> String {
         let mut text = String::new();
         let length = self.seconds.last().map_or(0.0, |second| second.at);
         let moments: Vec<&Second> = [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -97,7 +100,7 @@ impl Course {
     }
 
     /// Writes the plot.
-    pub fn plot(&self, path: &Path) -> Result<(), String> {
+    pub(super) fn plot(&self, path: &Path) -> Result<(), String> {
         let said = |error: &dyn std::fmt::Display| error.to_string();
         let root = SVGBackend::new(path, (900, 480)).into_drawing_area();
         root.fill(&WHITE).map_err(|error| said(&error))?;
@@ -113,6 +116,8 @@ impl Course {
         chart
             .configure_mesh()
             .light_line_style(WHITE)
+            .x_label_formatter(&|second| format!("{second:.0}"))
+            .y_label_formatter(&|open| format!("{open:.0}"))
             .x_desc("seconds")
             .y_desc("open descriptors")
             .draw()
@@ -135,13 +140,14 @@ impl Course {
                 }
             }
         }
-        chart
-            .draw_series(self.marks.iter().map(|mark| {
-                plotters::element::Text::new(mark.what.clone(), (mark.at, self.height(mark.at)), mark_font())
-            }))
-            .map_err(|error| said(&error))?;
+        for (name, colour, points) in self.points() {
+            let dots = points.into_iter().map(|point| Circle::new(point, 4, colour.filled()));
+            let series = chart.draw_series(dots).map_err(|error| said(&error))?;
+            series.label(name).legend(move |(x, y)| Circle::new((x + 8, y), 4, colour.filled()));
+        }
         chart
             .configure_series_labels()
+            .position(plotters::chart::SeriesLabelPosition::UpperLeft)
             .background_style(WHITE)
             .border_style(BLACK.mix(0.2))
             .draw()
@@ -158,14 +164,25 @@ impl Course {
             .collect()
     }
 
-    fn height(&self, at: f64) -> f64 {
-        let nearest = self.seconds.iter().min_by(|a, b| near(a, b, at));
-        nearest.and_then(|second| second.guarded).unwrap_or(0) as f64
+    /// What was done to the guarded bot, and where the other one died, as dots on the lines.
+    fn points(&self) -> [Dots; 3] {
+        let started = |word: &str| {
+            let marks = self.marks.iter().filter(|mark| mark.what == word && mark.outcome.is_none());
+            marks.map(|mark| (mark.at, self.height(mark.at))).collect()
+        };
+        let death = self.unguarded.emfile_at.map(|at| (at, self.limit as f64));
+        [
+            ("destroy_sockets", RGBColor(230, 159, 0), started("destroy_sockets")),
+            ("stop and restart", RGBColor(0, 0, 0), started("stop")),
+            ("EMFILE", RGBColor(196, 48, 43), death.into_iter().collect()),
+        ]
     }
-}
 
-fn mark_font() -> plotters::style::TextStyle<'static> {
-    ("sans-serif", 10).into_font().color(&BLACK.mix(0.7))
+    /// Descriptors of the guarded bot just before that moment.
+    fn height(&self, at: f64) -> f64 {
+        let before = self.seconds.iter().rev().find(|second| second.at <= at && second.guarded.is_some());
+        before.and_then(|second| second.guarded).unwrap_or(0) as f64
+    }
 }
 
 fn near(a: &Second, b: &Second, at: f64) -> std::cmp::Ordering {
@@ -195,8 +212,8 @@ mod tests {
     #[test]
     fn the_table_is_read_off_the_measurements() {
         let table = course().table();
-        assert!(table.contains("unguarded descriptors         0     500    dead"), "{table}");
-        assert!(table.contains("guarded CLOSE_WAIT            3"), "{table}");
+        assert!(table.contains("unguarded descriptors          0     500    dead"), "{table}");
+        assert!(table.contains("guarded CLOSE_WAIT             3"), "{table}");
     }
 
     #[test]
@@ -206,6 +223,6 @@ mod tests {
         course().plot(&path).unwrap();
         let svg = std::fs::read_to_string(path).unwrap();
         assert!(svg.matches("<polyline").count() >= 3, "{svg}");
-        assert!(svg.contains("destroy_sockets"));
+        assert!(svg.contains("destroy_sockets") && svg.contains("<circle"), "{svg}");
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::course::{Fate, Mark, Second};
 use super::stub::Ports;
-use super::{LIMIT, RATE};
+use super::{LIMIT, LOOK, RATE};
 use crate::agent::request::{Answer, Request};
 use crate::agent::status::{ProcessStatus, Status};
 use crate::cli::client;
@@ -18,6 +18,8 @@ use crate::model::clock::Timestamp;
 use crate::model::decision::{Verdict, Work};
 use crate::model::event::{Event, Fact};
 use crate::model::signal::Signal;
+use crate::sampler::remotes::RemoteBook;
+use crate::sampler::scan::{Memory, ScanSettings};
 use crate::sys::adopted::Adopted;
 use crate::sys::proc_root::ProcRoot;
 
@@ -28,7 +30,7 @@ const DOWN: Duration = Duration::from_secs(10);
 
 /// Why the demo could not be run.
 #[derive(Debug, thiserror::Error)]
-pub enum PairError {
+pub(super) enum PairError {
     /// No temporary folder.
     #[error("a temporary folder can't be made")]
     Folder(#[source] std::io::Error),
@@ -55,6 +57,8 @@ struct Tally {
 pub(super) struct Pair {
     unguarded: Child,
     sight: Option<Adopted>,
+    scans: Memory,
+    close_wait: Option<u64>,
     agent: Child,
     socket: PathBuf,
     unguarded_tally: watch::Receiver<Tally>,
@@ -97,6 +101,8 @@ impl Pair {
         Ok(Self {
             unguarded,
             sight,
+            scans: Memory::new(ScanSettings::default()),
+            close_wait: None,
             agent,
             socket,
             unguarded_tally,
@@ -111,6 +117,9 @@ impl Pair {
     /// Counts both.
     pub(super) async fn look(&mut self, at: f64) -> Second {
         let unguarded = self.look_unguarded(at);
+        if at.fract() < LOOK.as_secs_f64() {
+            self.close_wait = self.scan_unguarded();
+        }
         let status = self.status().await;
         let process = status.as_ref().and_then(|status| status.targets.first()?.processes.first());
         self.tier = process.map_or_else(|| "restarting".to_owned(), tier_of);
@@ -118,7 +127,7 @@ impl Pair {
             at,
             unguarded,
             guarded: process.and_then(|process| plain(process, Signal::FdOpen)),
-            unguarded_close_wait: None,
+            unguarded_close_wait: self.close_wait,
             guarded_close_wait: process.and_then(|process| plain(process, Signal::SocketCloseWait)),
         }
     }
@@ -131,6 +140,14 @@ impl Pair {
             self.unguarded_fate.emfile_at = Some(at);
         }
         self.sight.as_ref().filter(|sight| sight.is_alive())?.count().ok()
+    }
+
+    /// A full look at the unguarded bot, once a second: the same scan as the agent's.
+    fn scan_unguarded(&mut self) -> Option<u64> {
+        let sight = self.sight.as_ref().filter(|sight| sight.is_alive())?;
+        let scan = self.scans.scan(sight, &RemoteBook::default());
+        let found = scan.view.plain.iter().find(|(signal, _)| *signal == Signal::SocketCloseWait);
+        found.and_then(|(_, reading)| reading.known()).map(count)
     }
 
     /// The tier of the guarded bot at the last look.
@@ -170,13 +187,13 @@ impl Pair {
 
     /// Ends both, the agent in order.
     pub(super) async fn finish(mut self) -> (Fate, Fate) {
-        let _ = self.unguarded.start_kill();
+        drop(self.unguarded.start_kill());
         if let Some(pid) = self.agent.id()
             && let Ok(agent) = crate::sys::pidfd::PidFd::open(i32::try_from(pid).unwrap_or_default())
         {
-            let _ = agent.signal(crate::sys::pidfd::Signal::TERM);
+            drop(agent.signal(crate::sys::pidfd::Signal::TERM));
         }
-        let _ = tokio::time::timeout(DOWN, self.agent.wait()).await;
+        drop(tokio::time::timeout(DOWN, self.agent.wait()).await);
         let (mut unguarded, mut guarded) = (self.unguarded_fate, self.guarded_fate);
         (unguarded.ticks, unguarded.orders) = last(&self.unguarded_tally);
         (guarded.ticks, guarded.orders) = last(&self.guarded_tally);
@@ -226,8 +243,12 @@ async fn wait_until_up(socket: &Path, folder: &Path) -> Result<(), PairError> {
 
 fn plain(process: &ProcessStatus, signal: Signal) -> Option<u64> {
     let value = process.signals.get(signal.name()).and_then(|reading| reading.known())?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-    Some(value as u64)
+    Some(count(value))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+fn count(value: f64) -> u64 {
+    value as u64
 }
 
 fn tier_of(process: &ProcessStatus) -> String {

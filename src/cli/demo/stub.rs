@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// The ports that were given out.
 #[derive(Clone, Copy, Debug)]
-pub struct Ports {
+pub(super) struct Ports {
     /// Sends one line per tick.
     pub feed: u16,
     /// Answers each line with the same line.
@@ -23,7 +23,7 @@ pub struct Ports {
 }
 
 /// Starts the three servers on the current local set.
-pub async fn start() -> io::Result<Ports> {
+pub(super) async fn start() -> io::Result<Ports> {
     let feed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let orders = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let hangup = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
