@@ -34,13 +34,8 @@ fn setup(store: &str) -> Setup {
 fn still_guards(agent: &Agent) {
     let mut target = Target::start(LEAKING, &[]);
     agent.setup.write("pid", &target.pid().to_string());
-    let ended = wait_for(
-        "the leak is stopped",
-        PATIENCE,
-        || target.is_running().then_some(()).xor(Some(())),
-        || agent.log(),
-    );
-    let () = ended;
+    let ended = || (!target.is_running()).then_some(());
+    wait_for("the leak is stopped", PATIENCE, ended, || agent.log());
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&target.wait_end()), Some(15));
 }
 
