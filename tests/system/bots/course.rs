@@ -15,7 +15,7 @@ use crate::support::wait::wait_for;
 /// What a bot exits with when it has no descriptor left.
 pub(crate) const EMFILE: i32 = 24;
 /// How long the unguarded one may take to die: nine seconds on a quiet machine.
-const DEATH_WITHIN: Duration = Duration::from_secs(60);
+const DEATH_WITHIN: Duration = Duration::from_mins(1);
 /// How much longer than twice that the guarded one may take to show that it trades.
 const SHOWN_WITHIN: Duration = Duration::from_secs(40);
 /// Orders of the same process after the time is over that show it to trade.
