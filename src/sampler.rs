@@ -5,11 +5,15 @@
 
 pub mod eye;
 mod host;
+pub mod joined;
 mod load;
 pub mod pace;
+mod precision;
 pub mod probe;
 pub mod remotes;
 pub mod scan;
 pub mod scanner;
 pub mod survey;
+mod tables;
 pub mod view;
+mod watching;

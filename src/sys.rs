@@ -31,6 +31,7 @@ pub mod ptrace;
 pub mod read_error;
 pub mod sock_diag;
 pub mod socket_protocol;
+pub mod sockstat;
 pub mod spawn;
 pub mod stat;
 pub mod terminal;

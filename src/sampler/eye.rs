@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::observation::{Life, Observation};
+use crate::model::process::ProcessId;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::{Argument, CATALOGUE, Signal, Source};
 use crate::model::trend::Exhaustion;
 use crate::sampler::pace::{Pace, PaceBounds};
+use crate::sampler::precision::thousandths;
 use crate::sampler::view::FullView;
 use crate::sys::adopted::Adopted;
 use crate::sys::descriptors::Counting;
+use crate::sys::stat::ticks_per_second;
 
 /// Limits are read again after so long: only prlimit changes them.
 const LIMITS_KEPT: Duration = Duration::from_secs(1);
@@ -117,7 +120,7 @@ impl Eye {
         self.latest.set(Signal::FdOpen, count);
         self.latest.set(Signal::FdLimit, limits.map(|(soft, _)| as_count(soft)));
         self.latest.set(Signal::FdHardLimit, limits.map(|(_, hard)| as_count(hard)));
-        let age = self.started.map(|started| at.since(started).as_secs_f64());
+        let age = self.started.map(|started| thousandths(at.since(started).as_secs_f64()));
         self.latest
             .set(Signal::ProcessUptime, age.map_or(Reading::Unavailable(Gap::NotSupported), Reading::Known));
         self.derive(at, count, limits.map(|(soft, _)| as_count(soft)));
@@ -147,9 +150,10 @@ impl Eye {
         };
         self.exhaustion.push(at, open);
         let young = Reading::Unavailable(Gap::TooYoung);
+        let told = |seconds| Reading::Known(thousandths(seconds));
         self.latest.know(Signal::FdRatio, open / limit.max(1.0));
         self.latest.set(Signal::FdRate, self.exhaustion.rate().map_or(young, Reading::Known));
-        self.latest.set(Signal::FdTte, self.exhaustion.seconds(open, limit).map_or(young, Reading::Known));
+        self.latest.set(Signal::FdTte, self.exhaustion.seconds(open, limit).map_or(young, told));
         self.period = self.pace.after(at, open, limit);
     }
 
@@ -184,6 +188,11 @@ impl Eye {
             self.latest.set(row.signal, Reading::Unavailable(Gap::Late));
         }
     }
+}
+
+/// When a process started, on the agent's clock: both count from boot.
+pub fn started(id: &ProcessId) -> Timestamp {
+    Timestamp::ZERO + Duration::from_secs_f64(id.started as f64 / ticks_per_second() as f64)
 }
 
 /// Readings of proxies and probes.

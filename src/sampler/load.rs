@@ -6,6 +6,7 @@ use crate::model::clock::Timestamp;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
 use crate::model::trend::Trend;
+use crate::sampler::precision::thousandths;
 use crate::sys::adopted::Adopted;
 use crate::sys::children;
 use crate::sys::io::Io;
@@ -71,7 +72,7 @@ impl Load {
             Reading::Known(status) => {
                 self.rss.push(at, status.rss as f64);
                 let slope = self.rss.slope().map(|slope| slope.per_second);
-                slope.map_or(Reading::Unavailable(Gap::TooYoung), Reading::Known)
+                slope.map_or(Reading::Unavailable(Gap::TooYoung), |slope| Reading::Known(thousandths(slope)))
             }
             Reading::Unavailable(gap) => Reading::Unavailable(gap),
         };
@@ -92,7 +93,9 @@ impl Load {
             };
             let passed = at.since(*then).as_secs_f64().max(1e-3);
             match (value(old), value(&now)) {
-                (Some(old), Some(new)) => Reading::Known(new.saturating_sub(old) as f64 / unit / passed),
+                (Some(old), Some(new)) => {
+                    Reading::Known(thousandths(new.saturating_sub(old) as f64 / unit / passed))
+                }
                 (None, _) | (_, None) => Reading::Unavailable(gap.unwrap_or(Gap::TooYoung)),
             }
         };

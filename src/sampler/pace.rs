@@ -1,4 +1,4 @@
-//! How soon to look again: 10 ms near exhaustion or in a storm, a tenth of a second in quiet.
+//! How soon to look again: 10 ms near exhaustion, 20 ms in a storm, a tenth of a second in quiet.
 //!
 //! The pace attacks fast and decays slowly. It follows the speed seen between the last two ticks, not the
 //! robust slope: a slope needs a window, and a burst at a thousand descriptors a second leaves no time for
@@ -25,6 +25,9 @@ impl Default for PaceBounds {
 
 /// Looks that must fit between now and exhaustion at the speed just seen.
 const LOOKS: f64 = 100.0;
+/// Descriptors that may come or go between two looks: a tier at a fixed count is noticed in time, however far the
+/// limit is.
+const STRIDE: f64 = 20.0;
 /// The speed seen falls to half in so long.
 const HALF_LIFE: f64 = 2.0;
 
@@ -51,7 +54,8 @@ impl Pace {
         }
         self.last = Some((at, open));
         let headroom = (limit - open).max(0.0);
-        let left = headroom / self.speed.max(1e-9) / LOOKS;
+        let speed = self.speed.max(1e-9);
+        let left = (headroom / speed / LOOKS).min(STRIDE / speed);
         let slowest = self.bounds.slowest.as_secs_f64();
         let fastest = self.bounds.fastest.as_secs_f64();
         Duration::from_secs_f64(left.clamp(fastest.min(slowest), slowest))
@@ -79,6 +83,14 @@ mod tests {
         assert!(pace.after(now, 185.0, 1_024.0) < Duration::from_millis(15));
         now = now + Duration::from_secs(30);
         assert_eq!(pace.after(now, 185.0, 1_024.0), Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_storm_far_below_a_high_limit_is_looked_at_closely_too() {
+        let mut pace = Pace::new(PaceBounds::default());
+        pace.after(Timestamp::from_millis(0), 100.0, 1e6);
+        assert_eq!(pace.after(Timestamp::from_millis(100), 200.0, 1e6), Duration::from_millis(20));
+        assert_eq!(pace.after(Timestamp::from_millis(120), 220.0, f64::INFINITY), Duration::from_millis(20));
     }
 
     #[test]

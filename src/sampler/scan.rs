@@ -5,7 +5,7 @@
 //! order would call live sockets somebody else's. The period to the next scan follows from the CPU that this
 //! one took and the share of a core that scans may use.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,18 +16,21 @@ use crate::model::process::ProcessId;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
 use crate::sampler::host::HostEye;
+use crate::sampler::joined::{Joined, RecordIndex};
 use crate::sampler::load::Load;
 use crate::sampler::remotes::RemoteBook;
-use crate::sampler::survey::{Sight, Survey, Trace};
+use crate::sampler::survey::{Sight, Survey, Trace, Watch};
+use crate::sampler::tables::Tables;
 use crate::sampler::view::FullView;
+use crate::sampler::watching::Watching;
 use crate::sys::adopted::Adopted;
 use crate::sys::clock::{SystemClock, thread_cpu};
 use crate::sys::descriptors::{Descriptor, Listing, Progress, Trust};
 use crate::sys::epoll_sets::EpollSets;
-use crate::sys::net_text;
 use crate::sys::read_error::ReadError;
-use crate::sys::sock_diag::{Detail, SockDiag, SocketRecord, States};
+use crate::sys::sock_diag::TcpState;
 use crate::sys::socket_protocol::{Protocol, ProtocolMemory};
+use crate::sys::sockstat;
 
 /// Descriptors listed in one go; between two goes the scan checks that it is still within its time.
 const CHUNK: usize = 4_096;
@@ -69,8 +72,7 @@ pub struct Scan {
 pub struct Memory {
     settings: ScanSettings,
     processes: BTreeMap<ProcessId, Kept>,
-    diags: BTreeMap<u64, SockDiag>,
-    records: Vec<SocketRecord>,
+    tables: Tables,
     host: HostEye,
 }
 
@@ -78,7 +80,7 @@ pub struct Memory {
 struct Kept {
     listing: Listing,
     protocols: ProtocolMemory,
-    epoll: Option<EpollSets>,
+    epoll: Option<Watching>,
     trace: Trace,
     load: Load,
     namespace: Option<u64>,
@@ -87,38 +89,36 @@ struct Kept {
 impl Memory {
     /// Nothing scanned yet.
     pub fn new(settings: ScanSettings) -> Self {
-        Self {
-            settings,
-            processes: BTreeMap::new(),
-            diags: BTreeMap::new(),
-            records: Vec::new(),
-            host: HostEye::new(),
-        }
+        Self { settings, processes: BTreeMap::new(), tables: Tables::default(), host: HostEye::new() }
     }
 
     /// Drops what is kept of a process, and its network namespace's socket where it was the last in it.
     pub fn forget(&mut self, id: ProcessId) {
         self.processes.remove(&id);
         let used: BTreeSet<u64> = self.processes.values().filter_map(|kept| kept.namespace).collect();
-        self.diags.retain(|namespace, _| used.contains(namespace));
+        self.tables.keep(&used);
     }
 
     /// Scans a process.
     pub fn scan(&mut self, process: &Adopted, book: &RemoteBook) -> Scan {
         let (at, cpu) = (SystemClock.now(), thread_cpu());
         let mut kept = self.processes.remove(&process.id()).unwrap_or_else(Kept::new);
-        let sockets = self.dump(process, &mut kept);
-        let listed = kept.list(process, sockets.as_ref().ok().map(|()| self.records.as_slice()), at);
+        let dumped = self.tables.dump(process, &mut kept.namespace);
+        let listed = kept.list(process, self.tables.index(), at);
         let mut view = FullView::blank(at);
         kept.load.read(process, at, &mut view.plain);
         let mut aged = AgedSockets::default();
         match listed {
             Ok(()) => {
-                let sockets = match &sockets {
-                    Ok(()) => Reading::Known(self.records.as_slice()),
+                let unknown_tcp = match &dumped {
+                    Ok(()) => kept.unknown_tcp(process, &mut self.tables),
+                    Err(_) => BTreeSet::new(),
+                };
+                let joined = match dumped {
+                    Ok(()) => Reading::Known(self.tables.joined(kept.listing.table())),
                     Err(error) => Reading::Unavailable(error.gap()),
                 };
-                let mut survey = kept.survey(process, sockets, book, at);
+                let mut survey = kept.survey(process, joined.as_ref(), &unknown_tcp, (book, at));
                 aged.sockets = std::mem::take(&mut survey.aged);
                 view.take(survey);
             }
@@ -135,30 +135,6 @@ impl Memory {
         let affordable = cost.div_f64(self.settings.share.max(1e-6));
         affordable.clamp(self.settings.period, PERIOD_MAX.max(self.settings.period))
     }
-
-    /// Fills `records` with the sockets of the process's network namespace.
-    fn dump(&mut self, process: &Adopted, kept: &mut Kept) -> Result<(), ReadError> {
-        if kept.namespace.is_none_or(|namespace| !self.diags.contains_key(&namespace)) {
-            match SockDiag::in_namespace_of(process) {
-                Ok(diag) => {
-                    kept.namespace = Some(diag.namespace());
-                    self.diags.entry(diag.namespace()).or_insert(diag);
-                }
-                Err(_) => return net_text::read(process, States::ALL, &mut self.records),
-            }
-        }
-        let diag = kept.namespace.and_then(|namespace| self.diags.get_mut(&namespace));
-        let answer = match diag {
-            Some(diag) => diag.dump(States::ALL, Detail::Plain, &mut self.records),
-            None => Err(ReadError::Unsupported { what: "the socket tables" }),
-        };
-        if answer.is_err() {
-            // A broken netlink socket is not asked twice.
-            kept.namespace.take().and_then(|namespace| self.diags.remove(&namespace));
-            return net_text::read(process, States::ALL, &mut self.records);
-        }
-        answer
-    }
 }
 
 impl Kept {
@@ -166,7 +142,7 @@ impl Kept {
         Self {
             listing: Listing::new(),
             protocols: ProtocolMemory::default(),
-            epoll: EpollSets::new().ok(),
+            epoll: EpollSets::new().ok().map(Watching::new),
             trace: Trace::default(),
             load: Load::default(),
             namespace: None,
@@ -174,16 +150,9 @@ impl Kept {
     }
 
     /// Walks over the whole table. A remembered socket row stands where the dump still knows its inode.
-    fn list(
-        &mut self,
-        process: &Adopted,
-        records: Option<&[SocketRecord]>,
-        start: Timestamp,
-    ) -> Result<(), ReadError> {
-        let alive: HashSet<u64> =
-            records.unwrap_or_default().iter().map(|record| u64::from(record.inode)).collect();
+    fn list(&mut self, process: &Adopted, alive: &RecordIndex, start: Timestamp) -> Result<(), ReadError> {
         let trust = |row: &Descriptor| match row.inode {
-            Some(inode) if row.kind == Kind::Socket && alive.contains(&inode) => Trust::Keep,
+            Some(inode) if row.kind == Kind::Socket && alive.knows(inode) => Trust::Keep,
             Some(_) | None => Trust::Look,
         };
         while process.list(&mut self.listing, CHUNK, trust)? == Progress::More {
@@ -195,55 +164,44 @@ impl Kept {
         Ok(())
     }
 
+    /// Sockets in the table that no record knows and whose protocol is TCP.
+    fn unknown_tcp(&mut self, process: &Adopted, tables: &mut Tables) -> BTreeSet<u64> {
+        let (mut strange, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+        for row in self.listing.table().iter().filter(|row| row.kind == Kind::Socket) {
+            let Some(inode) = row.inode.filter(|inode| !tables.index().knows(*inode)) else { continue };
+            strange.insert(inode);
+            // A socket whose protocol can't be told is not accused.
+            if matches!(self.protocols.of(process, row.number, inode), Ok(Some(Protocol::Tcp))) {
+                unknown.insert(inode);
+            }
+        }
+        self.protocols.retain(|inode| strange.contains(&inode));
+        if !unknown.is_empty() {
+            tables.exempt_bound(self.namespace, &mut unknown);
+        }
+        unknown
+    }
+
     fn survey(
         &mut self,
         process: &Adopted,
-        sockets: Reading<&[SocketRecord]>,
-        book: &RemoteBook,
-        at: Timestamp,
+        sockets: Reading<&Joined<'_>>,
+        unknown_tcp: &BTreeSet<u64>,
+        (book, at): (&RemoteBook, Timestamp),
     ) -> Survey {
         let table = self.listing.table();
-        let unknown_tcp = unknown_tcp(process, table, sockets, &mut self.protocols);
-        let watched = watched(process, table, self.epoll.as_mut());
-        let sight = Sight { at, table, sockets, unknown_tcp: &unknown_tcp, watched: watched.as_ref(), book };
+        let is_any_waiting = sockets
+            .known()
+            .is_some_and(|joined| joined.known().any(|(_, record)| record.state == TcpState::CloseWait));
+        let watched = match &mut self.epoll {
+            Some(watching) if is_any_waiting || !unknown_tcp.is_empty() => watching.read(process, table, at),
+            Some(_) => Reading::Known(Watch { inodes: &[], read: at }),
+            None => Reading::Unavailable(Gap::NoRoom),
+        };
+        let time_wait = sockstat::time_wait(process).map(|count| count as f64);
+        let time_wait = time_wait.map_err(|error| error.gap()).into();
+        let sight = Sight { at, table, sockets, time_wait, unknown_tcp, watched, book };
         self.trace.survey(&sight)
-    }
-}
-
-/// Sockets in the table that no record knows and whose protocol is TCP.
-fn unknown_tcp(
-    process: &Adopted,
-    table: &[Descriptor],
-    sockets: Reading<&[SocketRecord]>,
-    protocols: &mut ProtocolMemory,
-) -> BTreeSet<u64> {
-    let Reading::Known(records) = sockets else { return BTreeSet::new() };
-    let known: HashSet<u64> = records.iter().map(|record| u64::from(record.inode)).collect();
-    let mut held = HashSet::new();
-    let mut unknown = BTreeSet::new();
-    for row in table.iter().filter(|row| row.kind == Kind::Socket) {
-        let Some(inode) = row.inode else { continue };
-        held.insert(inode);
-        // A socket whose protocol can't be told is not accused.
-        if !known.contains(&inode)
-            && matches!(protocols.of(process, row.number, inode), Ok(Some(Protocol::Tcp)))
-        {
-            unknown.insert(inode);
-        }
-    }
-    protocols.retain(&held);
-    unknown
-}
-
-/// Inodes of sockets that an epoll set of the process watches.
-fn watched(process: &Adopted, table: &[Descriptor], epoll: Option<&mut EpollSets>) -> Reading<BTreeSet<u64>> {
-    let Some(epoll) = epoll else { return Reading::Unavailable(Gap::NoRoom) };
-    match epoll.read(process, table) {
-        Ok(()) => {
-            let sockets = table.iter().filter(|row| row.kind == Kind::Socket && epoll.watches(row));
-            Reading::Known(sockets.filter_map(|row| row.inode).collect())
-        }
-        Err(error) => Reading::Unavailable(error.gap()),
     }
 }
 

@@ -4,7 +4,7 @@
 //! and which no dump knows is an orphan; it counts as one only after [`ORPHAN_MIN`], because a socket is in no
 //! table between its creation and its connect either.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -12,12 +12,17 @@ use crate::model::aged::{AgedSocket, Death, Watched};
 use crate::model::ages::Ages;
 use crate::model::clock::Timestamp;
 use crate::model::kind::Kind;
-use crate::model::observation::{KindCounts, REMOTES_MAX, RemoteSurvey};
+use crate::model::observation::{KindCounts, RemoteSurvey};
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
+use crate::sampler::joined::{HeldSocket, Joined};
+use crate::sampler::precision::thousandths;
 use crate::sampler::remotes::RemoteBook;
+use crate::sampler::survey::by_remote::End;
 use crate::sys::descriptors::Descriptor;
-use crate::sys::sock_diag::{SocketRecord, TcpState};
+use crate::sys::sock_diag::TcpState;
+
+mod by_remote;
 
 /// How long a TCP socket must be in no table before it is called an orphan.
 pub const ORPHAN_MIN: Duration = Duration::from_secs(5);
@@ -27,8 +32,10 @@ pub const ORPHAN_MIN: Duration = Duration::from_secs(5);
 pub struct Trace {
     table: Vec<Descriptor>,
     at: Option<Timestamp>,
-    first_seen: HashMap<u64, Timestamp>,
-    connections: BTreeMap<u64, SocketAddr>,
+    /// Dead sockets and when each was first seen dead, by inode.
+    first_seen: Vec<(u64, Timestamp)>,
+    /// Connected sockets and their other ends, by inode.
+    connections: Vec<(u64, SocketAddr)>,
 }
 
 /// What one full tick sees.
@@ -38,14 +45,25 @@ pub struct Sight<'a> {
     pub at: Timestamp,
     /// The table of descriptors.
     pub table: &'a [Descriptor],
-    /// TCP sockets of the network namespace, all states, or why there are none.
-    pub sockets: Reading<&'a [SocketRecord]>,
+    /// The sockets in the table with what the kernel's tables say of them, or why that can't be had.
+    pub sockets: Reading<&'a Joined<'a>>,
+    /// Sockets of the network namespace in TIME_WAIT: nobody holds them.
+    pub time_wait: Reading<f64>,
     /// Inodes of sockets whose protocol is TCP, of those that no record knows.
     pub unknown_tcp: &'a BTreeSet<u64>,
-    /// Inodes and numbers that an epoll set watches, or why that can't be seen.
-    pub watched: Reading<&'a BTreeSet<u64>>,
+    /// The sockets that an epoll set watches, or why that can't be seen.
+    pub watched: Reading<Watch<'a>>,
     /// Names of remotes.
     pub book: &'a RemoteBook,
+}
+
+/// What the epoll sets of a process watched when they were last read.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch<'a> {
+    /// Inodes of the sockets in them, in order.
+    pub inodes: &'a [u64],
+    /// When they were read.
+    pub read: Timestamp,
 }
 
 /// The readings of one full tick.
@@ -70,9 +88,9 @@ impl Trace {
         let kinds = count_kinds(sight.table, &mut plain);
         self.churn(sight, &mut plain);
         let (leaked, remotes, aged) = match sight.sockets {
-            Reading::Known(records) => {
-                let (ages, aged) = self.ages(sight, records, &mut plain);
-                let remotes = self.remotes(sight, records, &mut plain);
+            Reading::Known(joined) => {
+                let (ages, aged) = self.ages(sight, joined, &mut plain);
+                let remotes = self.remotes(sight, joined, &mut plain);
                 (Reading::Known(ages), Reading::Known(remotes), aged)
             }
             Reading::Unavailable(gap) => {
@@ -121,7 +139,7 @@ impl Trace {
                 (None, None) => break,
             }
         }
-        let rate = |count: u32| Reading::Known(f64::from(count) / passed);
+        let rate = |count: u32| Reading::Known(thousandths(f64::from(count) / passed));
         plain.push((Signal::FdOpened, rate(opened)));
         plain.push((Signal::FdClosed, rate(closed)));
         plain.push((Signal::FdChurn, rate(opened + closed)));
@@ -130,85 +148,67 @@ impl Trace {
     fn ages(
         &mut self,
         sight: &Sight<'_>,
-        records: &[SocketRecord],
+        joined: &Joined<'_>,
         plain: &mut Vec<(Signal, Reading<f64>)>,
     ) -> (Ages, Vec<AgedSocket>) {
-        let by_inode = owned(sight.table, records);
         let mut aged: Vec<AgedSocket> = Vec::new();
-        let mut holders: HashMap<u64, Vec<u32>> = HashMap::new();
-        for row in sight.table.iter().filter(|row| row.kind == Kind::Socket) {
-            let Some(inode) = row.inode else { continue };
-            let held = holders.entry(inode).or_default();
-            held.push(row.number);
-            if held.len() > 1 {
+        let mut unread = 0_u32;
+        let mut before = std::mem::take(&mut self.first_seen).into_iter().peekable();
+        for socket in joined.sockets() {
+            let is_dead = match socket.record {
+                Some(record) => record.state == TcpState::CloseWait,
+                None => sight.unknown_tcp.contains(&socket.inode),
+            };
+            if !is_dead {
                 continue;
             }
-            let record = by_inode.get(&inode).copied();
-            let is_dead = match record {
-                Some(record) => record.state == TcpState::CloseWait,
-                None => sight.unknown_tcp.contains(&inode),
-            };
-            if is_dead {
-                let first = *self.first_seen.entry(inode).or_insert(sight.at);
-                aged.push(dead_socket(sight, (row.number, inode), record, sight.at.since(first)));
+            while before.next_if(|old| old.0 < socket.inode).is_some() {}
+            let first = before.next_if(|old| old.0 == socket.inode).map_or(sight.at, |old| old.1);
+            self.first_seen.push((socket.inode, first));
+            let dead = dead_socket(sight, socket, first);
+            if dead.death == Death::CloseWait || dead.age >= ORPHAN_MIN {
+                aged.push(dead);
             }
+            unread += u32::from(socket.record.is_some_and(|record| record.receive_queue > 0));
         }
-        let dead: BTreeSet<u64> = aged.iter().map(|socket| socket.inode).collect();
-        self.first_seen.retain(|inode, _| dead.contains(inode));
-        aged.retain(|socket| socket.death == Death::CloseWait || socket.age >= ORPHAN_MIN);
         aged.sort_by(|a, b| b.age.cmp(&a.age).then(a.number.cmp(&b.number)));
         let mut ages = Ages::default();
         for socket in &aged {
             ages.add(socket.age);
         }
-        tell_states(&by_inode, records, plain);
-        let unread =
-            |socket: &&AgedSocket| by_inode.get(&socket.inode).is_some_and(|record| record.receive_queue > 0);
-        let unread = aged.iter().filter(|socket| socket.death == Death::CloseWait).filter(unread).count();
-        plain.push((Signal::SocketUnreadEof, Reading::Known(unread as f64)));
+        tell_states(joined, plain);
+        plain.push((Signal::SocketTimeWait, sight.time_wait));
+        plain.push((Signal::SocketUnreadEof, Reading::Known(f64::from(unread))));
         tell_dead(&aged, sight.watched, plain);
-        (ages, by_descriptor(&aged, &holders))
+        (ages, by_descriptor(aged, joined))
     }
 
     fn remotes(
         &mut self,
         sight: &Sight<'_>,
-        records: &[SocketRecord],
+        joined: &Joined<'_>,
         plain: &mut Vec<(Signal, Reading<f64>)>,
     ) -> Vec<RemoteSurvey> {
-        let by_inode = owned(sight.table, records);
-        let listening: BTreeSet<u16> = by_inode
-            .values()
-            .filter(|record| record.state == TcpState::Listen)
-            .map(|record| record.local.port())
-            .collect();
+        let listening = joined.known().filter(|(_, record)| record.state == TcpState::Listen);
+        let listening: BTreeSet<u16> = listening.map(|(_, record)| record.local.port()).collect();
         let passed = self.at.map(|before| sight.at.since(before).as_secs_f64().max(1e-3));
-        let mut surveys: BTreeMap<crate::model::name::Remote, RemoteSurvey> = BTreeMap::new();
-        let mut connections = BTreeMap::new();
+        let mut connections = Vec::with_capacity(joined.sockets().len());
+        let mut ends = Vec::with_capacity(joined.sockets().len());
+        let mut before = self.connections.iter().peekable();
         let mut connects = 0_u32;
-        for (inode, record) in &by_inode {
-            let is_outgoing = record.remote.port() != 0 && !listening.contains(&record.local.port());
-            if record.remote.port() == 0 {
-                continue;
-            }
-            connections.insert(*inode, record.remote);
-            let is_new = self.connections.get(inode) != Some(&record.remote);
-            connects += u32::from(is_new && is_outgoing);
-            let name = sight.book.name(record.remote);
-            let survey = surveys.entry(name.clone()).or_insert_with(|| blank(name));
-            tally(survey, record.state);
-            if let Some(passed) = passed
-                && is_new
-            {
-                survey.connect_rate += 1.0 / passed;
-            }
+        for (inode, record) in joined.known().filter(|(_, record)| record.remote.port() != 0) {
+            while before.next_if(|old| old.0 < inode).is_some() {}
+            let is_new = before.next_if(|old| **old == (inode, record.remote)).is_none();
+            connects += u32::from(is_new && !listening.contains(&record.local.port()));
+            connections.push((inode, record.remote));
+            ends.push(End { remote: record.remote, state: record.state, is_new });
         }
         self.connections = connections;
         let rate = passed.map_or(Reading::Unavailable(Gap::TooYoung), |passed| {
-            Reading::Known(f64::from(connects) / passed)
+            Reading::Known(thousandths(f64::from(connects) / passed))
         });
         plain.push((Signal::SocketConnects, rate));
-        most_sockets(surveys, sight.book)
+        by_remote::survey(ends, passed, sight.book)
     }
 }
 
@@ -243,118 +243,77 @@ fn count_kinds(table: &[Descriptor], plain: &mut Vec<(Signal, Reading<f64>)>) ->
     kinds
 }
 
-/// The records of sockets that stand in the table, by inode.
-fn owned<'a>(table: &[Descriptor], records: &'a [SocketRecord]) -> HashMap<u64, &'a SocketRecord> {
-    let inodes: std::collections::HashSet<u64> =
-        table.iter().filter(|row| row.kind == Kind::Socket).filter_map(|row| row.inode).collect();
-    let held = |record: &&SocketRecord| record.inode != 0 && inodes.contains(&u64::from(record.inode));
-    records.iter().filter(held).map(|record| (u64::from(record.inode), record)).collect()
-}
-
-fn tell_states(
-    owned: &HashMap<u64, &SocketRecord>,
-    all: &[SocketRecord],
-    plain: &mut Vec<(Signal, Reading<f64>)>,
-) {
-    let count = |states: &[TcpState]| {
-        Reading::Known(owned.values().filter(|record| states.contains(&record.state)).count() as f64)
-    };
-    plain.push((Signal::SocketEstablished, count(&[TcpState::Established])));
-    plain.push((Signal::SocketSynSent, count(&[TcpState::SynSent])));
-    plain.push((Signal::SocketFinWait, count(&[TcpState::FinWait1, TcpState::FinWait2])));
-    plain.push((Signal::SocketCloseWait, count(&[TcpState::CloseWait])));
-    let time_wait = all.iter().filter(|record| record.state == TcpState::TimeWait).count();
-    plain.push((Signal::SocketTimeWait, Reading::Known(time_wait as f64)));
-    let not_listening = owned.values().filter(|record| record.state != TcpState::Listen);
-    let queued: f64 = not_listening.map(|record| f64::from(record.receive_queue)).sum();
+fn tell_states(joined: &Joined<'_>, plain: &mut Vec<(Signal, Reading<f64>)>) {
+    let (mut established, mut syn_sent, mut fin_wait, mut close_wait) = (0_u32, 0_u32, 0_u32, 0_u32);
+    let mut queued = 0.0;
+    for (_, record) in joined.known() {
+        match record.state {
+            TcpState::Established => established += 1,
+            TcpState::SynSent => syn_sent += 1,
+            TcpState::FinWait1 | TcpState::FinWait2 => fin_wait += 1,
+            TcpState::CloseWait => close_wait += 1,
+            TcpState::SynReceived
+            | TcpState::TimeWait
+            | TcpState::Close
+            | TcpState::LastAck
+            | TcpState::Listen
+            | TcpState::Closing
+            | TcpState::NewSynReceived
+            | TcpState::BoundInactive => {}
+        }
+        if record.state != TcpState::Listen {
+            queued += f64::from(record.receive_queue);
+        }
+    }
+    let known = |count: u32| Reading::Known(f64::from(count));
+    plain.push((Signal::SocketEstablished, known(established)));
+    plain.push((Signal::SocketSynSent, known(syn_sent)));
+    plain.push((Signal::SocketFinWait, known(fin_wait)));
+    plain.push((Signal::SocketCloseWait, known(close_wait)));
     plain.push((Signal::SocketRecvQueue, Reading::Known(queued)));
 }
 
-fn tell_dead(aged: &[AgedSocket], watched: Reading<&BTreeSet<u64>>, plain: &mut Vec<(Signal, Reading<f64>)>) {
+fn tell_dead(aged: &[AgedSocket], watched: Reading<Watch<'_>>, plain: &mut Vec<(Signal, Reading<f64>)>) {
     let known = |count: usize| Reading::Known(count as f64);
     let close_wait = || aged.iter().filter(|socket| socket.death == Death::CloseWait);
     plain.push((Signal::SocketOrphans, known(aged.len() - close_wait().count())));
     let oldest = close_wait().map(|socket| socket.age.as_secs_f64()).fold(0.0, f64::max);
-    plain.push((Signal::SocketCloseWaitOldest, Reading::Known(oldest)));
+    plain.push((Signal::SocketCloseWaitOldest, Reading::Known(thousandths(oldest))));
     let unwatched = close_wait().filter(|socket| socket.watched == Watched::No).count();
     plain.push((Signal::SocketUnwatched, watched.map(|_| unwatched as f64)));
 }
 
 /// Each socket once for each descriptor that holds it.
-fn by_descriptor(aged: &[AgedSocket], holders: &HashMap<u64, Vec<u32>>) -> Vec<AgedSocket> {
-    let numbers = |socket: &AgedSocket| holders.get(&socket.inode).map_or(&[][..], Vec::as_slice);
-    aged.iter()
-        .flat_map(|socket| {
-            numbers(socket).iter().map(|number| AgedSocket { number: *number, ..socket.clone() })
-        })
-        .collect()
+fn by_descriptor(aged: Vec<AgedSocket>, joined: &Joined<'_>) -> Vec<AgedSocket> {
+    let mut list = Vec::with_capacity(aged.len());
+    for socket in aged {
+        let others = joined.holders(socket.inode).filter(|number| *number != socket.number);
+        let others: Vec<AgedSocket> = others.map(|number| AgedSocket { number, ..socket.clone() }).collect();
+        list.push(socket);
+        list.extend(others);
+    }
+    list
 }
 
-fn dead_socket(
-    sight: &Sight<'_>,
-    (number, inode): (u32, u64),
-    record: Option<&SocketRecord>,
-    age: Duration,
-) -> AgedSocket {
+fn dead_socket(sight: &Sight<'_>, socket: &HeldSocket<'_>, first: Timestamp) -> AgedSocket {
     let watched = match sight.watched {
-        Reading::Known(watched) if watched.contains(&inode) => Watched::Yes,
+        Reading::Known(watch) if watch.inodes.binary_search(&socket.inode).is_ok() => Watched::Yes,
+        // It was not dead yet when the sets were read, and may have been another's then.
+        Reading::Known(watch) if watch.read < first => Watched::Unknown,
         Reading::Known(_) => Watched::No,
         Reading::Unavailable(_) => Watched::Unknown,
     };
+    let record = socket.record;
     AgedSocket {
         cookie: record.and_then(|record| record.cookie),
-        inode,
-        number,
+        inode: socket.inode,
+        number: socket.number,
         remote: record.map(|record| record.remote),
         named: record.and_then(|record| sight.book.declared(record.remote).cloned()),
-        age,
+        age: sight.at.since(first),
         death: if record.is_some() { Death::CloseWait } else { Death::Orphan },
         watched,
     }
-}
-
-fn blank(remote: crate::model::name::Remote) -> RemoteSurvey {
-    RemoteSurvey {
-        remote,
-        count: 0,
-        established: 0,
-        close_wait: 0,
-        syn_sent: 0,
-        fin_wait: 0,
-        connect_rate: 0.0,
-    }
-}
-
-fn tally(survey: &mut RemoteSurvey, state: TcpState) {
-    survey.count += 1;
-    match state {
-        TcpState::Established => survey.established += 1,
-        TcpState::CloseWait => survey.close_wait += 1,
-        TcpState::SynSent => survey.syn_sent += 1,
-        TcpState::FinWait1 | TcpState::FinWait2 => survey.fin_wait += 1,
-        TcpState::SynReceived
-        | TcpState::TimeWait
-        | TcpState::Close
-        | TcpState::LastAck
-        | TcpState::Listen
-        | TcpState::Closing
-        | TcpState::NewSynReceived
-        | TcpState::BoundInactive => {}
-    }
-}
-
-/// Declared remotes always, then those with most sockets, within the bound.
-fn most_sockets(
-    surveys: BTreeMap<crate::model::name::Remote, RemoteSurvey>,
-    book: &RemoteBook,
-) -> Vec<RemoteSurvey> {
-    let mut list: Vec<RemoteSurvey> = surveys.into_values().collect();
-    list.sort_by(|a, b| {
-        let declared = |survey: &RemoteSurvey| book.is_declared(&survey.remote);
-        declared(b).cmp(&declared(a)).then(b.count.cmp(&a.count)).then_with(|| a.remote.cmp(&b.remote))
-    });
-    list.truncate(REMOTES_MAX);
-    list
 }
 
 #[cfg(test)]

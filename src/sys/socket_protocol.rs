@@ -9,7 +9,6 @@
 #![expect(unsafe_code, reason = "getxattr has no safe wrapper")]
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -92,9 +91,10 @@ impl ProtocolMemory {
         Ok(protocol)
     }
 
-    /// Forgets all that are not in `alive`. To be called with each complete table, which bounds the memory.
-    pub fn retain<S: BuildHasher>(&mut self, alive: &std::collections::HashSet<u64, S>) {
-        self.known.retain(|inode, _| alive.contains(inode));
+    /// Forgets all inodes that are not held any more. To be called with each complete table, which bounds the
+    /// memory.
+    pub fn retain(&mut self, is_held: impl Fn(u64) -> bool) {
+        self.known.retain(|inode, _| is_held(*inode));
     }
 
     /// How many are known.
@@ -110,8 +110,6 @@ impl ProtocolMemory {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
     use crate::sys::victim::Victim;
 
@@ -144,7 +142,7 @@ sys.stdin.read()
             assert_eq!(memory.of(&adopted, 9999, inode).unwrap(), Some(expected), "from memory");
         }
         assert_eq!(memory.len(), 6);
-        memory.retain(&HashSet::<u64>::new());
+        memory.retain(|_| false);
         assert!(memory.is_empty());
         assert_eq!(Protocol::of(&adopted, 9999, 1).unwrap(), None, "nothing open there");
         assert_eq!(Protocol::of(&adopted, 0, 1).unwrap(), None, "a pipe");

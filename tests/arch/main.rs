@@ -10,10 +10,16 @@ mod planted;
 mod rules;
 mod tree;
 
+use std::sync::LazyLock;
+
 use tree::Tree;
 
+/// The tree as it stands, parsed once.
 fn house() -> Tree {
-    Tree::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).expect("src can be read and parsed")
+    static HOUSE: LazyLock<Tree> = LazyLock::new(|| {
+        Tree::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).expect("src can be read and parsed")
+    });
+    HOUSE.clone()
 }
 
 fn assert_none(offences: &[String]) {

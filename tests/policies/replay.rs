@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fdguard::journal::recorder::{History, Recorder, Written};
 use fdguard::journal::retention::Keep;
@@ -17,7 +17,7 @@ use fdguard::model::reading::{Gap, Reading};
 use fdguard::model::signal::Signal;
 
 const START: i64 = 1_767_571_200_000;
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 
 /// A bot that leaks 2.5 a minute and is restarted every four hours, as the agent would have recorded it.
 fn seen(second: u64) -> Observation {
@@ -171,22 +171,4 @@ fn a_scenario_that_does_not_hold_is_a_finding() {
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output);
     assert!(told.contains("the tier is normal") && told.contains("default.test.toml:7:"), "{told}");
-}
-
-/// A day at 1 Hz in under 2 s, decoding and the start of the process included. Optimised builds only:
-/// `cargo test --release --test policies -- --ignored --nocapture a_day`.
-#[test]
-#[ignore = "a measurement"]
-fn a_day_at_one_hertz_is_replayed_in_two_seconds() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = recorded(folder.path(), 86_400);
-    for policy in ["longport.toml", "default.toml", "aggressive.toml"] {
-        let policy = policies().join(policy);
-        let begun = Instant::now();
-        let output = fdguard(&["replay", policy.to_str().unwrap(), "--from", store.to_str().unwrap()]);
-        let took = begun.elapsed();
-        assert!(text(&output).contains("86400 samples"));
-        println!("{}: {took:?}", policy.display());
-        assert!(cfg!(debug_assertions) || took < Duration::from_secs(2), "{took:?}");
-    }
 }

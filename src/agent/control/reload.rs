@@ -30,6 +30,11 @@ impl Control {
     }
 
     fn replace(&mut self, mut settings: Settings) -> String {
+        for (place, id) in std::mem::take(&mut self.departed) {
+            if let Some(target) = self.targets.get_mut(place) {
+                target.engine.forget(&id);
+            }
+        }
         let mut what = Vec::new();
         let mut kept = Vec::new();
         for target in std::mem::take(&mut self.targets) {
@@ -65,7 +70,6 @@ impl Control {
         }
         settings.targets = self.targets.iter().map(|target| target.settings.clone()).collect();
         self.settings = settings;
-        self.departed.clear();
         self.renew_subjects();
         for (place, id, evaluation) in evaluations {
             self.carry_out(place, id, evaluation);

@@ -1,5 +1,7 @@
 use super::*;
-use crate::sys::sock_diag::Family;
+use crate::model::observation::REMOTES_MAX;
+use crate::sampler::joined::RecordIndex;
+use crate::sys::sock_diag::{Family, SocketRecord};
 
 fn socket(number: u32, inode: u64) -> Descriptor {
     Descriptor { number, kind: Kind::Socket, inode: Some(inode), deleted: false }
@@ -23,8 +25,10 @@ fn record(inode: u32, state: TcpState, remote: &str, receive_queue: u32) -> Sock
 struct World {
     trace: Trace,
     book: RemoteBook,
-    watched: BTreeSet<u64>,
+    watched: Vec<u64>,
     unknown: BTreeSet<u64>,
+    /// When the epoll sets were read; at each tick where none is said.
+    read: Option<Timestamp>,
 }
 
 impl World {
@@ -32,18 +36,24 @@ impl World {
         Self {
             trace: Trace::default(),
             book: RemoteBook::default(),
-            watched: BTreeSet::new(),
+            watched: Vec::new(),
             unknown: BTreeSet::new(),
+            read: None,
         }
     }
 
     fn at(&mut self, second: u64, table: &[Descriptor], sockets: &[SocketRecord]) -> Survey {
+        let at = Timestamp::from_millis(second * 1_000);
+        let mut index = RecordIndex::default();
+        index.fill(sockets);
+        let joined = Joined::new(table, sockets, &index);
         self.trace.survey(&Sight {
-            at: Timestamp::from_millis(second * 1_000),
+            at,
             table,
-            sockets: Reading::Known(sockets),
+            sockets: Reading::Known(&joined),
+            time_wait: Reading::Known(2.0),
             unknown_tcp: &self.unknown,
-            watched: Reading::Known(&self.watched),
+            watched: Reading::Known(Watch { inodes: &self.watched, read: self.read.unwrap_or(at) }),
             book: &self.book,
         })
     }
@@ -140,6 +150,7 @@ fn without_socket_tables_nothing_reads_as_zero() {
         at: Timestamp::ZERO,
         table: &[socket(3, 1)],
         sockets: Reading::Unavailable(Gap::NotPermitted),
+        time_wait: Reading::Known(2.0),
         unknown_tcp: &unknown,
         watched: Reading::Unavailable(Gap::NotPermitted),
         book: &book,
@@ -148,4 +159,18 @@ fn without_socket_tables_nothing_reads_as_zero() {
         assert_eq!(plain(&survey, signal), Reading::Unavailable(Gap::NotPermitted), "{signal}");
     }
     assert_eq!(survey.leaked, Reading::Unavailable(Gap::NotPermitted));
+}
+
+#[test]
+fn who_died_after_the_epoll_sets_were_read_is_not_accused() {
+    let mut world = World::new();
+    world.read = Some(Timestamp::from_millis(100_000));
+    world.watched = vec![9];
+    let table = [socket(3, 8), socket(4, 9)];
+    let waiting = [8, 9].map(|inode| record(inode, TcpState::CloseWait, "1.2.3.4:5", 0));
+    let early = world.at(101, &table, &waiting);
+    let watched = |survey: &Survey| survey.aged.iter().map(|socket| socket.watched).collect::<Vec<_>>();
+    assert_eq!(watched(&early), [Watched::Unknown, Watched::Yes]);
+    world.read = Some(Timestamp::from_millis(102_000));
+    assert_eq!(watched(&world.at(102, &table, &waiting)), [Watched::No, Watched::Yes]);
 }

@@ -69,6 +69,12 @@ impl States {
         Self(bits)
     }
 
+    /// All but these states.
+    #[must_use]
+    pub const fn without(self, states: &[TcpState]) -> Self {
+        Self(self.0 & !Self::of(states).0)
+    }
+
     /// Whether the state is among them.
     pub const fn has(self, state: TcpState) -> bool {
         self.0 & 1 << state as u32 != 0

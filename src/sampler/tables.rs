@@ -1,0 +1,89 @@
+//! The kernel's socket tables of each network namespace, asked as cheaply as the questions allow.
+//!
+//! A dump has what a process can hold: not TIME_WAIT, which nobody does, and not sockets that are bound and neither
+//! connected nor listening, because looking for them walks a table of its own. Those are asked for only where a
+//! descriptor's socket is in no other state, and might be an orphan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::sampler::joined::{Joined, RecordIndex};
+use crate::sys::adopted::Adopted;
+use crate::sys::descriptors::Descriptor;
+use crate::sys::net_text;
+use crate::sys::read_error::ReadError;
+use crate::sys::sock_diag::{Detail, SockDiag, SocketRecord, States, TcpState};
+
+/// What a process can hold, but for bound sockets.
+const HELD: States = States::ALL.without(&[TcpState::TimeWait, TcpState::BoundInactive]);
+const BOUND: States = States::of(&[TcpState::BoundInactive]);
+
+/// The last dump, and a netlink socket for each namespace.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    diags: BTreeMap<u64, SockDiag>,
+    records: Vec<SocketRecord>,
+    index: RecordIndex,
+}
+
+impl Tables {
+    /// Replaces the dump by that of the namespace of the process; `namespace` is kept by the caller for the next
+    /// time. After an error the dump is empty.
+    pub(super) fn dump(&mut self, process: &Adopted, namespace: &mut Option<u64>) -> Result<(), ReadError> {
+        let answer = self.ask(process, namespace);
+        if answer.is_err() {
+            self.records.clear();
+        }
+        self.index.fill(&self.records);
+        answer
+    }
+
+    /// The sockets of a table of descriptors with their records.
+    pub(super) fn joined(&self, table: &[Descriptor]) -> Joined<'_> {
+        Joined::new(table, &self.records, &self.index)
+    }
+
+    /// The records of the last dump by inode.
+    pub(super) fn index(&self) -> &RecordIndex {
+        &self.index
+    }
+
+    /// Takes those out that are merely bound now. Where that can't be asked none is taken out, as text files never
+    /// tell it either.
+    pub(super) fn exempt_bound(&mut self, namespace: Option<u64>, suspects: &mut BTreeSet<u64>) {
+        let Some(diag) = namespace.and_then(|namespace| self.diags.get_mut(&namespace)) else { return };
+        let mut bound = Vec::new();
+        if diag.dump(BOUND, Detail::Plain, &mut bound).is_ok() {
+            for record in bound {
+                suspects.remove(&u64::from(record.inode));
+            }
+        }
+    }
+
+    /// Drops the sockets of namespaces in which no process is left.
+    pub(super) fn keep(&mut self, used: &BTreeSet<u64>) {
+        self.diags.retain(|namespace, _| used.contains(namespace));
+    }
+
+    fn ask(&mut self, process: &Adopted, namespace: &mut Option<u64>) -> Result<(), ReadError> {
+        if namespace.is_none_or(|namespace| !self.diags.contains_key(&namespace)) {
+            match SockDiag::in_namespace_of(process) {
+                Ok(diag) => {
+                    *namespace = Some(diag.namespace());
+                    self.diags.entry(diag.namespace()).or_insert(diag);
+                }
+                Err(_) => return net_text::read(process, HELD, &mut self.records),
+            }
+        }
+        let diag = namespace.and_then(|namespace| self.diags.get_mut(&namespace));
+        let answer = match diag {
+            Some(diag) => diag.dump(HELD, Detail::Plain, &mut self.records),
+            None => Err(ReadError::Unsupported { what: "the socket tables" }),
+        };
+        if answer.is_err() {
+            // A broken netlink socket is not asked twice.
+            namespace.take().and_then(|namespace| self.diags.remove(&namespace));
+            return net_text::read(process, HELD, &mut self.records);
+        }
+        answer
+    }
+}
