@@ -1,1 +1,239 @@
-//! To come.
+//! What a person can tell the agent, and who may.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use fdguard::agent::request::{Answer, Command as Order, Request};
+use fdguard::model::event::Fact;
+
+use super::agent::{Agent, PATIENCE, Setup, bot, post, signal};
+use super::target::{HOLDING, Target, python, state};
+use crate::support::wait::wait_for;
+
+/// Tells where there are more than 10,000 descriptors, once that has held for a minute.
+fn policy(name: &str) -> String {
+    format!(
+        "schema = 1\nname = \"{name}\"\n[ladder.descriptors]\nstart_grace = \"0s\"\n\
+         [[ladder.descriptors.tier]]\nname = \"warning\"\nraise = \"fd.open > 2\"\nfor = \"10m\"\n\
+         do = [{{ notify = {{ to = \"journal\" }} }}]\n\
+         [[ladder.descriptors.tier]]\nname = \"fatal\"\nraise = \"fd.open > 2 and fd.open > 10000\"\n\
+         guard = \"orders.open == 0\"\ndo = [\"snapshot\"]\n"
+    )
+}
+
+fn guarded(target: &Target, allow: &str) -> Agent {
+    let matches = format!("{{ pid = {} }}", target.pid());
+    let agent = Setup::bot(&matches, &policy("first"), &format!("allow = [{allow}]\n")).start();
+    agent.until_guarded(target.pid());
+    agent
+}
+
+fn policies(agent: &Agent) -> Vec<String> {
+    agent.status().targets.swap_remove(0).policies
+}
+
+fn until_policy(agent: &Agent, name: &str) {
+    wait_for(name, PATIENCE, || (policies(agent) == [name]).then_some(()), || agent.log());
+}
+
+fn refusals(agent: &Agent) -> usize {
+    agent.events().iter().filter(|event| matches!(event.fact, Fact::ReloadRefused { .. })).count()
+}
+
+#[test]
+fn settings_are_read_anew_by_command_by_signal_and_by_change() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    assert_eq!(policies(&agent), ["first"]);
+    agent.setup.write("policy.toml", &policy("by-change"));
+    until_policy(&agent, "by-change");
+    agent.until("told", |fact| matches!(fact, Fact::Reloaded { .. }).then_some(()));
+
+    agent.setup.write("policy.toml", &policy("by-command"));
+    let (code, text) = agent.cli(&["ctl", "reload"]);
+    assert_eq!(code, 0, "{text}");
+    // Seen by the watch a moment before, perhaps.
+    assert!(text.contains("target bot has changed") || text.contains("nothing has changed"), "{text}");
+    assert_eq!(policies(&agent), ["by-command"]);
+
+    let path = agent.setup.path("agent.toml");
+    let text = std::fs::read_to_string(&path).expect("read");
+    agent.setup.write("other.toml", &policy("by-signal"));
+    std::fs::write(&path, text.replace("policy.toml", "other.toml")).expect("written");
+    signal(agent.pid(), "HUP");
+    until_policy(&agent, "by-signal");
+}
+
+#[test]
+fn a_faulty_file_is_refused_and_the_old_settings_stay() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    agent.setup.write("policy.toml", &policy("second").replace("fd.open > 2\"", "fd.opne > 2\""));
+    let (code, text) = agent.cli(&["ctl", "reload"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("policy.toml:6:") && text.contains("fd.opne"), "{text}");
+    assert_eq!(policies(&agent), ["first"]);
+    agent.until("told", |fact| matches!(fact, Fact::ReloadRefused { .. }).then_some(()));
+    let before = refusals(&agent);
+    signal(agent.pid(), "HUP");
+    wait_for("told again", PATIENCE, || (refusals(&agent) > before).then_some(()), || agent.log());
+    std::fs::remove_file(agent.setup.path("policy.toml")).expect("removed");
+    let (code, text) = agent.cli(&["ctl", "reload"]);
+    assert_eq!(code, 1, "{text}");
+    assert_eq!(policies(&agent), ["first"]);
+    agent.setup.write("policy.toml", &policy("third"));
+    until_policy(&agent, "third");
+}
+
+#[test]
+fn evidence_is_written_for_nobody_else() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    let (code, text) = agent.cli(&["ctl", "snapshot", "bot"]);
+    assert_eq!(code, 0, "{text}");
+    agent.until("written", |fact| matches!(fact, Fact::Finished { result: Ok(_), .. }).then_some(()));
+    let mode = |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    let dir = agent.setup.path("evidence");
+    assert_eq!(mode(&dir), 0o700);
+    let mut folders = vec![dir];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                assert_eq!(mode(&path), 0o700, "{}", path.display());
+                folders.push(path);
+            } else {
+                assert_eq!(mode(&path), 0o600, "{}", path.display());
+                files += 1;
+            }
+        }
+    }
+    assert!(files > 0);
+}
+
+#[test]
+fn a_person_freezes_thaws_and_stops() {
+    let mut target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "\"freeze\", \"stop\"");
+    let pid = target.pid();
+    let until = |wanted| {
+        wait_for("its state", PATIENCE, || (state(pid) == Some(wanted)).then_some(()), || agent.log())
+    };
+    assert_eq!(agent.cli(&["ctl", "freeze", "bot", "--for", "1m"]).0, 0);
+    until('T');
+    assert_eq!(agent.cli(&["ctl", "thaw", "bot"]).0, 0);
+    until('S');
+    assert_eq!(agent.cli(&["ctl", "freeze", "bot", "--for", "300ms"]).0, 0);
+    agent.until("the limit", |fact| match fact {
+        Fact::HoldReleased { why, .. } => why.contains("limit").then_some(()),
+        _ => None,
+    });
+    until('S');
+    assert!(target.is_running());
+    assert_eq!(agent.cli(&["ctl", "stop", "bot", "--grace", "5s"]).0, 0);
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&target.wait_end()), Some(15));
+    let (code, text) = agent.cli(&["ctl", "stop", "bot"]);
+    assert_eq!(code, 1, "{text}");
+}
+
+#[test]
+fn what_the_file_does_not_allow_a_person_may_not_do_and_is_told() {
+    let mut target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    for words in [&["ctl", "stop", "bot"][..], &["ctl", "freeze", "bot"]] {
+        let (code, text) = agent.cli(words);
+        assert_eq!(code, 1, "{words:?}: {text}");
+        assert!(text.contains("not in the target's `allow`"), "{words:?}: {text}");
+    }
+    for words in [&["ctl", "thaw", "bot"][..], &["ctl", "release", "bot"], &["ctl", "hold", "nobody"]] {
+        assert_eq!(agent.cli(words).0, 1, "{words:?}");
+    }
+    assert!(target.is_running() && state(target.pid()) == Some('S'));
+}
+
+#[test]
+fn a_hold_by_a_person_is_shown_and_ended() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    assert_eq!(agent.cli(&["ctl", "hold", "bot"]).0, 0);
+    assert!(agent.status().targets[0].human_hold);
+    assert!(agent.cli(&["status"]).1.contains("HELD by a person"));
+    assert_eq!(agent.cli(&["ctl", "resume", "bot"]).0, 0);
+    assert!(!agent.status().targets[0].human_hold);
+    let uid = agent.until("told", |fact| match fact {
+        Fact::Commanded { command, uid } if command == "resume bot" => Some(*uid),
+        _ => None,
+    });
+    assert_eq!(uid, 0);
+}
+
+#[test]
+fn explain_tells_timers_and_why_not() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    let timer = || {
+        let text = agent.cli(&["explain", "bot"]).1;
+        (text.contains("of 10min") || text.contains("of 10m")).then_some(text)
+    };
+    let text = wait_for("a timer", PATIENCE, timer, || agent.cli(&["explain", "bot"]).1);
+    println!("{text}");
+    for wanted in ["fd.open > 2", "10000", "orders.open == 0", "warning", "fatal"] {
+        assert!(text.contains(wanted), "{wanted} is missing:\n{text}");
+    }
+}
+
+/// Asks over the agent's socket as another user; prints the status of the answer.
+const STRANGER: &str = "\
+import socket, sys
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(sys.argv[1])
+body = sys.argv[2]
+peer.sendall(f'POST /v1/request HTTP/1.1\\r\\nhost: x\\r\\ncontent-length: {len(body)}\\r\\n\\r\\n{body}'.encode())
+print(peer.recv(4096).split()[1].decode())
+";
+
+#[test]
+fn a_stranger_is_refused() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    for body in ["\"status\"", "{\"do\":{\"hold\":{\"target\":\"bot\"}}}", "nonsense"] {
+        let output = Command::new("setpriv")
+            .args(["--reuid", "65534", "--regid", "65534", "--clear-groups", python(), "-c", STRANGER])
+            .arg(agent.socket())
+            .arg(body)
+            .output()
+            .expect("setpriv runs");
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert_eq!(text.trim(), "403", "{body}");
+    }
+    assert!(!agent.status().targets[0].human_hold);
+}
+
+#[test]
+fn nonsense_on_the_socket_is_answered_and_harms_nothing() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    let long = format!("\"{}\"", "x".repeat(100_000));
+    assert_eq!(post(&agent.socket(), "{").expect("an answer").0, 400);
+    assert_eq!(post(&agent.socket(), "\"no_such_question\"").expect("an answer").0, 400);
+    // Cut off while it still sends, or answered.
+    assert!(post(&agent.socket(), &long).is_none_or(|(status, _)| status == 413));
+    assert!(matches!(agent.ask(&Request::Do(Order::Resume { target: bot() })), Answer::Taken(_)));
+}
+
+#[test]
+fn a_second_agent_on_the_same_socket_says_so() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    let path = agent.setup.path("agent.toml");
+    let output = Command::new("timeout")
+        .args(["20", super::agent::FDGUARD, "run", "-c"])
+        .arg(path)
+        .output()
+        .expect("runs");
+    let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("another agent listens"), "{text}");
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert_eq!(policies(&agent), ["first"]);
+}

@@ -98,7 +98,7 @@ fn a_hold_by_a_person_survives_too() {
 fn descriptors_and_threads_stay_flat_over_200_lives_of_the_target() {
     let child = format!(
         "{{ child = [\"{}\", \"-S\", \"-c\", \"import time; time.sleep(0.01)\"] }}\n\
-         restart = {{ when = \"always\", backoff = \"10ms\", backoff_max = \"10ms\", max = \"10000/h\" }}",
+         restart = {{ when = \"always\", backoff = \"10ms\", backoff_max = \"10ms\", max = \"10000/hour\" }}",
         python()
     );
     let agent = Setup::bot(&child, "", "").start();
