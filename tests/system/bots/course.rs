@@ -164,6 +164,15 @@ impl Course {
         })
     }
 
+    /// Whether a reap ran out of time: on a machine busy beyond measure a healable bot may need a restart.
+    pub(crate) fn ran_out_of_time(&self) -> bool {
+        let up = |event: &Event| match &event.fact {
+            Fact::Finished { result: Ok(done), .. } => done.contains("the time of the stop was up"),
+            _ => false,
+        };
+        self.events.iter().any(up)
+    }
+
     /// Outcomes told, with the process's number.
     pub(crate) fn judged(&self) -> impl Iterator<Item = (u32, &Judged)> {
         self.events.iter().filter_map(|event| match &event.fact {
