@@ -61,7 +61,7 @@ fn record(file: &Path) {
     let mut made = Made::new();
     for second in 0..DAY {
         recorder.sample(&bot, PROCESS, &made.sample(second));
-        if second as usize % (SAMPLES_QUEUED_MAX / 2) == 0 {
+        if (second as usize).is_multiple_of(SAMPLES_QUEUED_MAX / 2) {
             assert_eq!(recorder.flush(Duration::from_secs(20)), Written::All, "the history takes it");
         }
     }

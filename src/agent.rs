@@ -3,6 +3,7 @@
 
 mod child;
 mod control;
+mod figures;
 mod guarded;
 mod herald;
 pub mod mailbox;

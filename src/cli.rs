@@ -2,14 +2,19 @@
 
 pub mod args;
 mod client;
+mod columns;
 mod config;
 mod ctl;
 mod demo;
+mod doctor;
 mod equip;
 mod exec;
 pub mod exit;
+mod history;
+mod inspect;
 mod load;
 mod lookup;
+mod page;
 mod policy;
 mod print;
 mod quantity;
@@ -42,8 +47,10 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Exit {
     match command {
-        Command::Inspect(_) | Command::Doctor(_) | Command::History(_) => Exit::Usage,
         Command::Policy(command) => policy::run(&command),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::History(args) => history::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Exec(args) => exec::run(args),
         Command::Demo(args) => demo::run(&args),
@@ -55,5 +62,6 @@ fn dispatch(command: Command) -> Exit {
         Command::Man { out } => reference::man(out.as_deref()),
         Command::DemoBot(args) => demo::bot::main(&args),
         Command::Keeper => exec::keeper(),
+        Command::Patient => doctor::patient(),
     }
 }

@@ -20,11 +20,11 @@ use crate::config::{Child, Restart, RestartWhen};
 use crate::model::action::Then;
 use crate::model::chain::chain;
 use crate::model::clock::Timestamp;
-use crate::sys::adopted::Adopted;
+use crate::sys::adopted::{AdoptError, Adopted};
 use crate::sys::keeper::{Keeper, UndoId};
 use crate::sys::pidfd::{Ended, Signal, Waited};
 use crate::sys::proc_root::ProcRoot;
-use crate::sys::spawn::{Group, Launch, Launched, Output, Spawner};
+use crate::sys::spawn::{Group, Launch, LaunchError, Launched, Output, Spawner};
 use crate::sys::terminal::Foreground;
 
 /// Time between TERM and KILL where the agent dies under a running child.
@@ -45,6 +45,17 @@ pub(super) struct Nursery {
     pause: Duration,
     count: u32,
     wanted: Option<Then>,
+    /// The code it ended with last, or the one a shell gives where it could not be started.
+    code: Option<i32>,
+}
+
+/// What a start came to.
+#[derive(Debug)]
+pub(super) enum Started {
+    /// It runs.
+    Guarded(Arc<Adopted>),
+    /// It had ended before it could be guarded; with its exit code.
+    Over(Option<i32>),
 }
 
 /// What starting takes.
@@ -72,6 +83,15 @@ enum State {
     Done,
 }
 
+/// Whether a signal met a child.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Forwarded {
+    /// It was sent.
+    Sent,
+    /// No child runs now.
+    Nobody,
+}
+
 /// How an ordered end came out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Ending {
@@ -93,6 +113,7 @@ impl Nursery {
             pause: restart.backoff,
             count: 0,
             wanted: None,
+            code: None,
         }
     }
 
@@ -114,9 +135,19 @@ impl Nursery {
         self.state == State::Done
     }
 
+    /// The code it ended with last, or the one a shell gives where it could not be started.
+    pub(super) fn code(&self) -> Option<i32> {
+        self.code
+    }
+
+    /// Nobody starts it any more.
+    pub(super) fn give_up(&mut self) {
+        self.state = State::Done;
+    }
+
     /// Starts it. A start that fails is tried again after the pause, within the quota; without a keeper nothing
     /// is started, for then it could be orphaned.
-    pub(super) fn start(&mut self, now: Timestamp, hands: &Hands) -> Result<Arc<Adopted>, String> {
+    pub(super) fn start(&mut self, now: Timestamp, hands: &Hands) -> Result<Started, String> {
         self.starts.retain(|start| now.since(*start) < self.restart.max.per);
         if self.count > 0 && self.starts.len() >= self.restart.max.count as usize {
             self.state = State::Done;
@@ -128,8 +159,10 @@ impl Nursery {
         self.starts.push_back(now);
         self.count += 1;
         self.state = State::Due(now + self.pause);
-        let launch = launch(&self.child);
-        let launched = hands.spawner.launch(launch).map_err(|error| chain(&error))?;
+        let launched = hands.spawner.launch(launch(&self.child)).map_err(|error| {
+            self.code = Some(shell_code(&error));
+            chain(&error)
+        })?;
         let kept = launched.end_with_agent(&mut lock(&hands.keeper), ORPHAN_GRACE);
         let pid = launched.process.pid();
         let adopted = Adopted::open(&ProcRoot::new("/proc"), u32::try_from(pid).unwrap_or_default());
@@ -138,7 +171,12 @@ impl Nursery {
                 let foreground = Foreground::hand_to(pid);
                 self.running = Some(Running { launched, kept, since: now, _foreground: foreground });
                 self.state = State::Running;
-                Ok(Arc::new(adopted))
+                Ok(Started::Guarded(Arc::new(adopted)))
+            }
+            (Ok(kept), Err(AdoptError::Gone { .. })) => {
+                self.running = Some(Running { launched, kept, since: now, _foreground: None });
+                self.state = State::Running;
+                Ok(Started::Over(self.ended(now, hands)))
             }
             (kept, adopted) => {
                 // It is ours and unguarded: it may not stay.
@@ -163,6 +201,7 @@ impl Nursery {
     pub(super) fn ended(&mut self, now: Timestamp, hands: &Hands) -> Option<i32> {
         let running = self.running.take()?;
         let code = running.launched.process.reap().ok().flatten().map(exit_code);
+        self.code = code;
         // A keeper that is gone has nothing left to undo.
         let _gone = lock(&hands.keeper).release(running.kept);
         if now.since(running.since) >= LONG_LIFE {
@@ -180,12 +219,15 @@ impl Nursery {
         code
     }
 
-    /// Passes a signal on.
-    pub(super) fn forward(&self, signal: Signal) {
-        if let Some(running) = &self.running {
-            // One that has ended just now needs no signal.
-            let _ended = running.launched.process.signal(signal);
+    /// Passes a signal on. One that was told to end is not started again by itself.
+    pub(super) fn forward(&mut self, signal: Signal) -> Forwarded {
+        let Some(running) = &self.running else { return Forwarded::Nobody };
+        if signal == Signal::TERM {
+            self.wanted = Some(Then::Stay);
         }
+        // One that has ended just now needs no signal.
+        let _ended = running.launched.process.signal(signal);
+        Forwarded::Sent
     }
 
     /// Ends it in order: TERM, grace, KILL.
@@ -215,6 +257,15 @@ fn exit_code(ended: Ended) -> i32 {
     match ended {
         Ended::Exited(code) => code,
         Ended::Killed(signal) => 128 + signal,
+    }
+}
+
+/// The code a shell would give for a command that it can't start.
+fn shell_code(error: &LaunchError) -> i32 {
+    match error {
+        LaunchError::NotFound { .. } => 127,
+        LaunchError::NotExecutable { .. } => 126,
+        LaunchError::Empty | LaunchError::Failed { .. } | LaunchError::Hold { .. } | LaunchError::Ended => 1,
     }
 }
 

@@ -70,7 +70,8 @@ pub struct ProcessStatus {
     pub command: String,
     /// When it was adopted.
     pub since: WallTime,
-    /// Every plain signal, known or not.
+    /// Every plain signal, known or not. An infinite one is the text `inf` in JSON.
+    #[serde(with = "crate::agent::figures")]
     pub signals: BTreeMap<String, Reading<f64>>,
     /// Descriptors by kind.
     pub kinds: BTreeMap<String, u32>,

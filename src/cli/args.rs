@@ -64,6 +64,9 @@ pub enum Command {
     /// Undoes what must not outlast the agent when it dies.
     #[command(name = "__keeper", hide = true)]
     Keeper,
+    /// What the doctor tries actions on.
+    #[command(name = "__patient", hide = true)]
+    Patient,
 }
 
 /// `fdguard run`
@@ -142,8 +145,8 @@ pub struct DemoBotArgs {
 pub struct InspectArgs {
     /// The process.
     pub pid: u32,
-    /// How long to look.
-    #[arg(long = "for", default_value = "3s", value_parser = parse_span)]
+    /// How long to look; orphans show after 5s, a slow leak after minutes.
+    #[arg(long = "for", default_value = "6s", value_parser = parse_span)]
     pub length: Duration,
     /// As JSON.
     #[arg(long)]
@@ -153,7 +156,7 @@ pub struct InspectArgs {
 /// `fdguard doctor`
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
-    /// A process to try it on; without it the agent tries on itself.
+    /// A process to try it on, without harm; without it all is tried on a child.
     #[arg(long)]
     pub pid: Option<u32>,
     /// As JSON.

@@ -150,7 +150,7 @@ fn drop_ins(file: &Path) -> Vec<PathBuf> {
 }
 
 /// Folders of the system for root, the user's own otherwise.
-fn folders() -> Folders {
+pub(super) fn folders() -> Folders {
     if Ability::read(&ProcRoot::new("/proc")).uid == 0 {
         return Folders::system();
     }

@@ -123,7 +123,9 @@ pub(super) fn pieces<'e>(expr: &'e Expr, role: Role, visit: &mut impl FnMut(Piec
                 match &step.link {
                     Link::Word(_) => {}
                     Link::Index(arguments) | Link::Call(arguments) => {
-                        arguments.iter().for_each(|inner| pieces(inner, Role::Argument, visit));
+                        for inner in arguments {
+                            pieces(inner, Role::Argument, visit);
+                        }
                     }
                 }
             }
@@ -131,7 +133,9 @@ pub(super) fn pieces<'e>(expr: &'e Expr, role: Role, visit: &mut impl FnMut(Piec
         Shape::Negate(inner) | Shape::Not(inner) => pieces(inner, role, visit),
         Shape::All(parts) | Shape::Any(parts) => {
             visit(Piece::Sides(parts));
-            parts.iter().for_each(|part| pieces(part, role, visit));
+            for part in parts {
+                pieces(part, role, visit);
+            }
         }
         Shape::Compare(_, sides) => {
             pieces(&sides[0], role, visit);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::observation::{Life, Observation};
+use crate::model::process::ProcessId;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::{Argument, CATALOGUE, Signal, Source};
 use crate::model::trend::Exhaustion;
@@ -17,6 +18,7 @@ use crate::sampler::precision::thousandths;
 use crate::sampler::view::FullView;
 use crate::sys::adopted::Adopted;
 use crate::sys::descriptors::Counting;
+use crate::sys::stat::ticks_per_second;
 
 /// Limits are read again after so long: only prlimit changes them.
 const LIMITS_KEPT: Duration = Duration::from_secs(1);
@@ -186,6 +188,11 @@ impl Eye {
             self.latest.set(row.signal, Reading::Unavailable(Gap::Late));
         }
     }
+}
+
+/// When a process started, on the agent's clock: both count from boot.
+pub fn started(id: &ProcessId) -> Timestamp {
+    Timestamp::ZERO + Duration::from_secs_f64(id.started as f64 / ticks_per_second() as f64)
 }
 
 /// Readings of proxies and probes.

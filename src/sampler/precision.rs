@@ -13,6 +13,6 @@ mod tests {
     #[test]
     fn noise_goes_and_everything_else_stays() {
         let told = [0.123_456, -2.000_4, 1_500.0, 3e15, f64::INFINITY].map(thousandths);
-        assert_eq!(told, [0.123, -2.0, 1_500.0, 3e15, f64::INFINITY]);
+        assert_eq!(told.map(f64::to_bits), [0.123, -2.0, 1_500.0, 3e15, f64::INFINITY].map(f64::to_bits));
     }
 }

@@ -78,8 +78,10 @@ impl TierFacts for Standing {
 /// The moment that a claim is about, where it is about how things stand at one moment.
 pub fn moment(claim: &Claim) -> Option<Duration> {
     match claim {
-        Claim::Tier(_, When::At(at)) | Claim::NeverTier(_, When::At(at)) => Some(*at),
-        Claim::That(_, at) | Claim::Kept(_, _, at) => Some(*at),
+        Claim::Tier(_, When::At(at))
+        | Claim::NeverTier(_, When::At(at))
+        | Claim::That(_, at)
+        | Claim::Kept(_, _, at) => Some(*at),
         Claim::Tier(_, When::Within(..))
         | Claim::NeverTier(_, When::Within(..))
         | Claim::Actions(..)
@@ -220,10 +222,12 @@ fn lead(course: &Course, policy: &Policy, tier: &TierRef, least: Duration) -> Re
     let Some(name) = &tier.tier else { return Err("normal has no lead".to_owned()) };
     match course.first_raise(&tier.ladder, name, &order) {
         None => Err("it is never entered".to_owned()),
-        Some(raise) if raise > end => Err("it is entered only after the end".to_owned()),
-        Some(raise) => ok_or(end - raise >= least, || {
-            format!("entered at {}, {} before the end", format_span(raise), format_span(end - raise))
-        }),
+        Some(raise) => match end.checked_sub(raise) {
+            None => Err("it is entered only after the end".to_owned()),
+            Some(lead) => ok_or(lead >= least, || {
+                format!("entered at {}, {} before the end", format_span(raise), format_span(lead))
+            }),
+        },
     }
 }
 

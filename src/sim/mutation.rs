@@ -55,9 +55,14 @@ impl Score {
 /// Tries every mutant of `policy` on the scenarios of `tests`. Both are texts; scenarios that fail on the
 /// unchanged policy notice everything, so run them first.
 pub fn score(policy: &str, tests: &str) -> Score {
+    score_of(policy, tests, mutants(policy).into_iter())
+}
+
+/// Tries only these mutants of `policy`.
+pub fn score_of(policy: &str, tests: &str, mutants: impl Iterator<Item = Mutant>) -> Score {
     let mut score = Score { killed: 0, total: 0, survivors: Vec::new() };
     let mut favourite = 0;
-    for mutant in mutants(policy) {
+    for mutant in mutants {
         match fate(&mutant, tests, &mut favourite) {
             Fate::Invalid => continue,
             Fate::Killed => score.killed += 1,

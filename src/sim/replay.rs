@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::action::Word;
+use crate::model::action::{Effect, Word};
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::decision::{Decision, Done, Evaluation, Report, Verdict, Work};
 use crate::model::name::Name;
@@ -197,19 +197,14 @@ impl<'r> Player<'r> {
     /// An action ends as in the record, where it is there; else it is taken as done, and the record is left.
     fn begin(&mut self, at: Timestamp, process: ProcessId, place: usize, decision: &Decision) {
         let word = decision.work.word();
-        let actual = self.record.find(decision, &self.used);
-        let (took, result) = match actual {
-            Some(index) => {
-                self.used.insert(index);
-                self.record.ending(index)
+        let (took, result) = if let Some(index) = self.record.find(decision, &self.used) {
+            self.used.insert(index);
+            self.record.ending(index)
+        } else {
+            if self.counterfactual.is_none() && word.effect() != Effect::None {
+                self.counterfactual = Some(self.place_of(place, decision));
             }
-            None => {
-                let heard = word.effect() == crate::model::action::Effect::None;
-                if self.counterfactual.is_none() && !heard {
-                    self.counterfactual = Some(self.place_of(place, decision));
-                }
-                (TAKES, Ok(Done { summary: "taken as done: the record does not have it".to_owned() }))
-            }
+            (TAKES, Ok(Done { summary: "taken as done: the record does not have it".to_owned() }))
         };
         if matches!(decision.work, Work::Do(_)) {
             let report = Report { decision: decision.id, result };

@@ -156,14 +156,6 @@ impl World {
         self.tracks.values_mut().for_each(Track::restart);
     }
 
-    /// The last observation of a process that has ended.
-    pub(crate) fn farewell(&self, at: Timestamp, wall: WallTime, code: i32) -> Observation {
-        let mut last = Observation::blank(at, wall, Gap::Gone);
-        last.life = Life::Exited;
-        last.know(Signal::ProcessExitCode, f64::from(code));
-        last
-    }
-
     /// Whether the descriptors have run out since this was asked last; once for each process.
     pub(crate) fn runs_out(&mut self, seen: &Observation) -> bool {
         let value = |signal| seen.plain(signal).known();
@@ -189,7 +181,7 @@ impl World {
                     counts[*kind as usize] = count(value);
                 }),
                 SignalKey::Leaked(age) => {
-                    fill(&mut leaked, reading, |counts, value| older(counts, *age, value))
+                    fill(&mut leaked, reading, |counts, value| older(counts, *age, value));
                 }
                 SignalKey::Remote(remote, field) => fill(&mut remotes, reading, |surveys, value| {
                     *part(survey(surveys, remote), *field) = count(value);
@@ -210,7 +202,7 @@ impl World {
 
     fn derive(&mut self, seen: &mut Observation) {
         if !self.tracks.contains_key(&SignalKey::Plain(Signal::ProcessUptime)) {
-            seen.know(Signal::ProcessUptime, self.age + (self.now - self.born).as_secs_f64());
+            seen.know(Signal::ProcessUptime, self.age + self.now.saturating_sub(self.born).as_secs_f64());
         }
         let derived =
             |tracks: &BTreeMap<SignalKey, Track>, signal| !tracks.contains_key(&SignalKey::Plain(signal));
@@ -239,6 +231,14 @@ impl World {
             }
         }
     }
+}
+
+/// The last observation of a process that has ended.
+pub(crate) fn farewell(at: Timestamp, wall: WallTime, code: i32) -> Observation {
+    let mut last = Observation::blank(at, wall, Gap::Gone);
+    last.life = Life::Exited;
+    last.know(Signal::ProcessExitCode, f64::from(code));
+    last
 }
 
 /// An observation in which what the scenario leaves out is quiet, and what must be fed is not configured.

@@ -2,6 +2,8 @@
 
 use sysinfo::{MemoryRefreshKind, System};
 
+use procfs::FromRead as _;
+
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::read_error::ReadError;
 use crate::sys::stat::{number, words};
@@ -51,8 +53,8 @@ impl Host {
     pub fn load(&self) -> Result<f64, ReadError> {
         let what = "loadavg";
         let text = self.root.text(what).map_err(|error| ReadError::of_io(what, error))?;
-        let load = text.split(' ').next().and_then(|load| load.parse().ok());
-        load.filter(|load: &f64| load.is_finite()).ok_or(ReadError::Malformed { what })
+        let load = procfs::LoadAverage::from_read(text.as_bytes()).map(|load| f64::from(load.one));
+        load.ok().filter(|load| load.is_finite()).ok_or(ReadError::Malformed { what })
     }
 
     /// Open files of the host over its limit, 0 to 1.

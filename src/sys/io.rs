@@ -1,8 +1,9 @@
 //! What a process has read and written, from `/proc/PID/io`. Asks for the right to trace it.
 
+use procfs::FromRead as _;
+
 use crate::sys::adopted::Adopted;
 use crate::sys::read_error::ReadError;
-use crate::sys::stat::{number, words};
 
 const WHAT: &str = "io";
 /// The file has seven short rows.
@@ -29,15 +30,12 @@ impl Io {
 
     /// Reads the text.
     pub fn parse(text: &[u8]) -> Result<Self, ReadError> {
-        let row = |name: &[u8]| {
-            let rest = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(name));
-            rest.and_then(|rest| number(words(rest).next()?)).ok_or(ReadError::Malformed { what: WHAT })
-        };
+        let io = procfs::process::Io::from_read(text).map_err(|_| ReadError::Malformed { what: WHAT })?;
         Ok(Self {
-            read: row(b"rchar:")?,
-            written: row(b"wchar:")?,
-            read_storage: row(b"read_bytes:")?,
-            written_storage: row(b"write_bytes:")?,
+            read: io.rchar,
+            written: io.wchar,
+            read_storage: io.read_bytes,
+            written_storage: io.write_bytes,
         })
     }
 }
@@ -64,7 +62,7 @@ mod tests {
     #[test]
     fn a_missing_row_is_malformed() {
         assert!(Io::parse(b"rchar: 1\nwchar: 2\nread_bytes: 3\n").is_err());
-        let text = b"rchar: 1\nwchar: 2\nsyscr: 9\nread_bytes: 3\nwrite_bytes: 4\n";
+        let text = b"rchar: 1\nwchar: 2\nsyscr: 9\nsyscw: 8\nread_bytes: 3\nwrite_bytes: 4\ncancelled_write_bytes: 0\n";
         assert_eq!(Io::parse(text).unwrap(), Io { read: 1, written: 2, read_storage: 3, written_storage: 4 });
     }
 }

@@ -4,6 +4,7 @@
 use std::io::{IsTerminal as _, stdin};
 use std::os::fd::AsFd as _;
 
+use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
@@ -29,6 +30,15 @@ impl Drop for Foreground {
         // A terminal that has hung up has nothing to take back.
         let _gone = tcsetpgrp(stdin().as_fd(), getpgrp());
     }
+}
+
+/// How many characters fit on a line of the terminal that standard output is; `None` where it is none.
+#[expect(unsafe_code, reason = "the request for the size has no safe wrapper")]
+pub fn width() -> Option<usize> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the structure is ours, outlives the call, and is what TIOCGWINSZ fills.
+    let asked = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    (asked == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
 /// Taking the foreground back from the background raises SIGTTOU, which would stop us.

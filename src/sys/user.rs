@@ -19,9 +19,19 @@ pub fn lookup(name: &str) -> io::Result<Option<UserIds>> {
     Ok(user.map(|user| UserIds { uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
 }
 
+/// The name of a user; `None` where the host's database has none, or can't be asked.
+pub fn name_of(uid: u32) -> Option<String> {
+    User::from_uid(uid.into()).ok().flatten().map(|user| user.name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_user_has_a_name() {
+        assert_eq!(name_of(0).as_deref(), Some("root"));
+    }
 
     #[test]
     fn root_is_known_and_nonsense_is_not() {

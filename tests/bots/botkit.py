@@ -5,8 +5,10 @@ report once. The kit calls it `--rate` times a second, places an order each
 tick, and prints one JSON line a tick, so that a test sees from outside whether
 the bot still trades:
 
-    {"event": "tick", "pid": 7, "tick": 3, "t": 0.3, "fds": 18, "leaks": 6,
-     "orders_ok": 3, "orders_failed": 0, "feed": 6}
+    {"event": "tick", "pid": 7, "tick": 3, "t": 0.3, "boot": 5012.8, "fds": 18,
+     "leaks": 6, "orders_ok": 3, "orders_failed": 0, "feed": 6}
+
+`t` counts from the bot's birth, `boot` from the machine's, as a guard's clock does.
 
 `event` is `started`, then `tick`, and last `stopped` (SIGTERM), `finished`
 (`--duration` is over) or `died`. Exit codes: 0 stopped or finished, 24 died of
@@ -205,6 +207,7 @@ class Bot:
             "pid": os.getpid(),
             "tick": self.tick,
             "t": round(time.monotonic() - self.born, 3),
+            "boot": round(time.clock_gettime(time.CLOCK_BOOTTIME), 3),
             "fds": open_descriptors(),
             "leaks": self.leaks,
             "orders_ok": self.orders_ok,

@@ -8,4 +8,5 @@
 )]
 
 mod bots;
+mod sturdy;
 mod support;

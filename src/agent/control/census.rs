@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Control, TURN_MAX};
 use crate::actuator::{Protection, SelectUse, Subject, Tenancy};
-use crate::agent::child::{Ending, Nursery};
+use crate::agent::child::{Ending, Forwarded, Started};
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::seek::Seeker;
@@ -15,14 +15,13 @@ use crate::config::Match;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::event::Fact;
 use crate::model::process::ProcessId;
-use crate::sampler::eye::Eye;
+use crate::sampler::eye::{Eye, started};
 use crate::sampler::remotes::{RemoteBook, literal};
 use crate::sys::adopted::{Adopted, DESCRIPTORS_PER_TARGET};
 use crate::sys::clock::SystemClock;
 use crate::sys::command;
 use crate::sys::pidfd::Signal;
 use crate::sys::proc_root::ProcRoot;
-use crate::sys::stat::ticks_per_second;
 
 /// Characters of a command line that are kept.
 const COMMAND_KEPT: usize = 160;
@@ -148,7 +147,7 @@ impl Control {
         self.herald.tell(About::process(&name, id), Fact::Exited { code });
         self.carry_out(place, id, evaluation);
         self.departed.push((place, id));
-        self.conclude_exec(place, code);
+        self.conclude_exec(place);
     }
 
     /// Rule state of a process that has ended goes once nothing is under way on it.
@@ -171,32 +170,45 @@ impl Control {
         if nursery.start_due().is_none_or(|due| due > now) {
             return;
         }
+        let (started, restarts) = (nursery.start(now, &self.hands), nursery.restarts());
+        if started.is_err() && self.ends == Ends::WithChild && restarts == 0 {
+            // A command that can't be started is told like a shell does, not tried again.
+            nursery.give_up();
+        }
         let about = About::target(&target.settings.name);
-        match nursery.start(now, &self.hands) {
-            Ok(process) => {
-                let restarts = nursery.restarts();
+        match started {
+            Ok(Started::Guarded(process)) => {
                 self.herald.tell(about, Fact::Spawned { restarts });
                 self.take_in(place, process, now);
             }
+            Ok(Started::Over(code)) => {
+                self.herald.tell(about, Fact::Spawned { restarts });
+                self.herald.tell(about, Fact::Exited { code });
+            }
             Err(why) => self.herald.tell(about, Fact::TargetAbsent { sought: why }),
         }
+        self.conclude_exec(place);
     }
 
-    /// In an `exec` the agent ends with its child, unless the child is to be started again.
-    fn conclude_exec(&mut self, place: usize, code: Option<i32>) {
-        let nursery = self.targets[place].nursery.as_ref();
-        if self.ends == Ends::WithChild && nursery.is_some_and(Nursery::is_done) {
-            self.child_code = code;
+    /// In an `exec` the agent ends with its child, unless the child is to be started again. A stop under way may
+    /// still say so: the end of the process is seen before the end of the action.
+    pub(super) fn conclude_exec(&mut self, place: usize) {
+        let target = &self.targets[place];
+        let Some(nursery) = &target.nursery else { return };
+        let decided = target.engine.in_flight().is_none();
+        if self.ends == Ends::WithChild && nursery.is_done() && decided {
+            self.child_code = nursery.code();
             self.stopping.get_or_insert_with(|| "the child has ended".to_owned());
         }
     }
 
-    /// Passes a signal on to the children.
+    /// Passes a signal on to the children. Between two lives of a child, one that asks for the end is for us.
     pub(super) fn forward(&mut self, signal: Signal) {
-        for target in &mut self.targets {
-            if let Some(nursery) = &target.nursery {
-                nursery.forward(signal);
-            }
+        let nurseries = self.targets.iter_mut().filter_map(|target| target.nursery.as_mut());
+        let sent: Vec<Forwarded> = nurseries.map(|nursery| nursery.forward(signal)).collect();
+        let asks_to_end = matches!(signal, Signal::TERM | Signal::INT | Signal::HUP | Signal::QUIT);
+        if asks_to_end && !sent.contains(&Forwarded::Sent) {
+            self.stopping.get_or_insert_with(|| format!("signal {}", signal.number()));
         }
     }
 
@@ -256,10 +268,4 @@ fn protection(settings: &TargetSettings, book: &RemoteBook) -> Protection {
         protection.addresses.extend(known.into_iter().map(|address| (address, remote.port())));
     }
     protection
-}
-
-/// When a process started, on the agent's clock: both count from boot.
-fn started(id: &ProcessId) -> Timestamp {
-    let seconds = id.started as f64 / ticks_per_second() as f64;
-    Timestamp::ZERO + std::time::Duration::from_secs_f64(seconds)
 }

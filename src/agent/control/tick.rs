@@ -94,6 +94,7 @@ impl Control {
             nursery.stopped_by_policy(then, now);
         }
         self.carry_out(place, finished.process, evaluation);
+        self.conclude_exec(place);
     }
 
     pub(super) fn take_book(&mut self, book: Arc<RemoteBook>) {

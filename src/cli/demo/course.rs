@@ -49,6 +49,9 @@ pub(super) struct Fate {
     pub restarts: u32,
 }
 
+/// Dots of one colour: what they mean, and where they stand.
+type Dots = (&'static str, RGBColor, Vec<(f64, f64)>);
+
 /// All that was measured.
 #[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
 pub(super) struct Course {
@@ -162,7 +165,7 @@ impl Course {
     }
 
     /// What was done to the guarded bot, and where the other one died, as dots on the lines.
-    fn points(&self) -> [(&'static str, RGBColor, Vec<(f64, f64)>); 3] {
+    fn points(&self) -> [Dots; 3] {
         let started = |word: &str| {
             let marks = self.marks.iter().filter(|mark| mark.what == word && mark.outcome.is_none());
             marks.map(|mark| (mark.at, self.height(mark.at))).collect()

@@ -25,10 +25,7 @@ fn compared(old: &Path, new: &Path, from: &RecordingArgs, form: Form) -> Result<
     match form {
         Form::Json => print::json(&found),
         Form::Text if found.is_empty() => print::out("no difference on this record\n"),
-        Form::Text => {
-            let lines: String = found.iter().map(|difference| format!("{difference}\n")).collect();
-            print::out(&lines);
-        }
+        Form::Text => found.iter().for_each(|difference| print::out(&format!("{difference}\n"))),
     }
     Ok(if found.is_empty() { Exit::Good } else { Exit::Finding })
 }

@@ -52,13 +52,11 @@ impl Source {
 pub(super) fn policy(path: &Path) -> Option<(Source, Arc<Policy>)> {
     let source = Source::read(path)?;
     let mut faults = Faults::default();
-    match crate::policy::load(&source.text, &mut faults) {
-        Some(policy) => Some((source, Arc::new(policy))),
-        None => {
-            source.tell(&faults.into_sorted());
-            None
-        }
+    let policy = crate::policy::load(&source.text, &mut faults);
+    if policy.is_none() {
+        source.tell(&faults.into_sorted());
     }
+    Some((source, Arc::new(policy?)))
 }
 
 /// Whether a file holds scenarios, by its name.

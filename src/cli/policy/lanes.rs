@@ -48,16 +48,13 @@ pub(super) fn each(
     let mut damaged = 0;
     while let Some(place) = (0..heads.len()).min_by_key(|place| heads[*place].0.1.wall) {
         let (head, lane) = &mut heads[place];
-        match lane.next()? {
-            Some(next) => {
-                let (process, seen) = std::mem::replace(head, next);
-                visit(process, seen);
-            }
-            None => {
-                let ((process, seen), lane) = heads.remove(place);
-                visit(process, seen);
-                damaged += lane.damaged;
-            }
+        if let Some(next) = lane.next()? {
+            let (process, seen) = std::mem::replace(head, next);
+            visit(process, seen);
+        } else {
+            let ((process, seen), lane) = heads.remove(place);
+            visit(process, seen);
+            damaged += lane.damaged;
         }
     }
     Ok(damaged)

@@ -21,7 +21,7 @@ use crate::sim::check::{Sight, Standing};
 use crate::sim::course::{Course, Note};
 use crate::sim::means;
 use crate::sim::script::{Change, Claim, Effect, Happening, Of, Result as Ending, Scenario};
-use crate::sim::world::{Number, World};
+use crate::sim::world::{Number, World, farewell};
 
 /// Where monotonic time starts: no window ever reaches back to the origin.
 const BASE: Timestamp = Timestamp::from_millis(86_400_000);
@@ -194,7 +194,7 @@ impl<'s> Stage<'s> {
                 }
                 Happening::Hold => self.command(now, Command::HumanHold, "a person holds the target"),
                 Happening::Resume => {
-                    self.command(now, Command::HumanResume, "a person lets the policies rule")
+                    self.command(now, Command::HumanResume, "a person lets the policies rule");
                 }
                 Happening::Release => {
                     self.command(now, Command::Release { rule: None }, "a person releases what is latched");
@@ -222,7 +222,7 @@ impl<'s> Stage<'s> {
         }
         self.world.advance(now);
         let (at, wall) = self.clocks(now);
-        let last = self.world.farewell(at, wall, code);
+        let last = farewell(at, wall, code);
         self.world.end();
         self.say(now, Some(process), &format!("the process ends with code {code}"));
         if self.away.is_none() {
@@ -267,7 +267,7 @@ impl<'s> Stage<'s> {
             effect.change.clear();
         }
         match &decision.work {
-            Work::Do(action) => self.act(now, process, (decision.id, action), effect),
+            Work::Do(action) => self.act(now, process, (decision.id, action), &effect),
             Work::Take(_) => {
                 self.world.advance(now);
                 self.world.slow(word, effect.slows.clone());
@@ -285,7 +285,7 @@ impl<'s> Stage<'s> {
         now: Duration,
         process: ProcessId,
         (id, action): (DecisionId, &Action),
-        effect: Effect,
+        effect: &Effect,
     ) {
         let word = action.word();
         let over = now + effect.takes;
@@ -323,7 +323,7 @@ impl<'s> Stage<'s> {
             | Action::ReapDescriptors { .. }
             | Action::Run { .. } => {}
         }
-        self.show(now, word, &effect, changes);
+        self.show(now, word, effect, changes);
     }
 
     /// Notes the changes of an effect, as often as they show.

@@ -121,7 +121,7 @@ start = { "fd.open" = 85, "orders.open" = 0 }
 events = [{ at = "12m", agent_restart = "10s" }, { at = "30m", release = true }]
 means = { impossible = { stop = "not here" } }
 expect = [
-    { count = "reset_pool", min = 2, max = 2, within = ["0s", "30m"] }, { latched = "high", within = ["20m", "30m"] },
+    { count = "reset_pool", min = 2, max = 2, within = ["0s", "29m"] }, { latched = "high", within = ["20m", "30m"] },
     { count = "reset_pool", min = 1, within = ["30m", "40m"] }, { never = "stop" },
 ]
 effects = { reset_pool = { change = { "fd.open" = "-50%" } } }

@@ -163,17 +163,16 @@ impl Reader<'_> {
     pub(super) fn assertion(&mut self, value: Value<'_>) -> Option<Assertion> {
         let mut table = value.table(self.faults)?;
         let subject = SUBJECTS.iter().copied().find(|word| table.key_span(word).is_some());
-        let claim = match subject {
-            Some(subject) => self.claim(subject, &mut table),
-            None => {
-                for word in SUBJECTS {
-                    table.value(word);
-                }
-                let help = format!("one of: {}", SUBJECTS.join(", "));
-                let fault = Diagnostic::error("missing-key", value.span(), "nothing is claimed here");
-                self.faults.push(fault.help(help));
-                None
+        let claim = if let Some(subject) = subject {
+            self.claim(subject, &mut table)
+        } else {
+            for word in SUBJECTS {
+                table.value(word);
             }
+            let help = format!("one of: {}", SUBJECTS.join(", "));
+            let fault = Diagnostic::error("missing-key", value.span(), "nothing is claimed here");
+            self.faults.push(fault.help(help));
+            None
         };
         table.finish(self.faults);
         let text = self.source.get(value.span()).unwrap_or_default();

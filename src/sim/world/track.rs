@@ -68,11 +68,11 @@ impl Track {
                 }
                 Shape::Constant(value) if is_active(generator, to) => self.level = *value,
                 Shape::Sawtooth { low, high, period } if is_active(generator, to) => {
-                    let turns = (to - generator.from).as_secs_f64() / period.as_secs_f64();
+                    let turns = to.saturating_sub(generator.from).as_secs_f64() / period.as_secs_f64();
                     self.level = low + (high - low) * turns.fract();
                 }
                 Shape::Points { every, values } if is_active(generator, to) => {
-                    let place = (to - generator.from).as_nanos() / every.as_nanos().max(1);
+                    let place = to.saturating_sub(generator.from).as_nanos() / every.as_nanos().max(1);
                     let last = values.len() - 1;
                     self.level = values[usize::try_from(place).map_or(last, |place| place.min(last))];
                 }

@@ -90,12 +90,12 @@ impl Link {
     }
 }
 
-/// Whether the flags in a `fdinfo` have `O_DIRECTORY`.
+/// Whether the flags in a `fdinfo` are of a directory: `O_DIRECTORY` alone, since `O_TMPFILE` holds that bit too.
 pub(super) fn has_directory_flag(info: &[u8]) -> bool {
     let flags = info.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"flags:"));
     let digits = flags.and_then(|digits| std::str::from_utf8(digits).ok()).map(str::trim);
     let flags = digits.and_then(|digits| i32::from_str_radix(digits, 8).ok());
-    flags.is_some_and(|flags| flags & nix::libc::O_DIRECTORY != 0)
+    flags.is_some_and(|flags| flags & nix::libc::O_TMPFILE == nix::libc::O_DIRECTORY)
 }
 
 fn bracketed(text: &[u8], prefix: &[u8]) -> Option<u64> {
@@ -176,5 +176,7 @@ mod tests {
         assert!(has_directory_flag(directory.as_bytes()));
         assert!(!has_directory_flag(b"pos:\t0\nflags:\t0100000\n"));
         assert!(!has_directory_flag(b"flags:\tnonsense\n"));
+        let unnamed = format!("flags:\t0{:o}\n", nix::libc::O_TMPFILE | nix::libc::O_RDWR);
+        assert!(!has_directory_flag(unnamed.as_bytes()), "a temporary file without a name");
     }
 }

@@ -7,6 +7,8 @@ use std::fmt;
 pub struct Signal(i32);
 
 impl Signal {
+    /// No signal at all: only asks whether one may be sent.
+    pub const PROBE: Self = Self(0);
     /// Terminal hung up; daemons reload on it.
     pub const HUP: Self = Self(1);
     /// Interrupt from the keyboard.
