@@ -118,7 +118,7 @@ fn a_person_freezes_thaws_and_stops() {
     let agent = guarded(&target, "\"freeze\", \"stop\"");
     let pid = target.pid();
     let until = |wanted| {
-        wait_for("its state", PATIENCE, || (state(pid) == Some(wanted)).then_some(()), || agent.log())
+        wait_for("its state", PATIENCE, || (state(pid) == Some(wanted)).then_some(()), || agent.log());
     };
     assert_eq!(agent.cli(&["ctl", "freeze", "bot", "--for", "1m"]).0, 0);
     until('T');
