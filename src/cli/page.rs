@@ -78,7 +78,7 @@ impl Page {
         self.text.push_str(&self.tinted(Tone::Heading, title));
         match (sum.is_empty(), fits) {
             (true, _) => self.text.push('\n'),
-            (false, true) => self.text.push_str(&format!("  {sum}\n")),
+            (false, true) => self.text.extend(["  ", sum, "\n"]),
             (false, false) => {
                 self.text.push('\n');
                 self.sentences(2, sum);
@@ -112,7 +112,7 @@ impl Page {
     pub(super) fn columns(&mut self, indent: usize, columns: &Columns) {
         for (place, line) in columns.lines(self.width.saturating_sub(indent)).iter().enumerate() {
             let line = if place == 0 { self.tinted(Tone::Faint, line) } else { line.clone() };
-            self.text.push_str(&format!("{}{line}\n", " ".repeat(indent)));
+            self.text.extend([" ".repeat(indent).as_str(), line.as_str(), "\n"]);
         }
     }
 
