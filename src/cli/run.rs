@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actuator;
-use crate::admin::{self, Rights};
+use crate::admin::{self, AdminError, Rights};
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::agent::request::{Answer, Command, Envelope, Request};
 use crate::agent::{Agent, Ends, Pieces};
@@ -73,6 +74,13 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
             return Exit::Usage;
         }
     };
+    let listener = match listen(&config, ends).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            print::complain(&chain(&error));
+            return Exit::Usage;
+        }
+    };
     let agent = match Agent::start(settings, pieces) {
         Ok(agent) => agent,
         Err(error) => {
@@ -84,7 +92,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     // They end with the runtime.
     signals(&mailbox, source, ends);
     probes(config.probes.values(), &mailbox);
-    tokio::task::spawn_local(socket(config, mailbox.clone(), source.clone()));
+    tokio::task::spawn_local(socket(listener, config, mailbox.clone(), source.clone()));
     tokio::task::spawn_local(addresses(remotes, mailbox.clone()));
     tokio::task::spawn_local(changes(files, mailbox, source.clone()));
     let code = agent.ended().await;
@@ -164,7 +172,21 @@ fn reload(source: &Source) -> Result<Box<crate::agent::settings::Settings>, Stri
     load::load(source).map(|loaded| Box::new(loaded.settings)).map_err(|refused| refused.first)
 }
 
-async fn socket(config: Config, mailbox: Mailbox, source: Source) {
+/// Opens the control socket. Where another agent answers on it, a second would guard the same targets, and both
+/// would act; only an `exec`, whose child is its own, does without a socket. So does an agent that is refused one.
+async fn listen(config: &Config, ends: Ends) -> Result<Option<UnixListener>, AdminError> {
+    match (admin::listen(&config.admin.socket).await, ends) {
+        (Ok(listener), _) => Ok(Some(listener)),
+        (Err(error @ AdminError::Taken(_)), Ends::Never) => Err(error),
+        (Err(error), _) => {
+            tracing::warn!(error = chain(&error), "the control socket can't be served");
+            Ok(None)
+        }
+    }
+}
+
+async fn socket(listener: Option<UnixListener>, config: Config, mailbox: Mailbox, source: Source) {
+    let Some(listener) = listener else { return };
     let uids = config.admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();
     let gids = config.admin.gids.iter().filter_map(|gid| u32::try_from(*gid).ok()).collect();
     let submit = move |envelope: Envelope| {
@@ -178,10 +200,7 @@ async fn socket(config: Config, mailbox: Mailbox, source: Source) {
             busy(*message);
         }
     };
-    match admin::serve(&config.admin.socket, Rights { uids, gids }, submit).await {
-        Ok(never) => match never {},
-        Err(error) => tracing::warn!(error = chain(&error), "the control socket can't be served"),
-    }
+    match admin::serve(listener, Rights { uids, gids }, submit).await {}
 }
 
 /// A message that could not be posted is answered here.
