@@ -87,6 +87,11 @@ impl Figures {
         sorted.get(place.saturating_sub(1).min(last)).copied().unwrap_or(f64::NAN)
     }
 
+    /// How many are at most that large.
+    pub(crate) fn within(&self, bound: f64) -> usize {
+        self.0.iter().filter(|figure| **figure <= bound).count()
+    }
+
     pub(crate) fn median(&self) -> f64 {
         self.quantile(0.5)
     }

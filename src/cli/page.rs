@@ -2,7 +2,6 @@
 //! and never wider than [`WIDEST`]; colours only where standard output is a terminal that wants them.
 
 use std::fmt::Write as _;
-
 use std::io::{self, IsTerminal as _};
 
 use crate::cli::columns::{Columns, shortened};
@@ -76,9 +75,18 @@ impl Page {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
-        let title = self.tinted(Tone::Heading, title);
-        let gap = if sum.is_empty() { "" } else { "  " };
-        let _ = writeln!(self.text, "{title}{gap}{sum}");
+        let fits = title.chars().count() + 2 + bare_length(sum) <= self.width;
+        self.text.push_str(&self.tinted(Tone::Heading, title));
+        match (sum.is_empty(), fits) {
+            (true, _) => self.text.push('\n'),
+            (false, true) => {
+                let _ = writeln!(self.text, "  {sum}");
+            }
+            (false, false) => {
+                self.text.push('\n');
+                self.sentences(2, sum);
+            }
+        }
     }
 
     /// A line, cut to the width.
@@ -141,6 +149,12 @@ impl Page {
     }
 }
 
+/// Characters without the codes of colours.
+fn bare_length(text: &str) -> usize {
+    let codes = text.split('\x1b').skip(1).filter_map(|piece| piece.find('m')).map(|end| end + 2);
+    text.chars().count() - codes.sum::<usize>()
+}
+
 /// Breaks at blanks; a word that is longer than the width stands alone on its line.
 fn fold(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -170,6 +184,14 @@ mod tests {
             page.text(),
             "SUSPECTS  1\n  ! 37 CLOSE_WAIT sockets to\n    10.0.0.1:443 in no epoll set:\n    abandoned\n"
         );
+    }
+
+    #[test]
+    fn a_sum_that_does_not_fit_goes_below_its_title() {
+        let mut page = Page::plain(40);
+        page.heading("SOCKETS", "37 CLOSE_WAIT, 37 with the end unread");
+        assert_eq!(page.text(), "SOCKETS\n  37 CLOSE_WAIT, 37 with the end unread\n");
+        assert_eq!(bare_length("\x1b[32mnone\x1b[0m here"), 9);
     }
 
     proptest! {

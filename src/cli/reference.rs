@@ -11,9 +11,18 @@ use crate::cli::print;
 /// Prints the completion script of a shell.
 pub(super) fn completions(shell: clap_complete::Shell) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "fdguard", &mut script);
+    clap_complete::generate(shell, &mut visible(&Cli::command()), "fdguard", &mut script);
     print::out(&String::from_utf8_lossy(&script));
     Exit::Good
+}
+
+/// The commands without the hidden ones, which the generators of scripts would offer.
+fn visible(command: &clap::Command) -> clap::Command {
+    let shown = command.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned();
+    clap::Command::new("fdguard")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(command.get_arguments().cloned())
+        .subcommands(shown)
 }
 
 /// Writes the manual pages to a folder, or the main one to standard output.

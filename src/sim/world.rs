@@ -38,8 +38,18 @@ pub(crate) enum Number {
     Reused,
 }
 
+/// Whether anybody reads the slope of `fd.open`, which costs more than all the rest of a look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Slope {
+    /// Somebody does.
+    Read,
+    /// Nobody does, or the scenario sets what follows from it.
+    Unread,
+}
+
 /// The world of a scenario.
 pub(crate) struct World {
+    slope: Slope,
     tracks: BTreeMap<SignalKey, Track>,
     /// Until when it has gone on.
     now: Duration,
@@ -54,7 +64,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario, slope: Slope) -> Self {
         let mut tracks: BTreeMap<SignalKey, Track> = BTreeMap::new();
         let usual = [(Signal::FdLimit, LIMIT), (Signal::FdHardLimit, HARD_LIMIT)];
         for (signal, value) in usual {
@@ -75,6 +85,7 @@ impl World {
         }
         let process = ProcessId { pid: FIRST_PID, inode: 1, started: 1, exe: (1, 1) };
         Self {
+            slope,
             tracks,
             now: Duration::ZERO,
             process,
@@ -218,7 +229,9 @@ impl World {
         };
         let open = open.min(limit);
         seen.know(Signal::FdOpen, open);
-        self.exhaustion.push(seen.at, open);
+        if self.slope == Slope::Read {
+            self.exhaustion.push(seen.at, open);
+        }
         let young = Reading::Unavailable(Gap::TooYoung);
         let found = [
             (Signal::FdRatio, Reading::Known(open / limit.max(1.0))),

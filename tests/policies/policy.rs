@@ -3,15 +3,13 @@
 use std::fs;
 
 use fdguard::cli::render::diagnostics::{Style, render};
+use fdguard::document::Faults;
 use fdguard::model::diagnostic::{Diagnostic, Severity};
 
 use crate::golden::{Golden, cases, files};
 
 /// Loads policy files by `load`, which gives the diagnostics of a source, and compares what they get.
-///
-/// Waits for `policy::load`: the test that calls this is one line, and stands beside it then.
-#[expect(dead_code, reason = "wired where `policy` lands")]
-pub(crate) fn rejected_policies(load: impl Fn(&str) -> Vec<Diagnostic>) {
+fn rejected_policies(load: impl Fn(&str) -> Vec<Diagnostic>) {
     let mut golden = Golden::default();
     let found = files(&cases().join("rejected"), "toml");
     assert!(!found.is_empty(), "there are no cases");
@@ -25,4 +23,14 @@ pub(crate) fn rejected_policies(load: impl Fn(&str) -> Vec<Diagnostic>) {
         golden.check(&path.with_extension("stderr"), &render(&name, &source, &diagnostics, Style::Plain));
     }
     golden.finish();
+}
+
+#[test]
+fn every_rejected_policy_reads_as_kept() {
+    rejected_policies(|source| {
+        let mut faults = Faults::default();
+        let policy = fdguard::policy::load(source, &mut faults);
+        assert!(policy.is_none() || faults.any_error(), "accepted");
+        faults.into_sorted()
+    });
 }

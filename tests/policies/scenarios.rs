@@ -15,7 +15,7 @@ use fdguard::sim::transcript;
 use crate::golden::{Golden, cases};
 
 /// Without optimisation only each so many of the changes is tried.
-const SAMPLE: usize = if cfg!(debug_assertions) { 10 } else { 1 };
+const SAMPLE: usize = if cfg!(debug_assertions) { 17 } else { 1 };
 /// The most lines of a transcript that are kept.
 const LINES: usize = 60;
 /// The share of small changes that the scenarios of a shipped policy notice at least.

@@ -21,7 +21,7 @@ use crate::sim::check::{Sight, Standing};
 use crate::sim::course::{Course, Note};
 use crate::sim::means;
 use crate::sim::script::{Change, Claim, Effect, Happening, Of, Result as Ending, Scenario};
-use crate::sim::world::{Number, World, farewell};
+use crate::sim::world::{Number, Slope, World, farewell};
 
 /// Where monotonic time starts: no window ever reaches back to the origin.
 const BASE: Timestamp = Timestamp::from_millis(86_400_000);
@@ -70,7 +70,7 @@ impl<'s> Stage<'s> {
             scenario,
             engine,
             away: None,
-            world: World::new(scenario),
+            world: World::new(scenario, slope(policy, scenario, &asked)),
             agenda: Agenda::default(),
             incidents: 0,
             woken: Duration::ZERO,
@@ -340,4 +340,14 @@ impl<'s> Stage<'s> {
 fn engine(policy: &Arc<Policy>, scenario: &Scenario) -> Engine {
     let enrolled = Enrolled { policy: Arc::clone(policy), role: Role::Live };
     Engine::new(vec![enrolled], means::of_scenario(policy, &scenario.means))
+}
+
+/// Whether a rule or an assertion reads what follows from the slope of `fd.open`.
+fn slope(policy: &Policy, scenario: &Scenario, asked: &[&Condition]) -> Slope {
+    let set = |key: &SignalKey| {
+        scenario.start.contains_key(key) || scenario.series.iter().any(|series| series.key == *key)
+    };
+    let follows = [Signal::FdTte, Signal::FdRate].map(SignalKey::Plain);
+    let read = policy.conditions().chain(asked.iter().copied()).flat_map(Condition::keys);
+    if read.into_iter().any(|key| follows.contains(key) && !set(key)) { Slope::Read } else { Slope::Unread }
 }

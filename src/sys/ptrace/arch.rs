@@ -36,6 +36,25 @@ pub(super) struct Call {
     pub(super) arguments: [u64; 6],
 }
 
+/// Descriptor numbers without a gap, closed by one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Numbers {
+    pub(super) first: u32,
+    pub(super) last: u32,
+}
+
+impl Numbers {
+    /// The call that closes exactly these, with its first three arguments. `close` for one alone: every kernel has it.
+    pub(super) fn closing(self) -> (i64, [u64; 3]) {
+        let (first, last) = (u64::from(self.first), u64::from(self.last));
+        if first == last {
+            (nix::libc::SYS_close, [first, 0, 0])
+        } else {
+            (nix::libc::SYS_close_range, [first, last, 0])
+        }
+    }
+}
+
 /// Where a stopped thread was, as far as borrowing it for a call goes; best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(dead_code, reason = "each processor has some of these places")]

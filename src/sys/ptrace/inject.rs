@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::arch::{Place, Regs};
+use super::arch::{Numbers, Place, Regs};
 use super::gadget;
 use super::hold::{Hold, pause};
 use super::raw::{self, Seen, Stop};
@@ -90,13 +90,13 @@ impl<'a> Borrowed<'a> {
         self.tid
     }
 
-    /// Closes one descriptor of the target.
-    pub(super) fn close(&mut self, number: u32) -> Result<(), CallError> {
+    /// Closes descriptors of the target by one call: each costs the target two stops, however many it closes.
+    pub(super) fn close(&mut self, numbers: Numbers) -> Result<(), CallError> {
         if self.at == At::Gone {
             return Err(CallError::Ended);
         }
-        self.home.closing(number, self.instruction).install(self.tid).map_err(CallError::Trace)?;
-        self.run_to_entry(number)?;
+        self.home.closing(numbers, self.instruction).install(self.tid).map_err(CallError::Trace)?;
+        self.run_to_entry(numbers)?;
         self.run_to_call()?;
         self.at = At::Exit;
         let result = Regs::read(self.tid).map_err(CallError::Trace)?.result();
@@ -112,12 +112,12 @@ impl<'a> Borrowed<'a> {
         self.restore().map_err(|source| ReapError::Trace { what: "give back a borrowed thread", source })
     }
 
-    fn run_to_entry(&mut self, number: u32) -> Result<(), CallError> {
+    fn run_to_entry(&mut self, numbers: Numbers) -> Result<(), CallError> {
         for _ in 0..ENTRIES_MAX {
             self.run_to_call()?;
             // Until its exit is reached, the way home from here is the same as from an exit.
             self.at = At::Exit;
-            if Regs::read(self.tid).map_err(CallError::Trace)?.enters_close(number) {
+            if Regs::read(self.tid).map_err(CallError::Trace)?.enters_close(numbers) {
                 return Ok(());
             }
         }

@@ -18,7 +18,7 @@ use crate::support::wait::wait_for;
 const BOT: Bot = Bot::new("forking.py", &["--workers", "3"]);
 const WORKERS: usize = 3;
 const BUSIEST: u64 = 2;
-const WITHIN: Duration = Duration::from_secs(120);
+const WITHIN: Duration = Duration::from_mins(2);
 /// Where the policy stops a worker.
 const STOPPED_ABOVE: u64 = 150;
 

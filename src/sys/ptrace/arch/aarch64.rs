@@ -12,7 +12,7 @@ use std::io;
 
 use nix::libc;
 
-use super::{Call, Concealed, Place, Support};
+use super::{Call, Concealed, Numbers, Place, Support};
 use crate::sys::ptrace::{calls, raw};
 
 pub(in crate::sys::ptrace) const SUPPORT: Support = Support::Full;
@@ -82,11 +82,12 @@ impl Regs {
         }
     }
 
-    /// These registers, but about to close descriptor `number` with the instruction at `address`.
-    pub(in crate::sys::ptrace) fn closing(mut self, number: u32, address: u64) -> Self {
+    /// These registers, but about to close these descriptors with the instruction at `address`.
+    pub(in crate::sys::ptrace) fn closing(mut self, numbers: Numbers, address: u64) -> Self {
         self.0.pc = address;
-        self.0.regs[8] = libc::SYS_close.cast_unsigned();
-        self.0.regs[0] = u64::from(number);
+        let (call, arguments) = numbers.closing();
+        self.0.regs[8] = call.cast_unsigned();
+        self.0.regs[..3].copy_from_slice(&arguments);
         self
     }
 
@@ -95,9 +96,10 @@ impl Regs {
         raw::write_call_number(tid, NO_CALL)
     }
 
-    /// Whether the thread stands at the entry of closing `number`.
-    pub(in crate::sys::ptrace) fn enters_close(&self, number: u32) -> bool {
-        self.0.regs[8] == libc::SYS_close.cast_unsigned() && self.0.regs[0] == u64::from(number)
+    /// Whether the thread stands at the entry of closing these.
+    pub(in crate::sys::ptrace) fn enters_close(&self, numbers: Numbers) -> bool {
+        let (call, arguments) = numbers.closing();
+        self.0.regs[8] == call.cast_unsigned() && self.0.regs[..3] == arguments
     }
 
     /// What the call has answered: negative is an errno.

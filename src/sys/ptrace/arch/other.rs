@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Call, Concealed, Place, Support};
+use super::{Call, Concealed, Numbers, Place, Support};
 use crate::sys::ptrace::calls;
 
 pub(in crate::sys::ptrace) const SUPPORT: Support = Support::None;
@@ -33,7 +33,7 @@ impl Regs {
         Concealed::Nothing
     }
 
-    pub(in crate::sys::ptrace) fn closing(self, _number: u32, _address: u64) -> Self {
+    pub(in crate::sys::ptrace) fn closing(self, _numbers: Numbers, _address: u64) -> Self {
         self
     }
 
@@ -41,7 +41,7 @@ impl Regs {
         self.write(tid)
     }
 
-    pub(in crate::sys::ptrace) fn enters_close(&self, _number: u32) -> bool {
+    pub(in crate::sys::ptrace) fn enters_close(&self, _numbers: Numbers) -> bool {
         false
     }
 

@@ -12,7 +12,7 @@ use std::io;
 
 use nix::libc;
 
-use super::{Call, Concealed, Place, Support};
+use super::{Call, Concealed, Numbers, Place, Support};
 use crate::sys::ptrace::{calls, raw};
 
 pub(in crate::sys::ptrace) const SUPPORT: Support = Support::Full;
@@ -110,11 +110,12 @@ impl Regs {
         Concealed::Restarted
     }
 
-    /// These registers, but about to close descriptor `number` with the instruction at `address`.
-    pub(in crate::sys::ptrace) fn closing(mut self, number: u32, address: u64) -> Self {
+    /// These registers, but about to close these descriptors with the instruction at `address`.
+    pub(in crate::sys::ptrace) fn closing(mut self, numbers: Numbers, address: u64) -> Self {
         self.0.rip = address;
-        self.0.rax = libc::SYS_close.cast_unsigned();
-        self.0.rdi = u64::from(number);
+        let (call, arguments) = numbers.closing();
+        self.0.rax = call.cast_unsigned();
+        [self.0.rdi, self.0.rsi, self.0.rdx] = arguments;
         // Not in a call: nothing for the kernel to restart.
         self.0.orig_rax = u64::MAX;
         self
@@ -124,9 +125,10 @@ impl Regs {
         self.write(tid)
     }
 
-    /// Whether the thread stands at the entry of closing `number`.
-    pub(in crate::sys::ptrace) fn enters_close(&self, number: u32) -> bool {
-        self.0.orig_rax == libc::SYS_close.cast_unsigned() && self.0.rdi == u64::from(number)
+    /// Whether the thread stands at the entry of closing these.
+    pub(in crate::sys::ptrace) fn enters_close(&self, numbers: Numbers) -> bool {
+        let (call, arguments) = numbers.closing();
+        self.0.orig_rax == call.cast_unsigned() && [self.0.rdi, self.0.rsi, self.0.rdx] == arguments
     }
 
     /// What the call has answered: negative is an errno.
@@ -197,9 +199,10 @@ mod tests {
 
     #[test]
     fn closing_leaves_nothing_to_restart() {
-        let borrowed = regs(libc::SYS_read, ERESTARTSYS).closing(9, 0x1000);
+        let borrowed = regs(libc::SYS_read, ERESTARTSYS).closing(Numbers { first: 9, last: 9 }, 0x1000);
         assert_eq!(borrowed.place(), Place::Program);
         assert_eq!(borrowed.pending_call(None), None);
-        assert!(!borrowed.enters_close(9), "entry shows in orig_rax, which the kernel sets");
+        let nine = Numbers { first: 9, last: 9 };
+        assert!(!borrowed.enters_close(nine), "entry shows in orig_rax, which the kernel sets");
     }
 }

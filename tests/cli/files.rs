@@ -1,0 +1,88 @@
+//! `config` and `policy check` on files that are good and on files that are not.
+
+use std::path::PathBuf;
+
+use crate::fdguard::{fdguard, file};
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(file(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|ext| ext == "toml")).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{folder} holds no file");
+    files
+}
+
+#[test]
+fn broken_agent_files_exit_2_with_their_place() {
+    // Those with settings beside them are broken by these, not by the file.
+    let beside = ["flags", "env", "conf.d"];
+    let alone = |path: &PathBuf| !beside.iter().any(|ext| path.with_extension(ext).exists());
+    for path in files("tests/policies/agent/rejected").into_iter().filter(alone) {
+        for verb in ["check", "show"] {
+            let ran = fdguard(["config".as_ref(), verb.as_ref(), path.as_os_str()]);
+            assert_eq!(ran.code, Some(2), "{verb} {}: {ran:?}", path.display());
+            assert!(ran.err.contains("error["), "{}", ran.err);
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(ran.err.contains(&format!("{name}:")), "no place: {}", ran.err);
+            assert!(!ran.err.contains('\x1b'), "colours without a terminal");
+        }
+    }
+}
+
+#[test]
+fn good_agent_files_show_each_value_with_its_origin() {
+    for path in files("tests/policies/agent/accepted") {
+        let ran = fdguard(["config".as_ref(), "show".as_ref(), path.as_os_str()]);
+        assert_eq!(ran.code, Some(0), "{}: {ran:?}", path.display());
+        assert!(ran.out.lines().count() > 10 && ran.out.contains("default"), "{}", ran.out);
+    }
+}
+
+#[test]
+fn a_setting_on_the_command_line_wins_and_a_wrong_one_is_refused() {
+    let minimal = file("tests/policies/agent/accepted/minimal.toml");
+    let minimal = minimal.to_str().unwrap();
+    let ran = fdguard(["config", "show", minimal, "--set", "agent.dry_run=true"]);
+    let line = ran.out.lines().find(|line| line.contains("agent.dry_run")).unwrap();
+    assert!(line.contains("true") && line.contains("--set"), "{line}");
+    let ran = fdguard(["config", "show", minimal, "--set", "agent.dry_rnu=true"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("dry_run"), "{}", ran.err);
+}
+
+#[test]
+fn schemas_are_json() {
+    for room in ["config", "policy"] {
+        let schema = fdguard([room, "schema"]);
+        assert_eq!((schema.code, schema.err.as_str()), (Some(0), ""), "{room}");
+        assert!(schema.json()["properties"].is_object(), "{room}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    for arguments in [
+        &["config", "check", "/no/such.toml"][..],
+        &["config", "show", "/no/such.toml"],
+        &["policy", "check", "/no/such.toml"],
+        &["run", "-c", "/no/such.toml"],
+    ] {
+        let ran = fdguard(arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {ran:?}");
+        assert!(ran.err.contains("/no/such.toml"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn shipped_policies_pass_and_broken_ones_exit_2() {
+    for path in ["policies/longport.toml", "policies/default.toml", "policies/aggressive.toml"] {
+        let ran = fdguard(["policy".as_ref(), "check".as_ref(), "--strict".as_ref(), file(path).as_os_str()]);
+        assert_eq!(ran.code, Some(0), "{path}: {ran:?}");
+    }
+    for path in files("tests/policies/rejected").into_iter().take(8) {
+        let ran = fdguard(["policy".as_ref(), "check".as_ref(), path.as_os_str()]);
+        assert_eq!(ran.code, Some(2), "{}: {ran:?}", path.display());
+        assert!(ran.err.contains("error["), "{}", ran.err);
+    }
+}

@@ -1,0 +1,14 @@
+//! The built binary as people and scripts meet it: arguments, exit codes, output on terminals, pipes and files.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may")]
+
+mod doctor;
+mod fdguard;
+mod files;
+mod history;
+mod inspect;
+mod leaker;
+mod output;
+mod reference;
+mod terminal;
+mod usage;
