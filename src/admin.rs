@@ -2,4 +2,4 @@
 
 mod server;
 
-pub use server::{AdminError, Rights, serve};
+pub use server::{AdminError, Rights, listen, serve};

@@ -59,13 +59,12 @@ impl Rights {
     }
 }
 
-/// Opens the socket and serves it until the future is dropped. Runs on a local set.
+/// Serves the socket until the future is dropped. Runs on a local set.
 pub async fn serve(
-    path: &Path,
+    listener: UnixListener,
     rights: Rights,
     submit: impl Fn(Envelope) + 'static,
-) -> Result<Infallible, AdminError> {
-    let listener = listen(path).await?;
+) -> Infallible {
     let rights = Rc::new(rights);
     let submit = Rc::new(submit);
     let room = Rc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -85,7 +84,12 @@ pub async fn serve(
     }
 }
 
-async fn listen(path: &Path) -> Result<UnixListener, AdminError> {
+/// Opens the socket; one that nobody answers on any more is taken over.
+///
+/// # Errors
+///
+/// Another agent answers on it, or the system refuses.
+pub async fn listen(path: &Path) -> Result<UnixListener, AdminError> {
     let failed = |source| AdminError::Listen { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
