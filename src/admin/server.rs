@@ -59,7 +59,7 @@ impl Rights {
     }
 }
 
-/// Serves an opened socket until the future is dropped. Runs on a local set.
+/// Serves the socket until the future is dropped. Runs on a local set.
 pub async fn serve(
     listener: UnixListener,
     rights: Rights,
@@ -84,7 +84,11 @@ pub async fn serve(
     }
 }
 
-/// Opens the socket.
+/// Opens the socket; one that nobody answers on any more is taken over.
+///
+/// # Errors
+///
+/// Another agent answers on it, or the system refuses.
 pub async fn listen(path: &Path) -> Result<UnixListener, AdminError> {
     let failed = |source| AdminError::Listen { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {

@@ -37,6 +37,8 @@ fn source(args: ExecArgs) -> Result<Source, String> {
     if args.config.is_none() {
         // A child without a file keeps no history behind, and shares no socket with an agent of the system.
         sets.insert(0, "history.store=none".to_owned());
+        let socket = load::folders().runtime.join(format!("exec-{}.sock", std::process::id()));
+        sets.insert(1, format!("admin.socket={}", socket.display()));
         for word in &args.allow {
             let word = Word::parse(word).ok_or_else(|| no_word(word))?;
             target.allow.insert(word);

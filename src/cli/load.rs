@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::actuator;
-use crate::agent::settings::{ProbeSettings, Settings, TargetSettings};
+use crate::agent::settings::{Fixed, ProbeSettings, Settings, TargetSettings};
 use crate::cli::equip;
 use crate::cli::print;
 use crate::cli::render::diagnostics::{Style, render, render_report};
@@ -286,6 +286,7 @@ fn settings(config: &Config, targets: Vec<TargetSettings>, fingerprint: String) 
         probes: config.probes.values().map(probe).collect(),
         dry_run: config.agent.dry_run,
         reserve: config.agent.reserve,
+        fixed: Fixed::of(config),
         fingerprint,
     }
 }

@@ -1,7 +1,9 @@
 //! `fdguard run`: builds the agent and looks after everything that is not its control loop: signals, the
 //! socket, file changes, addresses, probes.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
@@ -11,13 +13,14 @@ use crate::actuator;
 use crate::admin::{self, AdminError, Rights};
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::agent::request::{Answer, Command, Envelope, Request};
+use crate::agent::settings::Settings;
 use crate::agent::{Agent, Ends, Pieces};
 use crate::call::web::Web;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
 use crate::cli::load::{self, Loaded, Source};
 use crate::cli::{lookup, print, reach};
-use crate::config::{Config, Probe, Store};
+use crate::config::{self, Config, Probe, Store};
 use crate::journal::log::{LogTo, init_logging};
 use crate::journal::query::Blocking;
 use crate::journal::recorder::History;
@@ -67,6 +70,20 @@ pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
 
 async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let Loaded { settings, config, actuator, remotes, files, .. } = loaded;
+    // Before anything is started or guarded: two agents on one bot would undo each other's work.
+    // The child of an `exec` is its own: that one goes on without a socket.
+    let listener = match (admin::listen(&config.admin.socket).await, ends) {
+        (Ok(listener), _) => Some(listener),
+        (Err(error @ AdminError::Taken(_)), Ends::Never) => {
+            print::complain(&chain(&error));
+            return Exit::Usage;
+        }
+        (Err(error), _) => {
+            tracing::warn!(error = chain(&error), "the control socket can't be served");
+            None
+        }
+    };
+    let _socket = listener.is_some().then(|| SocketFile(config.admin.socket.clone()));
     let pieces = match pieces(&config, actuator, ends) {
         Ok(pieces) => pieces,
         Err(why) => {
@@ -74,13 +91,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
             return Exit::Usage;
         }
     };
-    let listener = match listen(&config, ends).await {
-        Ok(listener) => listener,
-        Err(error) => {
-            print::complain(&chain(&error));
-            return Exit::Usage;
-        }
-    };
+    let known = Rc::new(Known::new(source.clone(), settings.clone(), (files, remotes)));
     let agent = match Agent::start(settings, pieces) {
         Ok(agent) => agent,
         Err(error) => {
@@ -90,11 +101,13 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     };
     let mailbox = agent.mailbox();
     // They end with the runtime.
-    signals(&mailbox, source, ends);
+    signals(&mailbox, &known, ends);
     probes(config.probes.values(), &mailbox);
-    tokio::task::spawn_local(socket(listener, config, mailbox.clone(), source.clone()));
-    tokio::task::spawn_local(addresses(remotes, mailbox.clone()));
-    tokio::task::spawn_local(changes(files, mailbox, source.clone()));
+    if let Some(listener) = listener {
+        tokio::task::spawn_local(socket(listener, config.admin, mailbox.clone(), Rc::clone(&known)));
+    }
+    tokio::task::spawn_local(addresses(Rc::clone(&known), mailbox.clone()));
+    tokio::task::spawn_local(changes(known, mailbox));
     let code = agent.ended().await;
     match (ends, code) {
         (Ends::WithChild, Some(code)) => Exit::Child(u8::try_from(code & 0xff).unwrap_or(1)),
@@ -140,7 +153,7 @@ fn memory(config: &Config, path: &Path) -> Vec<(Name, String)> {
 }
 
 /// SIGTERM and SIGINT end the agent; SIGHUP reads settings anew. In an `exec` signals are the child's.
-fn signals(mailbox: &Mailbox, source: &Source, ends: Ends) {
+fn signals(mailbox: &Mailbox, known: &Rc<Known>, ends: Ends) {
     let kinds = [
         (SignalKind::terminate(), Signal::TERM),
         (SignalKind::interrupt(), Signal::INT),
@@ -151,7 +164,7 @@ fn signals(mailbox: &Mailbox, source: &Source, ends: Ends) {
     ];
     for (kind, number) in kinds {
         let Ok(mut stream) = signal(kind) else { continue };
-        let (mailbox, source) = (mailbox.clone(), source.clone());
+        let (mailbox, known) = (mailbox.clone(), Rc::clone(known));
         tokio::task::spawn_local(async move {
             while stream.recv().await.is_some() {
                 let message = match (ends, number) {
@@ -159,7 +172,7 @@ fn signals(mailbox: &Mailbox, source: &Source, ends: Ends) {
                     (Ends::Never, Signal::TERM | Signal::INT) => {
                         Message::Stop(format!("signal {}", number.number()))
                     }
-                    (Ends::Never, Signal::HUP) => Message::Reload(reload(&source), None),
+                    (Ends::Never, Signal::HUP) => Message::Reload(known.reload(), None),
                     (Ends::Never, _) => continue,
                 };
                 drop(mailbox.post(message));
@@ -168,30 +181,59 @@ fn signals(mailbox: &Mailbox, source: &Source, ends: Ends) {
     }
 }
 
-fn reload(source: &Source) -> Result<Box<crate::agent::settings::Settings>, String> {
-    load::load(source).map(|loaded| Box::new(loaded.settings)).map_err(|refused| refused.first)
+/// The settings as last taken over, and what follows from them outside of the control loop.
+struct Known {
+    source: Source,
+    taken: RefCell<Taken>,
 }
 
-/// Opens the control socket. Where another agent answers on it, a second would guard the same targets, and both
-/// would act; only an `exec`, whose child is its own, does without a socket. So does an agent that is refused one.
-async fn listen(config: &Config, ends: Ends) -> Result<Option<UnixListener>, AdminError> {
-    match (admin::listen(&config.admin.socket).await, ends) {
-        (Ok(listener), _) => Ok(Some(listener)),
-        (Err(error @ AdminError::Taken(_)), Ends::Never) => Err(error),
-        (Err(error), _) => {
-            tracing::warn!(error = chain(&error), "the control socket can't be served");
-            Ok(None)
+struct Taken {
+    settings: Settings,
+    files: Vec<PathBuf>,
+    remotes: Vec<Remote>,
+}
+
+impl Known {
+    fn new(source: Source, settings: Settings, (files, remotes): (Vec<PathBuf>, Vec<Remote>)) -> Self {
+        Self { source, taken: RefCell::new(Taken { settings, files, remotes }) }
+    }
+
+    /// Reads settings anew. What the loop is going to refuse changes nothing here either.
+    fn reload(&self) -> Result<Box<Settings>, String> {
+        let loaded = load::load(&self.source).map_err(|refused| refused.first)?;
+        let Loaded { settings, files, remotes, .. } = loaded;
+        let mut taken = self.taken.borrow_mut();
+        if taken.settings.needs_restart(&settings).is_empty() {
+            *taken = Taken { settings: settings.clone(), files, remotes };
         }
+        Ok(Box::new(settings))
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.taken.borrow().files.clone()
+    }
+
+    fn remotes(&self) -> Vec<Remote> {
+        self.taken.borrow().remotes.clone()
     }
 }
 
-async fn socket(listener: Option<UnixListener>, config: Config, mailbox: Mailbox, source: Source) {
-    let Some(listener) = listener else { return };
-    let uids = config.admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();
-    let gids = config.admin.gids.iter().filter_map(|gid| u32::try_from(*gid).ok()).collect();
+/// The socket's file, removed with the agent.
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // One that is gone already is as good.
+        let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn socket(listener: UnixListener, admin: config::Admin, mailbox: Mailbox, known: Rc<Known>) {
+    let uids = admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();
+    let gids = admin.gids.iter().filter_map(|gid| u32::try_from(*gid).ok()).collect();
     let submit = move |envelope: Envelope| {
         let message = match &envelope.request {
-            Request::Do(Command::Reload) => Message::Reload(reload(&source), Some(envelope)),
+            Request::Do(Command::Reload) => Message::Reload(known.reload(), Some(envelope)),
             Request::Status | Request::Explain { .. } | Request::Events { .. } | Request::Do(_) => {
                 Message::Asked(envelope)
             }
@@ -211,17 +253,23 @@ fn busy(message: Message) {
 }
 
 /// Looks names of remotes up, now and again: addresses change.
-async fn addresses(remotes: Vec<Remote>, mailbox: Mailbox) {
+async fn addresses(known: Rc<Known>, mailbox: Mailbox) {
     loop {
+        let remotes = known.remotes();
         let book = lookup::book(&remotes).await;
         drop(mailbox.post(Message::Book(std::sync::Arc::new(book))));
-        tokio::time::sleep(lookup::AGAIN).await;
+        let again = tokio::time::Instant::now() + lookup::AGAIN;
+        // Others after a reload are looked up at once.
+        while tokio::time::Instant::now() < again && known.remotes() == remotes {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }
 
 /// Reads settings anew when one of their files has changed.
-async fn changes(files: Vec<PathBuf>, mailbox: Mailbox, source: Source) {
-    let mut watch = match FileWatch::new(files) {
+async fn changes(known: Rc<Known>, mailbox: Mailbox) {
+    let mut files = known.files();
+    let mut watch = match FileWatch::new(files.clone()) {
         Ok(watch) => watch,
         Err(error) => {
             tracing::warn!(error = chain(&error), "files can't be watched for changes");
@@ -233,7 +281,14 @@ async fn changes(files: Vec<PathBuf>, mailbox: Mailbox, source: Source) {
         if watch.changed().is_ok_and(|files| !files.is_empty()) {
             tokio::time::sleep(SETTLE).await;
             drop(watch.changed());
-            drop(mailbox.post(Message::Reload(reload(&source), None)));
+            drop(mailbox.post(Message::Reload(known.reload(), None)));
+        }
+        if known.files() != files {
+            files = known.files();
+            match FileWatch::new(files.clone()) {
+                Ok(anew) => watch = anew,
+                Err(error) => tracing::warn!(error = chain(&error), "new files can't be watched for changes"),
+            }
         }
     }
 }

@@ -65,7 +65,9 @@ fn walk(root: &Path, folder: &Path, tree: &mut Tree) -> Result<(), String> {
             walk(root, &path, tree)?;
         } else if path.extension().is_some_and(|ext| ext == "rs") {
             let below = path.strip_prefix(root).map_err(|error| error.to_string())?;
-            let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
+            let is_test = below
+                .components()
+                .any(|part| Path::new(&part).file_stem().is_some_and(|stem| stem == "tests"));
             let source = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
             if !is_test {
                 tree.add(&below.to_string_lossy(), &source)?;

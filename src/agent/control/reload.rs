@@ -3,11 +3,10 @@
 use super::Control;
 use crate::agent::herald::About;
 use crate::agent::request::{Answer, Envelope};
-use crate::agent::settings::Settings;
+use crate::agent::settings::{Settings, TargetSettings};
 use crate::agent::target::Target;
 use crate::model::clock::Clock as _;
 use crate::model::event::Fact;
-use crate::model::process::ProcessId;
 use crate::sys::clock::SystemClock;
 
 impl Control {
@@ -17,16 +16,22 @@ impl Control {
             Ok(settings) if settings.fingerprint == self.settings.fingerprint => {
                 self.answer_reload(asked, Answer::Taken("nothing has changed".to_owned()));
             }
+            Ok(settings) if !self.settings.needs_restart(&settings).is_empty() => {
+                let keys = self.settings.needs_restart(&settings).join(", ");
+                self.refuse_reload(format!("this change needs a restart of the agent: {keys}"), asked);
+            }
             Ok(settings) => {
                 let what = self.replace(*settings);
                 self.herald.tell(About::default(), Fact::Reloaded { what: what.clone() });
                 self.answer_reload(asked, Answer::Taken(what));
             }
-            Err(why) => {
-                self.herald.tell(About::default(), Fact::ReloadRefused { why: why.clone() });
-                self.answer_reload(asked, Answer::Refused(why));
-            }
+            Err(why) => self.refuse_reload(why, asked),
         }
+    }
+
+    fn refuse_reload(&mut self, why: String, asked: Option<Envelope>) {
+        self.herald.tell(About::default(), Fact::ReloadRefused { why: why.clone() });
+        self.answer_reload(asked, Answer::Refused(why));
     }
 
     fn replace(&mut self, mut settings: Settings) -> String {
@@ -38,15 +43,18 @@ impl Control {
         let mut what = Vec::new();
         let mut kept = Vec::new();
         for target in std::mem::take(&mut self.targets) {
-            let place = settings
-                .targets
-                .iter()
-                .position(|new| new.name == target.settings.name && new.matches == target.settings.matches);
-            if let Some(place) = place {
-                kept.push((target, settings.targets.remove(place)));
-            } else {
+            let Some(place) = settings.targets.iter().position(|new| new.name == target.settings.name) else {
                 what.push(format!("target {} is not guarded any more", target.name()));
-                self.dismiss(target);
+                self.dismiss(&target);
+                continue;
+            };
+            let new = settings.targets.remove(place);
+            if new.matches == target.settings.matches {
+                kept.push((target, new));
+            } else {
+                what.push(format!("target {} is another process now: {}", new.name, new.sought()));
+                self.dismiss(&target);
+                self.targets.push(succeed(&target, new));
             }
         }
         let mut evaluations = Vec::new();
@@ -77,20 +85,26 @@ impl Control {
         if what.is_empty() { "settings have changed, no target has".to_owned() } else { what.join("; ") }
     }
 
-    /// A target that is no longer in the settings: its child is ended, its processes go unguarded.
-    fn dismiss(&mut self, mut target: Target) {
-        if let Some(nursery) = &mut target.nursery {
-            nursery.end(target.settings.stop.grace);
-        }
-        let ids: Vec<ProcessId> = target.guarded.keys().copied().collect();
-        for id in ids {
-            self.scanner.forget(id);
+    /// The processes of a target go unguarded. It has no child: that would have needed a restart.
+    fn dismiss(&mut self, target: &Target) {
+        for id in target.guarded.keys() {
+            self.scanner.forget(*id);
         }
     }
 }
 
+/// The target of the same name that is sought elsewhere from now on: budgets, latches and a person's hold stay.
+fn succeed(old: &Target, new: TargetSettings) -> Target {
+    let memory = old.engine.memory();
+    let mut target = Target::new(new, SystemClock.now());
+    target.known_before = memory.processes.iter().map(|process| process.process).collect();
+    target.engine.restore(memory);
+    target.memory_changed = true;
+    target
+}
+
 /// Whether anything that a person would notice has changed. Conditions compare by their canonical text.
-fn differ(target: &Target, new: &crate::agent::settings::TargetSettings) -> bool {
+fn differ(target: &Target, new: &TargetSettings) -> bool {
     let names = |policies: &[crate::policy::engine::Enrolled]| {
         policies.iter().map(|enrolled| (format!("{:?}", enrolled.policy), enrolled.role)).collect::<Vec<_>>()
     };
