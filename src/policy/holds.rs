@@ -4,7 +4,8 @@
 //! stream, the order gate, the process) the strongest of all wanted holds is kept. A `guard` does not apply:
 //! pausing trade while a stop waits for its guard is the point. `allow` applies, and so do the start grace and
 //! a person's hold, to holds not yet taken. A `freeze` is given up when its limit is over and is not taken
-//! again until its tier has been left and raised again.
+//! again until its tier has been left and raised again; a restart of the agent thaws the process and counts as
+//! the end of the limit. A freeze by hand ends at its limit too.
 //!
 //! Nothing is computed while nothing moves: the ledger is rebuilt after a move, after a change of means, when
 //! a freeze runs out, and while a wanted hold still waits.
@@ -62,13 +63,30 @@ struct Kept {
     cause: Cause,
 }
 
+/// A hold that a person has taken.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Taken {
+    pub(crate) hold: Hold,
+    pub(crate) since: Timestamp,
+}
+
+impl Taken {
+    /// When it ends by itself.
+    fn end(&self) -> Option<Timestamp> {
+        match &self.hold {
+            Hold::Freeze { limit } => Some(self.since + *limit),
+            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => None,
+        }
+    }
+}
+
 /// The holds of one process.
 #[derive(Clone, Debug)]
 pub(crate) struct HoldLedger {
     wanted: Vec<Wanted>,
     kept: Vec<Kept>,
-    /// Taken by a person, until a person releases them.
-    pub(crate) by_hand: Vec<Hold>,
+    /// Taken by a person, until a person releases them; a freeze until its limit is over.
+    pub(crate) by_hand: Vec<Taken>,
     stale: bool,
     /// The earliest moment at which time alone changes something.
     due: Option<Timestamp>,
@@ -103,6 +121,34 @@ impl HoldLedger {
         });
     }
 
+    /// Takes up what a person had taken before the agent was restarted. A freeze has ended with the agent.
+    pub(crate) fn recall_by_hand(&mut self, holds: &[Hold], at: Timestamp) {
+        let lasting = holds.iter().filter(|hold| !matches!(hold, Hold::Freeze { .. }));
+        self.by_hand = lasting.map(|hold| Taken { hold: hold.clone(), since: at }).collect();
+        self.stale = true;
+    }
+
+    /// Marks the freezes of a ladder that was active before the agent was restarted as over: the process was
+    /// thawed when the agent ended, and a freeze per restart would add up to more than any limit.
+    pub(crate) fn recall_freezes(&mut self, (b, l): (usize, usize), book: &Book, active: usize) {
+        let ladder = &book.policy.ladders[l];
+        for (t, tier) in ladder.tiers[..=active].iter().enumerate() {
+            for (i, item) in tier.hold.iter().enumerate() {
+                if matches!(item.hold, Hold::Freeze { .. }) {
+                    let (hold, rule) = (item.hold.clone(), book.path(ladder, tier));
+                    self.wanted.push(Wanted { site: (b, l, t, i), hold, rule, fate: Fate::Spent });
+                }
+            }
+        }
+        self.stale = true;
+    }
+
+    /// What a person has taken that lives over a restart of the agent: everything but a freeze.
+    pub(crate) fn lasting_by_hand(&self) -> Vec<Hold> {
+        let lasting = self.by_hand.iter().filter(|taken| taken.end().is_none());
+        lasting.map(|taken| taken.hold.clone()).collect()
+    }
+
     /// Brings the holds in line with the active tiers.
     pub(crate) fn reconcile(
         &mut self,
@@ -124,7 +170,9 @@ impl HoldLedger {
             }
         }
         self.wanted = fresh;
-        self.due = self.wanted.iter().filter_map(next_change).min();
+        self.by_hand.retain(|taken| taken.end().is_none_or(|end| desk.at < end));
+        let ends = self.by_hand.iter().filter_map(Taken::end);
+        self.due = self.wanted.iter().filter_map(next_change).chain(ends).min();
         let kept = self.winners();
         self.change(kept, desk);
     }
@@ -163,17 +211,17 @@ impl HoldLedger {
     }
 
     fn fate(&self, site: Site, (book, item): (&Book, &HoldItem), grace: Duration, desk: &Desk<'_>) -> Fate {
-        match desk.means.permit_hold(&item.hold) {
-            Ok(()) => {}
-            Err(Lack::NotAllowed) => return Fate::Lacking(Refusal::NotAllowed),
-            Err(Lack::Unavailable(why)) => return Fate::Lacking(Refusal::Unavailable { why }),
-        }
         let before = self.wanted.iter().find(|old| old.site == site).map(|old| &old.fate);
         let since = match before {
             Some(Fate::Kept { since }) => Some(*since),
             Some(Fate::Spent) => return Fate::Spent,
             Some(Fate::Told(_) | Fate::Lacking(_) | Fate::Waiting(_)) | None => None,
         };
+        match desk.means.permit_hold(&item.hold) {
+            Ok(()) => {}
+            Err(Lack::NotAllowed) => return Fate::Lacking(Refusal::NotAllowed),
+            Err(Lack::Unavailable(why)) => return Fate::Lacking(Refusal::Unavailable { why }),
+        }
         if let (Hold::Freeze { limit }, Some(since)) = (&item.hold, since)
             && desk.at.since(since) >= *limit
         {
@@ -210,8 +258,8 @@ impl HoldLedger {
                 put(&wanted.hold, &wanted.rule, Cause::Entry);
             }
         }
-        for hold in &self.by_hand {
-            put(hold, &by_hand(), Cause::Command);
+        for taken in &self.by_hand {
+            put(&taken.hold, &by_hand(), Cause::Command);
         }
         kept.sort_by(|a, b| a.hold.object().cmp(&b.hold.object()));
         kept

@@ -7,7 +7,7 @@ use crate::model::action::{Action, Hold};
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::decision::{Cause, DryRun, Evaluation, Refusal, Verdict, Work};
 use crate::model::process::ProcessId;
-use crate::policy::holds::by_hand;
+use crate::policy::holds::{Taken, by_hand};
 use crate::policy::means::Lack;
 use crate::policy::run::is_main;
 
@@ -72,7 +72,7 @@ impl Engine {
                 let process = process.ok_or(CommandError::NoProcess)?;
                 let state = self.processes.get_mut(process).ok_or(CommandError::NoProcess)?;
                 let before = state.holds.by_hand.len();
-                state.holds.by_hand.retain(|taken| taken.object() != hold.object());
+                state.holds.by_hand.retain(|taken| taken.hold.object() != hold.object());
                 if state.holds.by_hand.len() == before {
                     return Err(CommandError::NotTaken);
                 }
@@ -103,7 +103,7 @@ impl Engine {
         &mut self,
         process: Option<&ProcessId>,
         now: (Timestamp, WallTime),
-        act: impl FnOnce(&mut Desk<'_>, &mut Vec<Hold>),
+        act: impl FnOnce(&mut Desk<'_>, &mut Vec<Taken>),
     ) -> Result<Evaluation, CommandError> {
         let Self { books, means, target, processes, .. } = self;
         let process = process.ok_or(CommandError::NoProcess)?;
@@ -112,6 +112,8 @@ impl Engine {
             return Err(CommandError::NoProcess);
         }
         let mut desk = Desk::new(means, target, *process, now);
+        // What is over by now ends first, so that the same freeze can be taken anew.
+        state.holds.reconcile(books, &state.ladders, &state.eyes, &mut desk);
         act(&mut desk, &mut state.holds.by_hand);
         state.holds.recheck();
         state.holds.reconcile(books, &state.ladders, &state.eyes, &mut desk);
@@ -142,13 +144,16 @@ fn begin(action: Action, desk: &mut Desk<'_>) {
     }
 }
 
-fn take(hold: Hold, taken: &mut Vec<Hold>, desk: &mut Desk<'_>) {
+fn take(hold: Hold, taken: &mut Vec<Taken>, desk: &mut Desk<'_>) {
     let verdict = match desk.means.permit_hold(&hold) {
         Err(lack) => Verdict::Refused(refusal(lack)),
         Ok(()) if desk.agent_dry().0 => Verdict::DryRun(DryRun::Agent),
         Ok(()) => {
-            taken.retain(|other| other.object() != hold.object());
-            taken.push(hold);
+            // Taking again what is kept does not make it longer.
+            if taken.iter().all(|other| other.hold != hold) {
+                taken.retain(|other| other.hold.object() != hold.object());
+                taken.push(Taken { hold, since: desk.at });
+            }
             return;
         }
     };

@@ -103,20 +103,22 @@ impl Process {
                 });
             }
         }
-        ProcessMemory { process, ladders, by_hand: self.holds.by_hand.clone() }
+        ProcessMemory { process, ladders, by_hand: self.holds.lasting_by_hand() }
     }
 
     /// Takes up what was kept of this process.
     pub(super) fn recall(&mut self, books: &[Book], memory: &ProcessMemory) {
-        self.holds.by_hand.clone_from(&memory.by_hand);
-        self.holds.recheck();
-        for (book, states) in books.iter().zip(&mut self.ladders) {
-            for (ladder, state) in book.policy.ladders.iter().zip(states) {
+        self.holds.recall_by_hand(&memory.by_hand, self.eyes.seen.at);
+        for (b, (book, states)) in books.iter().zip(&mut self.ladders).enumerate() {
+            for (l, (ladder, state)) in book.policy.ladders.iter().zip(states).enumerate() {
                 let kept = memory.ladders.iter().find(|kept| {
                     book.role == Role::Live && kept.policy == book.policy.name && kept.ladder == ladder.name
                 });
                 if let Some(kept) = kept {
                     recall_ladder(ladder, state, kept, &self.eyes);
+                    if let Some(active) = state.active {
+                        self.holds.recall_freezes((b, l), book, active);
+                    }
                 }
             }
         }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::world::{World, all_means, live, pid, refused, started, words};
-use crate::model::action::Word;
-use crate::model::decision::Refusal;
-use crate::policy::engine::Engine;
+use crate::model::action::{Hold, Word};
+use crate::model::decision::{Evaluation, Refusal, Work};
+use crate::policy::engine::{Command, CommandError, Engine};
 use crate::policy::memory::RuleMemory;
 
 const CAPPED: &str = r#"
@@ -27,9 +27,13 @@ hold = [{ poll_stream = { stream = "quotes" } }]
 
 /// The agent ends and starts again: only what was stored is left.
 fn restart(world: &mut World) {
+    restart_with(world, CAPPED);
+}
+
+fn restart_with(world: &mut World, source: &str) {
     let stored = serde_json::to_string(&world.engine.memory()).unwrap();
     let memory: RuleMemory = serde_json::from_str(&stored).unwrap();
-    world.engine = Engine::new(vec![live(CAPPED)], all_means());
+    world.engine = Engine::new(vec![live(source)], all_means());
     world.engine.restore(memory);
 }
 
@@ -82,4 +86,76 @@ fn a_run_that_was_held_back_is_still_wanted() {
     let (at, wall) = (world.at(), world.wall());
     world.engine.command(None, crate::policy::engine::Command::HumanResume, at, wall).unwrap();
     assert_eq!(words(&world.tick(400)), [Word::ResetPool]);
+}
+
+fn takes(out: &Evaluation) -> usize {
+    out.decisions.iter().filter(|decision| matches!(decision.work, Work::Take(_))).count()
+}
+
+fn command(world: &mut World, command: Command) -> Result<Evaluation, CommandError> {
+    let (process, at, wall) = (world.process, world.at(), world.wall());
+    world.engine.command(Some(&process), command, at, wall)
+}
+
+#[test]
+fn a_freeze_by_hand_ends_at_its_limit_and_does_not_come_back() {
+    let freeze = Hold::Freeze { limit: Duration::from_secs(5) };
+    let mut world = World::new(CAPPED);
+    world.tick(100);
+    assert_eq!(takes(&command(&mut world, Command::Take(freeze.clone())).unwrap()), 1);
+    world.hold(100, 3);
+    let again = command(&mut world, Command::Take(freeze.clone())).unwrap();
+    assert!(again.is_empty(), "it is kept already, and is not made longer: {again:?}");
+    world.hold(100, 1);
+    assert_eq!(world.engine.holds(&world.process), std::slice::from_ref(&freeze));
+    let out = world.tick(100);
+    assert_eq!(out.decisions.len(), 1, "{out:?}");
+    assert_eq!(out.decisions[0].work, Work::Release(freeze.clone()));
+    assert!(world.engine.holds(&world.process).is_empty());
+    assert_eq!(command(&mut world, Command::Undo(freeze.clone())), Err(CommandError::NotTaken));
+
+    assert_eq!(takes(&command(&mut world, Command::Take(freeze.clone())).unwrap()), 1);
+    world.now += Duration::from_secs(5);
+    let out = command(&mut world, Command::Take(freeze.clone())).unwrap();
+    assert_eq!(out.decisions.len(), 2, "over, though no tick has seen it yet: {out:?}");
+    assert_eq!(takes(&out), 1);
+
+    let poll = Hold::PollStream {
+        stream: crate::model::name::Name::parse("quotes").unwrap(),
+        every: Duration::from_secs(1),
+    };
+    command(&mut world, Command::Take(poll.clone())).unwrap();
+    restart_with(&mut world, CAPPED);
+    assert_eq!(takes(&world.tick(100)), 1);
+    assert_eq!(world.engine.holds(&world.process), [poll], "what lasts is taken up, the freeze is not");
+}
+
+#[test]
+fn a_stored_freeze_by_hand_is_not_taken_up() {
+    let mut world = World::new(CAPPED);
+    world.tick(100);
+    let mut memory = world.engine.memory();
+    memory.processes[0].by_hand.push(Hold::Freeze { limit: Duration::from_secs(5) });
+    world.engine = Engine::new(vec![live(CAPPED)], all_means());
+    world.engine.restore(memory);
+    assert!(world.tick(100).is_empty());
+    assert!(world.engine.holds(&world.process).is_empty());
+}
+
+#[test]
+fn a_freeze_of_a_policy_is_not_taken_again_by_a_restart() {
+    let source = CAPPED.replace("poll_stream = { stream = \"quotes\" }", "freeze = { limit = \"5s\" }");
+    let freezes = |world: &World| world.engine.holds(&world.process).len();
+    let mut world = World::new(&source);
+    world.tick(400);
+    assert_eq!(freezes(&world), 1);
+    for _ in 0..3 {
+        restart_with(&mut world, &source);
+        assert_eq!(takes(&world.hold(400, 3)), 0);
+        assert_eq!((freezes(&world), world.tier()), (0, "a".to_owned()));
+    }
+    world.hold(100, 120);
+    assert_eq!(world.tier(), "normal");
+    assert_eq!(takes(&world.tick(400)), 1, "raised again");
+    assert_eq!(freezes(&world), 1);
 }
