@@ -1,7 +1,7 @@
 //! `reap_descriptors`: closes dead sockets inside the target. Break-glass.
 //!
-//! What is picked: aged, CLOSE_WAIT or orphan, surely watched by no epoll set, surely not to a protected remote,
-//! oldest first. What was picked is looked at once more while every thread of the target stands still, in the
+//! What is picked: aged, CLOSE_WAIT or orphan, not seen in an epoll set, surely not to a protected remote, oldest
+//! first. (The scan reads epoll sets rarely: of what died since it knows nothing, and the look below tells.) What was picked is looked at once more while every thread of the target stands still, in the
 //! kernel's tables and not in the agent's memory:
 //!
 //! - still in CLOSE_WAIT under the same cookie, or in no table and a TCP socket;
@@ -77,11 +77,11 @@ fn reap_now(
     report.map(|report| summary(&report)).map_err(|error| chain(&error))
 }
 
-/// Those that the agent's own memory lets pass. An orphan whose remote was never seen may have been to a
+/// Those that the agent's own memory lets pass. Whether an epoll set watches them is read anew inside the stop. An orphan whose remote was never seen may have been to a
 /// protected one: where any is, it stays.
 fn pick<'a>(aged: &'a AgedSockets, older: Duration, protection: &Protection) -> Vec<&'a AgedSocket> {
     let unprotected = |socket: &AgedSocket| socket.remote.is_some() || protection.addresses.is_empty();
-    aged.pick(older, protection, |socket| socket.watched == Watched::No && unprotected(socket))
+    aged.pick(older, protection, |socket| socket.watched != Watched::Yes && unprotected(socket))
 }
 
 /// The look inside the stop. Everything that takes time or opens something is made ready before.

@@ -33,7 +33,7 @@ impl Agent {
         let store = toml_text(&format!("sqlite:{}", folder.join("history.db").display()));
         let own = format!(
             "schema = 1\n\n{sections}\n[history]\nstore = {store}\n\n[admin]\nsocket = {}\n\n\
-             [agent]\nevidence = {{ dir = {} }}\ntick = {{ full = \"200ms\", cpu = \"10%\" }}\n",
+             [agent]\nevidence = {{ dir = {} }}\ntick = {{ full = \"200ms\", cpu = \"50%\" }}\n",
             place("agent.sock"),
             place("evidence"),
         );
