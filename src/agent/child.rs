@@ -188,12 +188,13 @@ impl Nursery {
         }
     }
 
-    /// A stop by policy has ended it; `then` says what follows.
+    /// A stop has ended it; `then` says what follows, whatever `restart` says. Its end may have been seen before.
     pub(super) fn stopped_by_policy(&mut self, then: Then, now: Timestamp) {
-        if self.state == State::Running {
-            self.wanted = Some(then);
-        } else if then == Then::Restart {
-            self.state = State::Due(now);
+        match (self.state, then) {
+            (State::Running, _) => self.wanted = Some(then),
+            (State::Due(_) | State::Done, Then::Restart) => self.state = State::Due(now),
+            (State::Due(_), Then::Stay | Then::Systemd) => self.state = State::Done,
+            (State::Done, Then::Stay | Then::Systemd) => {}
         }
     }
 
@@ -222,7 +223,7 @@ impl Nursery {
     /// Passes a signal on. One that was told to end is not started again by itself.
     pub(super) fn forward(&mut self, signal: Signal) -> Forwarded {
         let Some(running) = &self.running else { return Forwarded::Nobody };
-        if signal == Signal::TERM {
+        if asks_to_end(signal) {
             self.wanted = Some(Then::Stay);
         }
         // One that has ended just now needs no signal.
@@ -250,6 +251,11 @@ impl Nursery {
 
 fn lock(keeper: &SharedKeeper) -> MutexGuard<'_, Keeper> {
     keeper.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a signal asks a program to end.
+pub(super) fn asks_to_end(signal: Signal) -> bool {
+    matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT | Signal::HUP)
 }
 
 /// The code a shell would give.

@@ -2,9 +2,12 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::config::Match;
+use crate::model::clock::{Clock as _, Timestamp, WallTime};
 use crate::sys::cgroup::{self, Mounts};
+use crate::sys::clock::SystemClock;
 use crate::sys::find::{self, FindError};
 use crate::sys::proc_root::ProcRoot;
 
@@ -58,6 +61,16 @@ impl Seeker {
                 .map(|file| Edition::File { inode: file.ino(), changed: (file.ctime(), file.ctime_nsec()) }),
             Match::Unit(_) | Match::Cgroup(_) | Match::Command(_) | Match::Child(_) => None,
         }
+    }
+
+    /// Whether a file was changed before a process of that start was there: a pidfile is written by a process
+    /// that lives, so such a number has changed hands. A second is allowed for coarse clocks.
+    pub(super) fn is_older(path: &Path, started: Timestamp) -> bool {
+        let Ok(file) = std::fs::metadata(path) else { return false };
+        let changed = WallTime::from_millis(file.ctime().saturating_mul(1_000));
+        let file_age = SystemClock.wall().since(changed);
+        let process_age = SystemClock.now().since(started);
+        file_age > process_age + Duration::from_secs(2)
     }
 
     /// Read anew each time: a hierarchy may be mounted later than the agent starts.

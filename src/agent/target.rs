@@ -16,6 +16,15 @@ use crate::policy::engine::Engine;
 /// How long a number that could not be adopted is left alone.
 pub(super) const REFUSED_KEPT: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// A number that could not be adopted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Refused {
+    /// The time of the next try.
+    pub(super) again: Timestamp,
+    /// What was told of it.
+    pub(super) why: String,
+}
+
 /// Whether it has been told that no process matches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Absence {
@@ -42,8 +51,8 @@ pub(super) struct Target {
     pub(super) absence: Absence,
     /// Processes guarded before the agent started, to tell *again* from *new*.
     pub(super) known_before: Vec<ProcessId>,
-    /// Numbers that could not be adopted, with the time of the next try.
-    pub(super) refused: BTreeMap<u32, Timestamp>,
+    /// Numbers that could not be adopted.
+    pub(super) refused: BTreeMap<u32, Refused>,
     /// The number of the process that ended last, and where it was written: it names nobody any more.
     pub(super) spent: Option<(u32, Edition)>,
     /// What its probes said last.

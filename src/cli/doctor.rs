@@ -102,7 +102,9 @@ fn draw(diagnosis: &Diagnosis, page: &mut Page) {
             .iter()
             .filter(|finding| finding.section == section)
             .partition(|finding| finding.verdict == Verdict::Absent);
-        there.iter().for_each(|finding| line(finding, page));
+        for finding in there {
+            line(finding, page);
+        }
         if let Some(first) = absent.first() {
             let names: Vec<&str> = absent.iter().map(|finding| finding.name.as_str()).collect();
             page.item(Tone::Faint, Verdict::Absent.word(), &format!("{}: {}", names.join(", "), first.tried));

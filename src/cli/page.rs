@@ -1,6 +1,7 @@
 //! A report on its way to standard output: headings, paragraphs, marked items, tables, as wide as the terminal
 //! and never wider than [`WIDEST`]; colours only where standard output is a terminal that wants them.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 
 use crate::cli::columns::{Columns, shortened};
@@ -78,7 +79,9 @@ impl Page {
         self.text.push_str(&self.tinted(Tone::Heading, title));
         match (sum.is_empty(), fits) {
             (true, _) => self.text.push('\n'),
-            (false, true) => self.text.push_str(&format!("  {sum}\n")),
+            (false, true) => {
+                let _ = writeln!(self.text, "  {sum}");
+            }
             (false, false) => {
                 self.text.push('\n');
                 self.sentences(2, sum);
@@ -112,7 +115,7 @@ impl Page {
     pub(super) fn columns(&mut self, indent: usize, columns: &Columns) {
         for (place, line) in columns.lines(self.width.saturating_sub(indent)).iter().enumerate() {
             let line = if place == 0 { self.tinted(Tone::Faint, line) } else { line.clone() };
-            self.text.push_str(&format!("{}{line}\n", " ".repeat(indent)));
+            let _ = writeln!(self.text, "{}{line}", " ".repeat(indent));
         }
     }
 

@@ -116,7 +116,8 @@ impl PidFd {
 
     /// Whether the process has not ended yet. A zombie has ended.
     pub fn is_alive(&self) -> bool {
-        matches!(self.wait(PollTimeout::ZERO), Ok(Waited::StillRunning))
+        // A poll that fails says nothing of the process: only its end does.
+        !matches!(self.wait(PollTimeout::ZERO), Ok(Waited::Ended))
     }
 
     /// Sends a signal to exactly this process; never to a later holder of its number.

@@ -80,7 +80,9 @@ fn ran(output: Output) -> Ran {
 impl Ran {
     /// Its standard output as one JSON value.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let read = serde_json::from_str(&self.out);
+        assert!(read.is_ok(), "{self:?}");
+        read.unwrap()
     }
 
     /// Its standard output as lines of JSON.

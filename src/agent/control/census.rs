@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::{Control, TURN_MAX};
 use crate::actuator::{Protection, SelectUse, Subject, Tenancy};
-use crate::agent::child::{Ending, Forwarded, Started};
+use crate::agent::child::{Ending, Forwarded, Started, asks_to_end};
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::seek::Seeker;
 use crate::agent::settings::TargetSettings;
 use crate::agent::start::Ends;
-use crate::agent::target::{Absence, REFUSED_KEPT, Target};
+use crate::agent::target::{Absence, REFUSED_KEPT, Refused, Target};
 use crate::config::Match;
+use crate::model::action::Word;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::event::Fact;
 use crate::model::process::ProcessId;
@@ -46,17 +47,16 @@ impl Control {
         if matches!(target.settings.matches, Match::Child(_)) {
             return;
         }
-        target.refused.retain(|_, again| *again > now);
         let (found, trouble) = match self.seeker.seek(&target.settings.matches) {
             Ok(found) => (found, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         let edition = Seeker::edition(&target.settings.matches);
         let is_spent = |pid| edition.is_some_and(|edition| target.spent == Some((pid, edition)));
-        let new: Vec<u32> = found
-            .into_iter()
-            .filter(|pid| !target.guards(*pid) && !target.refused.contains_key(pid) && !is_spent(*pid))
-            .collect();
+        target.refused.retain(|pid, _| found.contains(pid));
+        let waits = |pid: &u32| target.refused.get(pid).is_some_and(|refused| refused.again > now);
+        let new: Vec<u32> =
+            found.into_iter().filter(|pid| !target.guards(*pid) && !waits(pid) && !is_spent(*pid)).collect();
         for pid in new {
             self.adopt(place, pid, now);
         }
@@ -83,15 +83,44 @@ impl Control {
             return;
         }
         match Adopted::open(&ProcRoot::new("/proc"), pid) {
-            Ok(process) => self.take_in(place, Arc::new(process), now),
+            Ok(process) => match self.objection(place, &process) {
+                None => self.take_in(place, Arc::new(process), now),
+                Some(why) => self.refuse(place, pid, now, why),
+            },
             Err(error) => self.refuse(place, pid, now, format!("pid {pid} can't be guarded: {error}")),
         }
     }
 
+    /// Leaves a number alone for a while; why is told once, and again only when it changes.
     fn refuse(&mut self, place: usize, pid: u32, now: Timestamp, why: String) {
         let target = &mut self.targets[place];
-        target.refused.insert(pid, now + REFUSED_KEPT);
-        self.herald.tell(About::target(&target.settings.name), Fact::BoundHit { bound: why });
+        let before = target.refused.insert(pid, Refused { again: now + REFUSED_KEPT, why: why.clone() });
+        if before.is_none_or(|before| before.why != why) {
+            self.herald.tell(About::target(&target.settings.name), Fact::BoundHit { bound: why });
+        }
+    }
+
+    /// What stands against guarding a process that has been found and pinned.
+    fn objection(&self, place: usize, process: &Adopted) -> Option<String> {
+        let (id, target) = (process.id(), &self.targets[place]);
+        if let Some(other) = self.targets.iter().find(|other| other.guards(id.pid)) {
+            return Some(format!("{id} is guarded already, as target {}", other.name()));
+        }
+        let is_other = |known: &ProcessId| known.pid == id.pid && *known != id;
+        match &target.settings.matches {
+            Match::Pid(_) if target.known_before.iter().any(is_other) => {
+                Some(format!("{id} is another process than the one guarded before"))
+            }
+            Match::Pidfile(path) if Seeker::is_older(path, started(&id)) => {
+                Some(format!("{id} is younger than the pidfile: the number has changed hands"))
+            }
+            Match::Pid(_)
+            | Match::Pidfile(_)
+            | Match::Unit(_)
+            | Match::Cgroup(_)
+            | Match::Command(_)
+            | Match::Child(_) => None,
+        }
     }
 
     fn take_in(&mut self, place: usize, process: Arc<Adopted>, now: Timestamp) {
@@ -167,7 +196,9 @@ impl Control {
     fn raise_child(&mut self, place: usize, now: Timestamp) {
         let target = &mut self.targets[place];
         let Some(nursery) = &mut target.nursery else { return };
-        if nursery.start_due().is_none_or(|due| due > now) {
+        // A stop under way still has to say what follows.
+        let is_stopping = target.engine.in_flight().is_some_and(|(_, word)| word == Word::Stop);
+        if is_stopping || nursery.start_due().is_none_or(|due| due > now) {
             return;
         }
         let (started, restarts) = (nursery.start(now, &self.hands), nursery.restarts());
@@ -206,8 +237,7 @@ impl Control {
     pub(super) fn forward(&mut self, signal: Signal) {
         let nurseries = self.targets.iter_mut().filter_map(|target| target.nursery.as_mut());
         let sent: Vec<Forwarded> = nurseries.map(|nursery| nursery.forward(signal)).collect();
-        let asks_to_end = matches!(signal, Signal::TERM | Signal::INT | Signal::HUP | Signal::QUIT);
-        if asks_to_end && !sent.contains(&Forwarded::Sent) {
+        if asks_to_end(signal) && !sent.contains(&Forwarded::Sent) {
             self.stopping.get_or_insert_with(|| format!("signal {}", signal.number()));
         }
     }

@@ -34,7 +34,9 @@ pub(super) fn print(reader: &mut Blocking, args: &HistoryArgs, column: &Column) 
     for one in &recorded {
         let buckets = reader.series(one, column, range, count.min(seconds(one, range)))?;
         if args.json {
-            buckets.iter().for_each(|bucket| print::json(&line(args, one, bucket)));
+            for bucket in &buckets {
+                print::json(&line(args, one, bucket));
+            }
         } else {
             draw(&mut page, args, one, (column, &buckets));
         }

@@ -24,16 +24,11 @@ pub(super) fn unseen(report: &Report, ability: &Ability) -> Vec<Unseen> {
         if matches!(gap, Gap::TooYoung) || *signal == Signal::ProcessExitCode {
             continue;
         }
-        match groups.iter_mut().find(|(known, _)| *known == gap) {
-            Some((_, group)) => group.signals.push(signal.name()),
-            None => {
-                let group = Unseen {
-                    signals: vec![signal.name()],
-                    why: gap.to_string(),
-                    grant: grant(gap, report, ability),
-                };
-                groups.push((gap, group));
-            }
+        if let Some((_, group)) = groups.iter_mut().find(|(known, _)| *known == gap) {
+            group.signals.push(signal.name());
+        } else {
+            let (why, grant) = (gap.to_string(), grant(gap, report, ability));
+            groups.push((gap, Unseen { signals: vec![signal.name()], why, grant }));
         }
     }
     groups.into_iter().map(|(_, group)| group).collect()

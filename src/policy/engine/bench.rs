@@ -208,11 +208,14 @@ impl Bench<'_> {
         desk.decide(self.path(), run.cause, Work::Do(item.action.clone()), Verdict::Refused(refusal));
     }
 
-    /// A new action begins while the one before is still on trial: nobody can tell them apart any more.
+    /// A new action begins while others are still on trial, of this tier or of another: nobody can tell any more
+    /// which of them helped. Least of all may the milder one be told effective for what the harder one does.
     fn supersede(&mut self, desk: &mut Desk<'_>) {
-        if let Some((_, kept)) = self.state.rungs[self.tier].trial.take() {
-            let because = "another run began before it could be told".to_owned();
-            desk.judge(self.path(), &kept, Outcome::Unknown, because);
+        for (tier, rung) in self.ladder.tiers.iter().zip(&mut self.state.rungs) {
+            if let Some((_, kept)) = rung.trial.take() {
+                let because = "another run began before it could be told".to_owned();
+                desk.judge(path(self.policy, self.ladder, tier), &kept, Outcome::Unknown, because);
+            }
         }
     }
 

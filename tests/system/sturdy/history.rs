@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use fdguard::agent::request::Command as Order;
+use fdguard::journal::query::Blocking;
 use fdguard::model::event::Fact;
 
 use super::agent::{Agent, PATIENCE, Setup, bot};
@@ -33,13 +34,8 @@ fn setup(store: &str) -> Setup {
 fn still_guards(agent: &Agent) {
     let mut target = Target::start(LEAKING, &[]);
     agent.setup.write("pid", &target.pid().to_string());
-    let ended = wait_for(
-        "the leak is stopped",
-        PATIENCE,
-        || target.is_running().then_some(()).xor(Some(())),
-        || agent.log(),
-    );
-    let () = ended;
+    let ended = || (!target.is_running()).then_some(());
+    wait_for("the leak is stopped", PATIENCE, ended, || agent.log());
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&target.wait_end()), Some(15));
 }
 
@@ -65,22 +61,34 @@ fn a_history_that_is_corrupt_at_the_start() {
     let setup = setup("DIR/history.db");
     setup.write("history.db", &"this is no database, but it is long enough to be read as one\n".repeat(200));
     let agent = setup.start();
-    let lost_or_replaced = || {
-        let told = agent
-            .events()
-            .iter()
-            .any(|event| matches!(event.fact, Fact::HistoryLost { .. } | Fact::BoundHit { .. }));
-        (told || agent.log().contains("history")).then_some(())
-    };
-    wait_for("the corrupt history is told", PATIENCE, lost_or_replaced, || agent.log());
+    until_set_aside(&agent);
     still_guards(&agent);
+}
+
+/// Waits until the corrupt file was told of, moved out of the way, and a fresh one begun.
+fn until_set_aside(agent: &Agent) {
+    let names = || {
+        let entries = std::fs::read_dir(agent.setup.path("")).expect("a folder");
+        entries
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+    };
+    let aside = || {
+        let names = names();
+        let kept = names.iter().any(|name| name.starts_with("history.db.corrupt-"));
+        (kept && names.iter().any(|name| name == "history.db")).then_some(())
+    };
+    wait_for("the file is set aside", PATIENCE, aside, || format!("{:?}\n{}", names(), agent.log()));
+    let told = || agent.log().contains("the file was corrupt").then_some(());
+    wait_for("that is told", PATIENCE, told, || agent.log());
 }
 
 #[test]
 fn a_history_that_is_corrupted_while_the_agent_runs() {
-    let agent = setup("DIR/history.db").start();
+    let mut agent = setup("DIR/history.db").start();
+    still_guards(&agent);
     let path = agent.setup.path("history.db");
-    let written = || (std::fs::metadata(&path).ok()?.len() > 0).then_some(());
+    let written = || Blocking::open(&path).ok()?.memory(&bot()).ok()?;
     wait_for("the history is written", PATIENCE, written, || agent.log());
     for name in ["history.db", "history.db-wal"] {
         let path = agent.setup.path(name);
@@ -88,9 +96,10 @@ fn a_history_that_is_corrupted_while_the_agent_runs() {
         std::fs::write(&path, vec![0x5a; usize::try_from(length).expect("fits")]).expect("spoilt");
     }
     still_guards(&agent);
-    let told =
-        || agent.events().iter().any(|event| matches!(event.fact, Fact::HistoryLost { .. })).then_some(());
-    wait_for("the corruption is told", PATIENCE, told, || agent.log());
+    // SQLite may notice only when it opens the file anew.
+    agent.kill();
+    agent.start_again();
+    until_set_aside(&agent);
     still_guards(&agent);
 }
 

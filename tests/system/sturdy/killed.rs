@@ -11,7 +11,7 @@ use super::agent::{Agent, FDGUARD, PATIENCE, Setup, bot, folder, signal};
 use super::target::{HOLDING, TICKING, Target, has_ended, state};
 use crate::support::wait::wait_for;
 
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(2);
 
 /// Freezes whatever has eight descriptors.
 const FREEZING: &str = "\

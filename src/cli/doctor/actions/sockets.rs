@@ -8,6 +8,7 @@ use crate::cli::doctor::finding::Finding;
 use crate::model::action::Word;
 use crate::model::chain::chain;
 use crate::model::kind::Kind;
+use crate::model::reading::Gap;
 use crate::sys::ability::{Ability, Capability};
 use crate::sys::adopted::Adopted;
 use crate::sys::descriptors::{Listing, Trust};
@@ -76,9 +77,12 @@ fn refused(error: &DestroyError, tried: &str) -> Finding {
 }
 
 fn destroyer(process: &Adopted) -> Result<Destroyer, DestroyError> {
-    let diag = SockDiag::in_namespace_of(process).map_err(|error| match error.gap() {
-        crate::model::reading::Gap::NotPermitted => DestroyError::NotPermitted,
-        _other => DestroyError::Failed { source: std::io::Error::other(error) },
+    let diag = SockDiag::in_namespace_of(process).map_err(|error| {
+        if error.gap() == Gap::NotPermitted {
+            DestroyError::NotPermitted
+        } else {
+            DestroyError::Failed { source: std::io::Error::other(error) }
+        }
     })?;
     Destroyer::over(diag.into_socket()).map_err(|source| DestroyError::Failed { source })
 }
@@ -115,11 +119,10 @@ fn reap_one(child: &Adopted) -> Finding {
         Err(error) => {
             let finding =
                 Finding::fails(HERE, name, "tried to close a dead socket in a child").because(chain(&error));
-            match error {
-                ReapError::NotPermitted { .. } => {
-                    finding.remedy("CAP_SYS_PTRACE, and a seccomp profile that lets ptrace pass")
-                }
-                _other => finding,
+            if matches!(error, ReapError::NotPermitted { .. }) {
+                finding.remedy("CAP_SYS_PTRACE, and a seccomp profile that lets ptrace pass")
+            } else {
+                finding
             }
         }
     }
