@@ -216,7 +216,7 @@ mod tests {
     fn what_threads_hold_is_named() {
         let with = |rest: &str| format!("{BOT}{rest}");
         let hook =
-            |seconds: u32| with(&format!("[hook.cancel]\nexec = [\"true\"]\ntimeout = \"{seconds}s\"\n"));
+            |seconds: u32| with(&format!("[hook.cancel]\nrun = [\"/bin/true\"]\ntimeout = \"{seconds}s\"\n"));
         assert_eq!(needs(BOT, &hook(1)), ["hook.cancel"]);
         assert_eq!(needs(&hook(1), &hook(2)), ["hook.cancel"]);
         assert_eq!(needs(&hook(1), BOT), ["hook.cancel"]);

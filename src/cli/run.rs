@@ -70,17 +70,12 @@ pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
 
 async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let Loaded { settings, config, actuator, remotes, files, .. } = loaded;
-    // Before anything is started or guarded: two agents on one bot would undo each other's work.
-    // The child of an `exec` is its own: that one goes on without a socket.
-    let listener = match (admin::listen(&config.admin.socket).await, ends) {
-        (Ok(listener), _) => Some(listener),
-        (Err(error @ AdminError::Taken(_)), Ends::Never) => {
+    // Before anything is started or guarded.
+    let listener = match listen(&config, ends).await {
+        Ok(listener) => listener,
+        Err(error) => {
             print::complain(&chain(&error));
             return Exit::Usage;
-        }
-        (Err(error), _) => {
-            tracing::warn!(error = chain(&error), "the control socket can't be served");
-            None
         }
     };
     let _socket = listener.is_some().then(|| SocketFile(config.admin.socket.clone()));
@@ -225,6 +220,19 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         // One that is gone already is as good.
         let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Opens the control socket. Where another agent answers on it, a second would guard the same targets, and both
+/// would act; only an `exec`, whose child is its own, does without a socket. So does an agent that is refused one.
+async fn listen(config: &Config, ends: Ends) -> Result<Option<UnixListener>, AdminError> {
+    match (admin::listen(&config.admin.socket).await, ends) {
+        (Ok(listener), _) => Ok(Some(listener)),
+        (Err(error @ AdminError::Taken(_)), Ends::Never) => Err(error),
+        (Err(error), _) => {
+            tracing::warn!(error = chain(&error), "the control socket can't be served");
+            Ok(None)
+        }
     }
 }
 

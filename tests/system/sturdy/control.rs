@@ -86,6 +86,56 @@ fn a_faulty_file_is_refused_and_the_old_settings_stay() {
 }
 
 #[test]
+fn what_only_a_restart_takes_up_is_refused_by_its_key() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    let path = agent.setup.path("agent.toml");
+    let text = std::fs::read_to_string(&path).expect("read");
+    agent.setup.write("agent.toml", &format!("{text}[hook.cancel]\nrun = [\"/bin/true\"]\n"));
+    let (code, said) = agent.cli(&["ctl", "reload"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("needs a restart of the agent: hook.cancel"), "{said}");
+    agent.until("told", |fact| matches!(fact, Fact::ReloadRefused { .. }).then_some(()));
+}
+
+#[test]
+fn a_target_that_is_sought_elsewhere_keeps_the_hold_of_a_person_and_new_files_are_watched() {
+    let (first, second) = (Target::start(HOLDING, &["4"]), Target::start(HOLDING, &["4"]));
+    let agent = guarded(&first, "");
+    assert_eq!(agent.cli(&["ctl", "hold", "bot"]).0, 0);
+    let path = agent.setup.path("agent.toml");
+    let text = std::fs::read_to_string(&path).expect("read");
+    agent.setup.write("other.toml", &policy("other"));
+    let moved = text.replace(&format!("pid = {}", first.pid()), &format!("pid = {}", second.pid()));
+    agent.setup.write("agent.toml", &moved.replace("policy.toml", "other.toml"));
+    let (code, said) = agent.cli(&["ctl", "reload"]);
+    assert_eq!(code, 0, "{said}");
+    agent.until_guarded(second.pid());
+    let status = agent.status().targets.swap_remove(0);
+    assert!(status.human_hold);
+    let guarded: Vec<u32> = status.processes.iter().map(|process| process.pid).collect();
+    assert_eq!(guarded, [u32::try_from(second.pid()).expect("a number")]);
+    // The watch takes the new list up at its next look: written again until it is seen.
+    let again = || {
+        agent.setup.write("other.toml", &policy("watched"));
+        (policies(&agent) == ["watched"]).then_some(())
+    };
+    wait_for("the new file is watched", PATIENCE, again, || agent.log());
+}
+
+#[test]
+fn a_second_agent_on_the_same_socket_does_not_start() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    let mut second = Command::new(env!("CARGO_BIN_EXE_fdguard"));
+    let output = second.args(["run", "-c"]).arg(agent.setup.path("agent.toml")).output().expect("runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("another agent listens on"), "{said}");
+    assert_eq!(policies(&agent), ["first"]);
+}
+
+#[test]
 fn evidence_is_written_for_nobody_else() {
     let target = Target::start(HOLDING, &["4"]);
     let agent = guarded(&target, "");
