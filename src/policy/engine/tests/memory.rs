@@ -79,12 +79,12 @@ fn a_new_process_finds_the_budget_spent() {
 fn a_run_that_was_held_back_is_still_wanted() {
     let mut world = World::new(CAPPED);
     let (at, wall) = (world.at(), world.wall());
-    world.engine.command(None, crate::policy::engine::Command::HumanHold, at, wall).unwrap();
+    world.engine.command(None, Command::HumanHold, at, wall).unwrap();
     world.tick(400);
     restart(&mut world);
     assert_eq!(refused(&world.tick(400))[0], (Word::ResetPool, Refusal::HumanHold));
     let (at, wall) = (world.at(), world.wall());
-    world.engine.command(None, crate::policy::engine::Command::HumanResume, at, wall).unwrap();
+    world.engine.command(None, Command::HumanResume, at, wall).unwrap();
     assert_eq!(words(&world.tick(400)), [Word::ResetPool]);
 }
 
