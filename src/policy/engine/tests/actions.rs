@@ -425,19 +425,6 @@ fn a_person_holds_the_target_and_acts_by_hand() {
 }
 
 #[test]
-fn a_milder_tier_is_not_told_effective_for_what_a_harder_one_does() {
-    let mut world = World::new(RESET);
-    let out = world.tick(400);
-    world.done(first(&out));
-    let out = world.tick(650);
-    assert_eq!(words(&out), [Word::Run]);
-    assert_eq!(out.judged.len(), 1);
-    assert_eq!((out.judged[0].word, out.judged[0].outcome), (Word::ResetPool, Outcome::Unknown));
-    world.done(first(&out));
-    assert!(world.hold(100, 40).judged.is_empty(), "the harder one has no expectation");
-}
-
-#[test]
 fn every_repeats_while_the_tier_stays() {
     let source = RESET.replace(
         "cooldown = \"1m\"\ndo = [{ reset_pool",

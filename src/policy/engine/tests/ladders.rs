@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::world::{World, live, refused, tiers, words};
+use super::world::{World, live, refused, started, tiers, words};
 use crate::model::action::Word;
-use crate::model::decision::Refusal;
+use crate::model::decision::{Outcome, Refusal};
 use crate::model::name::Name;
 
 const LADDER: &str = r#"
@@ -204,4 +204,21 @@ fn the_end_of_the_process_ends_its_ladder() {
     let out = world.exit();
     assert_eq!(tiers(&out), ["normal"]);
     assert!(world.tick(950).is_empty(), "nothing is decided about a process that is gone");
+}
+
+#[test]
+fn a_milder_tier_is_not_told_effective_for_what_a_harder_one_does() {
+    let run = "do = [{ run = { hook = \"relieve\" } }]";
+    let expect = "expect = { that = \"fd.open <= before.fd.open * 85%\", within = \"30s\" }";
+    let source =
+        LADDER.replace("for = \"3s\"\n", "").replace("do = [\"snapshot\"]", &format!("{run}\n{expect}"));
+    let mut world = World::new(&source);
+    let out = world.tick(400);
+    world.done(started(&out)[0].1);
+    let out = world.tick(950);
+    assert_eq!(words(&out), [Word::ResetPool]);
+    let told: Vec<_> = out.judged.iter().map(|judged| (judged.word, judged.outcome)).collect();
+    assert_eq!(told, [(Word::Run, Outcome::Unknown)]);
+    world.done(started(&out)[0].1);
+    assert!(world.hold(100, 40).judged.is_empty(), "the harder one has no expectation");
 }
