@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     let size = std::fs::metadata(&file).map_or(f64::NAN, |file| file.len() as f64);
     report.tell("the history of a day", size / 1_048_576.0, "MiB");
     report.tell("  that is a sample", size / f64::from(DAY), "bytes");
+    assert_eq!(replayed(&file), u64::from(DAY), "each sample is replayed");
     let (mut cpu, mut took) = (Figures::default(), Figures::default());
     for _ in 0..args.pick(3, 15) {
         let begun = SystemClock.now();
@@ -50,6 +51,15 @@ fn main() -> ExitCode {
     report.judge("replay of the reference policy, CPU", cpu.median(), 2.0, "s");
     report.judge("replay of the reference policy, by the clock", took.median(), 2.0, "s");
     report.end()
+}
+
+/// How many samples a replay says it has seen.
+fn replayed(file: &Path) -> u64 {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fdguard"));
+    let output = command.args(["policy", "replay", "--json", POLICY, "--from"]).arg(file).output();
+    let output = output.expect("the release binary runs").stdout;
+    let told: serde_json::Value = serde_json::from_slice(&output).expect("it tells JSON");
+    told["samples"].as_u64().expect("it tells how many samples there were")
 }
 
 fn record(file: &Path) {
