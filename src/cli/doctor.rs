@@ -1,6 +1,6 @@
 //! `fdguard doctor`: for each group of signals and each action whether it works here, by trying it.
 //!
-//! What harms is tried on a child of our own ([`patient`]); on a given process only what it can't notice: reads,
+//! What harms is tried on a child of our own ([`mod@patient`]); on a given process only what it can't notice: reads,
 //! its own limits set to what they are, a signal of number 0, a destroy of a socket that is not there.
 
 mod actions;
