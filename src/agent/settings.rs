@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::actuator::Redactor;
 use crate::config::{Config, Match, Restart, StopDefaults};
 use crate::model::name::{Name, Remote};
 use crate::model::signal::Signal;
@@ -150,7 +151,10 @@ impl TargetSettings {
             Match::Unit(unit) => format!("unit {unit}"),
             Match::Cgroup(path) => format!("cgroup {path}"),
             Match::Command(pattern) => format!("command /{pattern}/"),
-            Match::Child(child) => format!("child {}", child.argv.join(" ")),
+            Match::Child(child) => {
+                let words = Redactor::new().arguments(child.argv.iter().map(String::as_str));
+                format!("child {}", words.join(" "))
+            }
         }
     }
 }
