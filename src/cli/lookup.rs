@@ -10,9 +10,9 @@ pub(super) const AGAIN: Duration = Duration::from_mins(1);
 /// One name may take so long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Looks every remote up. A name that can't be found is left out and tried again the next time.
-pub(super) async fn book(remotes: &[Remote]) -> RemoteBook {
-    let mut book = RemoteBook::default();
+/// Looks every remote up and notes what is found. Addresses once seen stay: with a name that rotates, a live
+/// session sits on one that is no longer in the answer. A name that can't be found is tried again the next time.
+pub(super) async fn note(book: &mut RemoteBook, remotes: &[Remote]) {
     for remote in remotes {
         if let Some(address) = literal(remote) {
             book.note(remote, [address]);
@@ -25,5 +25,4 @@ pub(super) async fn book(remotes: &[Remote]) -> RemoteBook {
             Err(_) => tracing::warn!(%remote, "a remote's name was not looked up in time"),
         }
     }
-    book
 }

@@ -28,6 +28,7 @@ use crate::journal::retention::Keep;
 use crate::model::chain::chain;
 use crate::model::name::{Name, Remote};
 use crate::sampler::probe;
+use crate::sampler::remotes::RemoteBook;
 use crate::sys::inotify::FileWatch;
 use crate::sys::notify::{Notifier, watchdog_interval};
 use crate::sys::pidfd::Signal;
@@ -262,10 +263,11 @@ fn busy(message: Message) {
 
 /// Looks names of remotes up, now and again: addresses change.
 async fn addresses(known: Rc<Known>, mailbox: Mailbox) {
+    let mut book = RemoteBook::default();
     loop {
         let remotes = known.remotes();
-        let book = lookup::book(&remotes).await;
-        drop(mailbox.post(Message::Book(std::sync::Arc::new(book))));
+        lookup::note(&mut book, &remotes).await;
+        drop(mailbox.post(Message::Book(std::sync::Arc::new(book.clone()))));
         let again = tokio::time::Instant::now() + lookup::AGAIN;
         // Others after a reload are looked up at once.
         while tokio::time::Instant::now() < again && known.remotes() == remotes {
