@@ -1,13 +1,12 @@
-//! What can't work on a target here, and why.
+//! What can't work on this host, and why.
 
 use std::collections::BTreeMap;
 
-use crate::config::Target;
 use crate::model::action::Word;
 use crate::sys::ability::{Ability, Capability};
 
-/// Words that can't work on a target here, and why.
-pub(super) fn impossible(_target: &Target, ability: &Ability) -> BTreeMap<Word, String> {
+/// Words that can't work here, and why.
+pub(super) fn impossible(ability: &Ability) -> BTreeMap<Word, String> {
     let mut words = BTreeMap::new();
     for word in [Word::ResetPool, Word::ThrottleConnects, Word::PollStream, Word::PauseTrading] {
         words.insert(word, "this agent has no proxies".to_owned());

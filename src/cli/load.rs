@@ -241,7 +241,7 @@ pub(super) fn read_policy(text: &str, means: Option<&Means>) -> (Option<Policy>,
 fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
     Means {
         allowed: target.allow.clone(),
-        impossible: equip::impossible(target, ability),
+        impossible: equip::impossible(ability),
         pools: BTreeSet::new(),
         streams: BTreeSet::new(),
         hooks: config.hooks.keys().cloned().collect(),
