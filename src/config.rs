@@ -18,6 +18,7 @@ mod layers;
 mod matching;
 mod overrides;
 mod probe;
+pub mod proxy;
 mod read;
 mod receiver;
 mod references;
@@ -36,7 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 pub use call::{Command, HttpCall, Method};
 pub use hook::{Hook, HookCall};
@@ -44,6 +45,7 @@ pub use input::{Folders, Input, SourceFile};
 pub use matching::{Child, Match, Pattern};
 pub use overrides::ENV_PREFIX;
 pub use probe::{Ask, Probe};
+pub use proxy::Proxy;
 pub use receiver::{Format, Receiver, UrlSource, Way};
 pub use schema::schema;
 pub use secret::Secret;
@@ -70,6 +72,8 @@ const JOURNAL: &str = "journal";
 pub struct Config {
     /// What is guarded.
     pub targets: BTreeMap<Name, Target>,
+    /// Local listeners and the pools behind them.
+    pub proxies: BTreeMap<Name, Proxy>,
     /// What is asked.
     pub probes: BTreeMap<Name, Probe>,
     /// What may be called.
@@ -100,8 +104,7 @@ pub fn load(input: &Input) -> Loaded {
     let mut sources = Sources::default();
     let places = gather(input, &mut sources);
     let mut faults = Faults::default();
-    let mut root = merged(&places, &sources, &mut faults);
-    refuse_proxies(&mut root, &mut faults);
+    let root = merged(&places, &sources, &mut faults);
     let start = places.first().map_or(0, |place| place.start);
     let root = Spanned::new(start..start, root);
     let base = Arc::from(input.base());
@@ -165,18 +168,6 @@ fn merged<'s>(places: &[Range<usize>], sources: &'s Sources, faults: &mut Faults
     base
 }
 
-fn refuse_proxies(root: &mut DeTable<'_>, faults: &mut Faults) {
-    let Some((key, value)) = root.remove_entry("proxy") else { return };
-    let places = match value.get_ref() {
-        DeValue::Table(proxies) => proxies.keys().map(Spanned::span).collect(),
-        _ => vec![key.span()],
-    };
-    for span in places {
-        let fault = Diagnostic::error("not-yet", span, "proxies are not part of this version");
-        faults.push(fault.help("take the section out; the guard works without them"));
-    }
-}
-
 fn read_root(mut root: Section<'_>, input: &Input, cx: &mut Context<'_>) -> Config {
     if input.file.is_some() || root.value("schema").is_some() {
         if root.value("schema").is_none() {
@@ -186,6 +177,7 @@ fn read_root(mut root: Section<'_>, input: &Input, cx: &mut Context<'_>) -> Conf
     }
     let mut places = Places::default();
     let targets = entries(&mut root, ("target", target::TARGETS_MAX), cx, &mut places.targets, target::read);
+    let proxies = entries(&mut root, ("proxy", proxy::PROXIES_MAX), cx, &mut places.proxies, proxy::read);
     let probes = entries(&mut root, ("probe", probe::PROBES_MAX), cx, &mut places.probes, probe::read);
     let hooks = entries(&mut root, ("hook", hook::HOOKS_MAX), cx, &mut Vec::new(), hook::read);
     let mut told = Vec::new();
@@ -203,7 +195,7 @@ fn read_root(mut root: Section<'_>, input: &Input, cx: &mut Context<'_>) -> Conf
         let fault = Diagnostic::warning("no-target", start..start, "nothing is guarded");
         cx.faults.push(fault.help("write a [target.NAME] section with match and policy"));
     }
-    let config = Config { targets, probes, hooks, receivers, history, admin, agent };
+    let config = Config { targets, proxies, probes, hooks, receivers, history, admin, agent };
     references::check(&config, &places, cx);
     config
 }

@@ -44,6 +44,7 @@ impl Fixed {
 
     fn changed(&self, new: &Self, keys: &mut Vec<String>) {
         let (old, new) = (&self.0, &new.0);
+        entries("proxy", &old.proxies, &new.proxies, keys);
         entries("probe", &old.probes, &new.probes, keys);
         entries("hook", &old.hooks, &new.hooks, keys);
         entries("receiver", &old.receivers, &new.receivers, keys);

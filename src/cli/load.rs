@@ -242,7 +242,7 @@ fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
     Means {
         allowed: target.allow.clone(),
         impossible: equip::impossible(ability),
-        pools: BTreeSet::new(),
+        pools: config.proxies.keys().cloned().collect(),
         streams: BTreeSet::new(),
         hooks: config.hooks.keys().cloned().collect(),
         receivers: config.receivers.keys().cloned().collect(),

@@ -64,3 +64,60 @@ pub const RESTART_MAX: Quota = Quota { count: 6, per: Duration::from_hours(1) };
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
 /// For the kernel to report the exit after KILL, before the stop counts as failed.
 pub const STOP_CONFIRM: Duration = Duration::from_secs(5);
+
+/// Names of upstreams are looked up again: a failover by DNS is seen within this time.
+pub const PROXY_LOOKUP: Duration = Duration::from_secs(30);
+/// For busy connections at shutdown: orders in flight are answered, a stuck report is not waited for.
+pub const PROXY_DRAIN: Duration = Duration::from_secs(10);
+
+/// Connections kept open: none, so that a resting bot holds nothing.
+pub const POOL_MIN: u32 = 0;
+/// Connections at most: a bot of one loop needs one or two at a time; ten serve bursts and spare the server.
+pub const POOL_MAX: u32 = 10;
+/// Waiting for one: longer than any burst of such a bot, shorter than its own timeouts.
+pub const POOL_WAIT: Duration = Duration::from_secs(5);
+/// Clients that wait: ten for each connection.
+pub const POOL_WAITERS: u32 = 100;
+/// Unused connections: long enough for a bot that asks every few seconds.
+pub const POOL_IDLE: Duration = Duration::from_secs(30);
+/// Age of a connection: what a server's session gathers, and a failover that nobody saw, ends with it.
+pub const POOL_LIFETIME: Duration = Duration::from_mins(10);
+/// A connect with its login: three handshakes and a SYN sent again.
+pub const POOL_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connects at once: a server that comes back is not met by all at once.
+pub const POOL_CONNECTS: u32 = 2;
+/// Rest after which a ping comes first: firewalls forget silently after about a minute.
+pub const POOL_CHECK: Duration = Duration::from_secs(30);
+/// Rest inside a transaction: it holds locks and one of few connections.
+pub const POOL_IDLE_TRANSACTION: Duration = Duration::from_mins(1);
+/// Prepared statements kept on each connection: drivers that prepare everything know about a hundred.
+pub const POOL_STATEMENTS: u32 = 200;
+/// State beyond a transaction: programs written for a server of their own go on working.
+pub const POOL_STATE: super::proxy::SessionState = super::proxy::SessionState::Pin;
+/// Between two clients: `DISCARD ALL` costs a round trip that most transactions give no reason for.
+pub const POOL_RESET: super::proxy::Reset = super::proxy::Reset::Smart;
+
+/// Clients: a leak of hours, seen and counted before anybody is turned away.
+pub const CLIENTS_MAX: u32 = 200;
+/// Of them, for the console and for what must come through a throttle.
+pub const CLIENTS_RESERVE: u32 = 4;
+/// Rest of a client: a leaked one is given back, one of a slow strategy is not.
+pub const CLIENTS_IDLE: Duration = Duration::from_mins(15);
+/// Login of a client: it is on this machine.
+pub const CLIENTS_LOGIN: Duration = Duration::from_secs(10);
+/// Failed logins of one user: a person mistypes, a guesser needs thousands.
+pub const CLIENTS_TRIES: Quota = Quota { count: 10, per: Duration::from_mins(1) };
+/// Held for one client in each direction: rows that one write takes.
+pub const CLIENTS_BUFFER: u64 = 64 * KIB;
+
+/// All cached answers.
+pub const CACHE_SIZE: u64 = 16 * MIB;
+/// The answers of one read.
+pub const CACHE_QUERY_SIZE: u64 = MIB;
+
+/// Failed connects until an upstream is left alone.
+pub const BREAKER_FAILURES: u32 = 5;
+/// The time they are counted in.
+pub const BREAKER_WINDOW: Duration = Duration::from_secs(30);
+/// For so long: a server restarts in about this time.
+pub const BREAKER_OPEN: Duration = Duration::from_secs(10);

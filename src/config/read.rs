@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::secret::Secret;
-use super::show::{Share, Size};
+use super::show::{NONE, Share, Size};
 use crate::document::{Faults, Value};
 use crate::model::diagnostic::{Diagnostic, suggest};
 use crate::model::units::{format_bytes, format_ratio, format_span, parse_bytes, parse_ratio, parse_span};
@@ -53,6 +53,27 @@ pub(super) fn count(range: RangeInclusive<u64>) -> impl FnOnce(Value<'_>, &mut F
     move |value, faults| value.whole(*range.start()..range.end().saturating_add(1), faults)
 }
 
+/// A whole number from `range` that fits 32 bits.
+pub(super) fn number(range: RangeInclusive<u32>) -> impl FnOnce(Value<'_>, &mut Faults) -> Option<u32> {
+    move |value, faults| {
+        let number = value.whole(u64::from(*range.start())..u64::from(*range.end()) + 1, faults)?;
+        u32::try_from(number).ok()
+    }
+}
+
+/// The word `none`, or what `read` reads.
+pub(super) fn or_none<T>(
+    read: impl FnOnce(Value<'_>, &mut Faults) -> Option<T>,
+) -> impl FnOnce(Value<'_>, &mut Faults) -> Option<Option<T>> {
+    move |value, faults| {
+        let text = value.is_text().then(|| value.text(faults)).flatten();
+        match text {
+            Some(text) if text.value == NONE => Some(None),
+            Some(_) | None => read(value, faults).map(Some),
+        }
+    }
+}
+
 fn out_of_range<T>(value: Value<'_>, least: &str, most: &str, faults: &mut Faults) -> Option<T> {
     let message = format!("must be from {least} to {most}");
     faults.push(Diagnostic::error("out-of-range", value.span(), message));
@@ -82,6 +103,25 @@ pub(super) fn list<T>(
         let items = value.list(faults)?;
         Some(items.into_iter().filter_map(|item| read(item, faults)).collect())
     }
+}
+
+/// The items of a list, or the one value that stands there without brackets; their number is from `range`.
+pub(super) fn one_or_many<'d>(
+    value: Value<'d>,
+    range: RangeInclusive<usize>,
+    faults: &mut Faults,
+) -> Option<Vec<Value<'d>>> {
+    let items = if value.is_text() { vec![value] } else { value.list(faults)? };
+    if range.contains(&items.len()) {
+        return Some(items);
+    }
+    let message = if items.is_empty() {
+        "at least one is wanted here".to_owned()
+    } else {
+        format!("at most {} stand here", range.end())
+    };
+    faults.push(Diagnostic::error("out-of-range", value.span(), message));
+    None
 }
 
 /// One of `words`: pairs of the word as written and what it means.
@@ -150,8 +190,7 @@ fn no_shell(line: &str, span: std::ops::Range<usize>) -> Diagnostic {
 pub(super) fn env(value: Value<'_>, faults: &mut Faults) -> Option<BTreeMap<String, Secret>> {
     let mut found = BTreeMap::new();
     for (name, span, value) in value.table(faults)?.raw_entries() {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.bytes().all(fits) {
+        if !is_variable(&name) {
             let message = format!("`{}` is no name of a variable", name.escape_debug());
             faults.push(Diagnostic::error("bad-name", span, message));
         } else if let Some(text) = value.text(faults) {
@@ -159,6 +198,12 @@ pub(super) fn env(value: Value<'_>, faults: &mut Faults) -> Option<BTreeMap<Stri
         }
     }
     Some(found)
+}
+
+/// Whether it can be the name of a variable.
+pub(super) fn is_variable(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.bytes().all(fits)
 }
 
 /// A JSON pointer (RFC 6901): empty for the whole, else parts that each start with `/`.

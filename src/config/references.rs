@@ -14,6 +14,7 @@ use crate::model::name::Name;
 pub(super) struct Places {
     pub(super) targets: Vec<(Name, Range<usize>)>,
     pub(super) probes: Vec<(Name, Range<usize>)>,
+    pub(super) proxies: Vec<(Name, Range<usize>)>,
 }
 
 fn place(places: &[(Name, Range<usize>)], name: &Name) -> Range<usize> {
@@ -35,6 +36,7 @@ pub(super) fn check(config: &Config, places: &Places, cx: &mut Context<'_>) {
             cx.faults.push(Diagnostic::error("same-match", span, message).help(help));
         }
     }
+    super::proxy::check(&config.proxies, &config.admin.socket, &places.proxies, cx);
     let probes: Vec<&Probe> = config.probes.values().collect();
     for (i, probe) in probes.iter().enumerate() {
         let span = place(&places.probes, &probe.name);

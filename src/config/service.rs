@@ -11,7 +11,7 @@ use crate::document::{Faults, Value};
 use crate::model::diagnostic::Diagnostic;
 
 /// The longest path of a unix socket, in bytes: `sun_path` without its final zero.
-const SOCKET_PATH_MAX: usize = 107;
+pub(super) const SOCKET_PATH_MAX: usize = 107;
 const MIB: u64 = 1 << 20;
 
 /// Where the history is kept, and how much of it.

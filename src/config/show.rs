@@ -16,6 +16,9 @@ use crate::model::units::{Quota, format_bytes, format_ratio, format_span};
 /// What stands in place of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
+/// What stands where there is no bound.
+pub(super) const NONE: &str = "none";
+
 /// One resolved setting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shown {
@@ -77,6 +80,18 @@ impl Show for bool {
 impl Show for u64 {
     fn show(&self) -> String {
         self.to_string()
+    }
+}
+
+impl Show for u32 {
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl<T: Show> Show for Option<T> {
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(|| quoted(NONE), Show::show)
     }
 }
 

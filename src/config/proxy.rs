@@ -1,0 +1,246 @@
+//! `[proxy.NAME]`: a local listener, the pool behind it, and who may use it.
+//!
+//! What every protocol has stands in [`Proxy`] itself; what only one has stands in its [`Protocol`]. A key that
+//! means nothing for the protocol is refused, so no setting is read and then ignored. Files with secrets are
+//! named here and read elsewhere.
+
+mod access;
+mod admission;
+mod breaker;
+mod cache;
+mod clients;
+mod foreign;
+mod listen;
+mod pool;
+mod rivals;
+mod session;
+mod tls;
+mod upstream;
+mod variable;
+
+use std::time::Duration;
+
+pub use access::{Access, Id};
+pub use admission::{Admission, Auth, ListenerTls};
+pub use breaker::Breaker;
+pub use cache::{Cache, CachedQuery};
+pub use clients::Clients;
+pub use listen::Listen;
+pub use pool::{Mode, Pool};
+pub use session::{Login, Reset, SessionState, Sessions};
+pub use tls::{Identity, TlsMode, UpstreamTls};
+pub use upstream::Upstream;
+pub use variable::Variable;
+
+pub(super) use rivals::check;
+
+use super::section::{Context, Section};
+use super::show::Show;
+use super::{defaults, read};
+use crate::document::{Faults, Value};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::name::Name;
+
+/// The most proxies.
+pub(super) const PROXIES_MAX: usize = 32;
+/// The ways to balance, as written.
+const BALANCES: &[(&str, Balance)] =
+    &[("least-connections", Balance::LeastConnections), ("failover", Balance::Failover)];
+/// Protocols that proxies are meant to learn.
+const LATER: &[&str] = &["http", "websocket", "redis", "mongodb", "amqp", "clickhouse", "mysql"];
+const PROTOCOLS: &[(&str, Kind)] = &[("postgres", Kind::Postgres), ("tcp", Kind::Tcp)];
+
+/// A local listener and the pool behind it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Proxy {
+    /// Its name; policies speak of the pool by it.
+    pub name: Name,
+    /// What is spoken, with the settings that only this protocol has.
+    pub protocol: Protocol,
+    /// Where it listens; at least one place.
+    pub listen: Vec<Listen>,
+    /// Whether it may listen where other machines reach it.
+    pub expose: bool,
+    /// Where to; at least one.
+    pub upstream: Vec<Upstream>,
+    /// Which upstream a new connection goes to.
+    pub balance: Balance,
+    /// Names of upstreams are looked up again after so long.
+    pub lookup: Duration,
+    /// Busy connections get so long at shutdown and in a reset by drain.
+    pub drain: Duration,
+    /// Who may connect; the users that the targets run as where absent.
+    pub allow: Option<Access>,
+    /// Its connections to the upstreams.
+    pub pool: Pool,
+    /// Its clients.
+    pub clients: Clients,
+    /// When an upstream is left alone.
+    pub breaker: Breaker,
+    /// Variables of a child that are rewritten to the listener.
+    pub env: Vec<Variable>,
+}
+
+/// What a proxy speaks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// Any stream of bytes: one upstream connection a client, TLS passes as it is.
+    Tcp,
+    /// PostgreSQL's protocol, version 3.
+    Postgres(Box<Postgres>),
+}
+
+/// What only a proxy for PostgreSQL has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Postgres {
+    /// Sessions on the connections to the upstream.
+    pub sessions: Sessions,
+    /// How clients log in.
+    pub admission: Admission,
+    /// TLS towards the upstream.
+    pub tls: UpstreamTls,
+    /// Reads that are answered for a time without the upstream.
+    pub cache: Cache,
+    /// Who may use the console; those of `[admin]` where absent.
+    pub console: Option<Access>,
+}
+
+/// Which upstream a new connection goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Balance {
+    /// The healthy one with the fewest connections.
+    LeastConnections,
+    /// The first healthy one in the order of the file.
+    Failover,
+}
+
+impl Balance {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LeastConnections => "least-connections",
+            Self::Failover => "failover",
+        }
+    }
+}
+
+impl Show for Balance {
+    fn show(&self) -> String {
+        super::show::quoted(self.name())
+    }
+}
+
+impl Protocol {
+    /// The word for it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+}
+
+/// The protocol as written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Tcp,
+    Postgres,
+}
+
+impl Show for Kind {
+    fn show(&self) -> String {
+        let word = match self {
+            Self::Tcp => "tcp",
+            Self::Postgres => "postgres",
+        };
+        super::show::quoted(word)
+    }
+}
+
+/// Reads one proxy.
+pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -> Option<Proxy> {
+    let kind = kind(&mut section, cx)?;
+    let expose = section.or(cx, "expose", false, read::flag);
+    let listen = listen::read(&mut section, kind, expose, cx);
+    let upstream = upstream::read(&mut section, kind, cx);
+    let balance = section.or(cx, "balance", Balance::LeastConnections, read::word(BALANCES));
+    let lookup = Duration::from_secs(1)..=Duration::from_hours(24);
+    let lookup = section.or(cx, "lookup", defaults::PROXY_LOOKUP, read::span(lookup));
+    let drain = Duration::from_millis(100)..=Duration::from_hours(1);
+    let drain = section.or(cx, "drain", defaults::PROXY_DRAIN, read::span(drain));
+    let allow = access::read(&mut section, cx, "allow");
+    let mut inner = section.section(cx, "pool");
+    let pool = pool::read(&mut inner, kind, cx);
+    let sessions = match kind {
+        Kind::Postgres => Some(session::read(&mut inner, &pool, cx)),
+        Kind::Tcp => None,
+    };
+    inner.finish(cx);
+    let mut inner = section.section(cx, "clients");
+    let clients = clients::read(&mut inner, kind, cx);
+    let admission = match kind {
+        Kind::Postgres => admission::read(&mut inner, &listen, cx),
+        Kind::Tcp => None,
+    };
+    inner.finish(cx);
+    let protocol = match (kind, sessions, admission) {
+        (Kind::Tcp, _, _) => {
+            foreign::refuse(&mut section, foreign::OF_PROXY, cx);
+            Some(Protocol::Tcp)
+        }
+        (Kind::Postgres, sessions, admission) => postgres(&mut section, (sessions, admission), &upstream, cx),
+    };
+    let breaker = breaker::read(&mut section, cx);
+    let env = variable::read(&mut section, &listen, cx);
+    section.finish(cx);
+    let protocol = protocol?;
+    Some(Proxy {
+        name,
+        protocol,
+        listen,
+        expose,
+        upstream,
+        balance,
+        lookup,
+        drain,
+        allow,
+        pool,
+        clients,
+        breaker,
+        env,
+    })
+}
+
+fn postgres(
+    section: &mut Section<'_>,
+    (sessions, admission): (Option<Sessions>, Option<Admission>),
+    upstream: &[Upstream],
+    cx: &mut Context<'_>,
+) -> Option<Protocol> {
+    let tls = tls::read(section, upstream, cx);
+    let cache = cache::read(section, cx);
+    let console = access::read(section, cx, "console");
+    let (sessions, admission) = (sessions?, admission?);
+    Some(Protocol::Postgres(Box::new(Postgres { sessions, admission, tls, cache, console })))
+}
+
+/// The protocol; where it is missing or misspelt the rest is read as if it were the one with the most keys, and
+/// where it is one of later versions nothing more is read, for its keys are not known.
+fn kind(section: &mut Section<'_>, cx: &mut Context<'_>) -> Option<Kind> {
+    let Some(value) = section.value("protocol") else {
+        section.miss(cx, "protocol", Some("write protocol = \"postgres\" or protocol = \"tcp\""));
+        return Some(Kind::Postgres);
+    };
+    if let Some(word) = later(value) {
+        let message = format!("the protocol `{word}` is not part of this version");
+        let fault = Diagnostic::error("not-yet", value.span(), message);
+        cx.faults.push(fault.help("this version has postgres, and tcp for any stream of bytes"));
+        return None;
+    }
+    Some(section.get(cx, "protocol", read::word(PROTOCOLS)).unwrap_or(Kind::Postgres))
+}
+
+fn later(value: Value<'_>) -> Option<&'static str> {
+    let text = value.is_text().then(|| value.text(&mut Faults::default())).flatten()?;
+    LATER.iter().copied().find(|word| *word == text.value)
+}
