@@ -1,5 +1,7 @@
 //! The JSON Schema of the agent file, for editors. `tests/policies` holds it against what the reader knows.
 
+mod proxy;
+
 use serde_json::{Value, json};
 
 use super::defaults;
@@ -20,6 +22,7 @@ pub fn schema() -> Value {
         json!({
             "schema": { "const": super::SCHEMA, "description": "The version of the file's form." },
             "target": named("What is guarded.", target()),
+            "proxy": named("Local listeners and the pools behind them.", proxy::proxy()),
             "probe": named("Questions asked again and again; the answers are signals.", probe()),
             "hook": named("What a policy's `run` and a stop's `before` may call.", hook()),
             "notify": named("Who is told, beside the journal.", receiver()),

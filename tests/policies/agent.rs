@@ -121,7 +121,7 @@ fn the_schema_knows_what_the_reader_knows_and_nothing_else() {
         for line in load(&input(&case)).shown {
             let mut path = path_of(&line.key);
             assert!(knows(&schema, &path), "the schema does not know {}", line.key);
-            if ["target", "probe", "hook", "notify"].contains(&path[0].as_str()) {
+            if ["target", "proxy", "probe", "hook", "notify"].contains(&path[0].as_str()) {
                 path[1] = "*".to_owned();
             }
             unused.remove(&format!("/{}", path.join("/")));
