@@ -5,7 +5,7 @@ mod auth;
 mod rows;
 mod write;
 
-pub use auth::Authentication;
+pub use auth::{Authentication, Mechanisms};
 pub use rows::{Column, DataRow, RowDescription, write_data_row, write_row_description};
 pub use write::*;
 

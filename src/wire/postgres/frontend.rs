@@ -173,6 +173,7 @@ pub struct Parse<'b> {
 impl<'b> Parse<'b> {
     /// The whole body.
     #[inline]
+    #[expect(clippy::self_named_constructors, reason = "all views are made by a `parse`")]
     pub fn parse(body: &'b [u8]) -> Result<Self, BodyError> {
         let mut fields = Fields::new(body);
         let name = fields.string("statement name")?;

@@ -217,7 +217,7 @@ impl<'p> Startup<'p> {
 }
 
 /// Pairs of names and values.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Parameters<'p>(&'p [u8]);
 
 impl<'p> Iterator for Parameters<'p> {
