@@ -12,6 +12,7 @@ pub mod md5;
 pub mod options;
 pub mod scram;
 pub mod secret;
+pub mod settings;
 pub mod sqlstate;
 pub mod startup;
 pub mod userlist;
