@@ -15,4 +15,5 @@ pub mod secret;
 pub mod settings;
 pub mod sqlstate;
 pub mod startup;
+pub mod statement;
 pub mod userlist;
