@@ -7,13 +7,13 @@
 mod classify;
 mod lexer;
 mod normalise;
+mod scan;
 
 pub use lexer::Strings;
 pub use normalise::normalise;
 
 use lexer::{Lexer, Token};
-
-use classify::Scan;
+use scan::Scan;
 
 /// What a statement does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
