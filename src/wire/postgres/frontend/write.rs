@@ -71,6 +71,11 @@ pub fn write_terminate(out: &mut Vec<u8>) {
     message(out, Kind::Terminate.tag(), |_| {});
 }
 
+/// Appends bytes of a COPY.
+pub fn write_copy_data(out: &mut Vec<u8>, data: &[u8]) {
+    message(out, Kind::CopyData.tag(), |out| out.extend_from_slice(data));
+}
+
 /// Appends a CopyDone.
 pub fn write_copy_done(out: &mut Vec<u8>) {
     message(out, Kind::CopyDone.tag(), |_| {});
