@@ -16,6 +16,8 @@ pub mod document;
 
 pub mod config;
 
+pub mod wire;
+
 pub mod sys;
 
 pub mod policy;
