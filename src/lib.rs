@@ -22,6 +22,8 @@ pub mod sys;
 
 pub mod policy;
 
+pub mod pool;
+
 pub mod sim;
 
 pub mod call;

@@ -19,12 +19,13 @@ pub(crate) const RANKS: &[&[&str]] = &[
 const NARROW: &[(&str, &[&str])] = &[
     ("policy", &["model", "document"]),
     ("wire", &["model"]),
+    ("pool", &["model"]),
     ("config", &["model", "document"]),
     ("sim", &["model", "document", "policy"]),
 ];
 
 /// Rooms without I/O, clock, randomness, threads, logging or unordered maps.
-const PURE: &[&str] = &["model", "document", "config", "wire", "policy", "sim"];
+const PURE: &[&str] = &["model", "document", "config", "wire", "policy", "pool", "sim"];
 
 /// What a pure room may not name: each a run of path segments.
 const IMPURE: &[&[&str]] = &[

@@ -1,0 +1,109 @@
+//! The client side: who comes in, who goes, who has been idle for too long.
+
+use crate::model::clock::Timestamp;
+use crate::pool::client::Standing;
+use crate::pool::gate::Gate;
+use crate::pool::id::{ClientId, ConnectionId};
+use crate::pool::mode::Mode;
+use crate::pool::reason::{Farewell, Refusal};
+use crate::pool::state::Pool;
+
+impl Pool {
+    /// A client comes in, or not. Its number is free before, and taken until `detach`.
+    pub fn attach(&mut self, client: ClientId, now: Timestamp) -> Result<(), Refusal> {
+        let admitted = self.admit(client, now);
+        match admitted {
+            Ok(()) => {
+                self.clients.enter(client, Standing::Resting, now);
+                self.counters.clients += 1;
+            }
+            Err(refusal) => self.counters.refused[refusal as usize] += 1,
+        }
+        admitted
+    }
+
+    fn admit(&mut self, client: ClientId, now: Timestamp) -> Result<(), Refusal> {
+        match self.mode {
+            Mode::Running | Mode::Paused { .. } => {}
+            Mode::Disabled => return Err(Refusal::Disabled),
+            Mode::Draining { .. } => return Err(Refusal::ShuttingDown),
+        }
+        if !self.clients.cover(client) {
+            return Err(Refusal::ClientsFull);
+        }
+        if self.clients.get(client).standing != Standing::Absent {
+            return Err(Refusal::OutOfTurn);
+        }
+        self.gate.admit(self.clients.attached(), &self.limits.clients, now)
+    }
+
+    /// A client is gone. A connection that it held is now the loop's: to cancel what it does, clean it and
+    /// `check_in`, or `discard`, within the drain time. A client that was told to go has had its farewell counted.
+    pub fn detach(&mut self, client: ClientId, farewell: Farewell, now: Timestamp) -> Option<ConnectionId> {
+        let seen = self.clients.get(client);
+        let (standing, lease) = (seen.standing, seen.lease);
+        if standing == Standing::Absent {
+            return None;
+        }
+        if standing.counts() {
+            self.counters.farewells[farewell as usize] += 1;
+        }
+        self.clients.enter(client, Standing::Absent, now);
+        self.clients.get_mut(client).lease = None;
+        if let Some((slot, _)) = lease.and_then(|id| self.connections.find(id)) {
+            let connection = self.connections.get_mut(slot);
+            connection.holder = None;
+            connection.orphaned = now;
+        }
+        lease
+    }
+
+    /// A unit of work ended and its client keeps the connection, as in session pooling: it rests from now on.
+    pub fn rest(&mut self, client: ClientId, now: Timestamp) {
+        if self.clients.get(client).standing == Standing::Working {
+            self.clients.enter(client, Standing::Resting, now);
+            self.counters.units += 1;
+        }
+    }
+
+    /// A client that kept its connection begins its next unit of work. Keep-alives of a protocol are none.
+    pub fn stir(&mut self, client: ClientId, now: Timestamp) {
+        let seen = self.clients.get(client);
+        if seen.standing == Standing::Resting && seen.lease.is_some() {
+            self.clients.enter(client, Standing::Working, now);
+        }
+    }
+
+    /// Tells a client to go if it rests; whether it does.
+    pub fn dismiss(&mut self, client: ClientId, farewell: Farewell, now: Timestamp) -> bool {
+        let rests = self.clients.get(client).standing.rests();
+        if rests {
+            self.send_off(client, farewell, now);
+        }
+        rests
+    }
+
+    /// Lets so many clients go, those longest at rest first, to free descriptors; how many there were.
+    pub fn shed(&mut self, count: u32, now: Timestamp) -> u32 {
+        let mut shed = 0;
+        while shed < count
+            && let Some((client, _)) = self.clients.longest_resting()
+        {
+            self.send_off(client, Farewell::Shed, now);
+            shed += 1;
+        }
+        shed
+    }
+
+    /// A client that was told to go keeps its descriptor open, as the loop sees from outside.
+    pub fn mark_abandoned(&mut self, client: ClientId, now: Timestamp) {
+        if self.clients.get(client).standing == Standing::Leaving {
+            self.clients.enter(client, Standing::Abandoned, now);
+        }
+    }
+
+    /// Sets how new clients are let in.
+    pub fn set_gate(&mut self, gate: Gate, now: Timestamp) {
+        self.gate.set(gate, now);
+    }
+}

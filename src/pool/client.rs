@@ -1,0 +1,66 @@
+//! One client as the pool sees it.
+//!
+//! ```text
+//!             attach            check_out                        check_in
+//!   (absent) ───────► resting ─────────────► working ─────────────────────► resting
+//!                      ▲   │ check_out          ▲
+//!                      │   └──────► waiting ────┘ a connection came free
+//!                      │               │
+//!                      └── refused ◄───┘ waited too long      resting ── Dismiss ──► leaving ──► abandoned
+//! ```
+//!
+//! From each of them `detach` leads back to absent. Resting is between units of work; a client whose mode ties it
+//! to a connection for longer rests with the lease in its hand. Abandoned is a client that was told to go and
+//! whose descriptor stays open in the bot.
+
+use crate::model::clock::Timestamp;
+use crate::pool::id::{ConnectionId, Key};
+
+/// What a client is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Standing {
+    /// The place is not in use.
+    Absent,
+    /// Between units of work.
+    Resting,
+    /// Resting, and a `Refuse` for it is still among the orders.
+    Refused,
+    /// In a unit of work.
+    Working,
+    /// In the queue.
+    Waiting,
+    /// Told to go.
+    Leaving,
+    /// Told to go, and its descriptor stays.
+    Abandoned,
+}
+
+impl Standing {
+    /// In the list of those between units of work.
+    pub(super) fn rests(self) -> bool {
+        matches!(self, Self::Resting | Self::Refused)
+    }
+
+    /// One of `pool[].clients`.
+    pub(super) fn counts(self) -> bool {
+        matches!(self, Self::Resting | Self::Refused | Self::Working | Self::Waiting)
+    }
+}
+
+/// A client, or a place for one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client {
+    pub(super) standing: Standing,
+    /// What it waits for, while it waits.
+    pub(super) key: Key,
+    pub(super) lease: Option<ConnectionId>,
+    /// When it came into its standing.
+    pub(super) since: Timestamp,
+    /// While it waits: for how long its wait did not count, in nanoseconds.
+    pub(super) held: u64,
+}
+
+impl Client {
+    pub(super) const ABSENT: Self =
+        Self { standing: Standing::Absent, key: Key::HOME, lease: None, since: Timestamp::ZERO, held: 0 };
+}

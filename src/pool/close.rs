@@ -1,0 +1,110 @@
+//! How connections end, and how waiters are turned away.
+
+use crate::model::clock::Timestamp;
+use crate::pool::breaker::{BreakerState, Verdict};
+use crate::pool::check_out::Parted;
+use crate::pool::client::Standing;
+use crate::pool::connection::{Serving, State};
+use crate::pool::id::{ClientId, ConnectionId, UpstreamId};
+use crate::pool::mode::Mode;
+use crate::pool::order::Order;
+use crate::pool::reason::{CloseReason, OpenReason, Refusal};
+use crate::pool::state::Pool;
+
+impl Pool {
+    /// The loop has a reason not to use a connection any more, in whatever state it is. It is closed by the order
+    /// that follows; a client that held it rests.
+    pub fn discard(&mut self, id: ConnectionId, reason: CloseReason, now: Timestamp) {
+        let Some((slot, connection)) = self.connections.find(id) else { return };
+        let (upstream, state) = (connection.upstream, connection.state);
+        if state == State::Leased {
+            self.counters.leased += now.since(connection.since);
+        }
+        self.close(slot, reason, now);
+        if reason.counts_against_upstream() {
+            let fraction = self.jitter.fraction();
+            let breaker = &mut self.upstreams.get_mut(upstream).breaker;
+            if breaker.failure(&self.limits.trip, now, fraction) == Verdict::Tripped {
+                self.retire_all_of(upstream, CloseReason::Failover, now);
+            }
+        }
+        self.despair(now);
+        self.pump(now);
+    }
+
+    /// Frees a connection's place and orders it closed.
+    pub(super) fn close(&mut self, slot: u16, reason: CloseReason, now: Timestamp) {
+        let untold = self.connections.get(slot).serving == Serving::Pending;
+        if let Some(client) = self.connections.get(slot).holder
+            && self.part(slot, now) == Parted::Worker
+            && untold
+        {
+            // The loop never hears that this waiter was served.
+            self.turn_away(client, Refusal::WaitOver, now);
+        }
+        let connection = self.connections.get(slot);
+        self.shaken |= matches!(connection.state, State::Connecting | State::Checking);
+        let breaker = &mut self.upstreams.get_mut(connection.upstream).breaker;
+        if connection.state == State::Connecting
+            && connection.why == OpenReason::Probe
+            && breaker.state() == BreakerState::HalfOpen
+        {
+            breaker.undecided(now);
+        }
+        let connection = connection.id(slot);
+        self.connections.release(slot, now);
+        self.counters.closed[reason as usize] += 1;
+        self.orders.push(Order::Close { connection, reason });
+    }
+
+    /// Closes a connection that nobody uses, or marks it to be closed when it comes back, by force after the
+    /// drain time.
+    pub(super) fn retire(&mut self, slot: u16, reason: CloseReason, now: Timestamp) {
+        if self.connections.get(slot).state != State::Leased {
+            return self.close(slot, reason, now);
+        }
+        let forced = now + self.limits.drain;
+        let connection = self.connections.get_mut(slot);
+        if connection.retired.is_none() {
+            (connection.retired, connection.forced) = (Some(reason), forced);
+        }
+    }
+
+    /// Retires all connections to an upstream.
+    pub(super) fn retire_all_of(&mut self, upstream: UpstreamId, reason: CloseReason, now: Timestamp) {
+        for slot in self.connections.slots() {
+            let connection = self.connections.get(slot);
+            if connection.state != State::Free && connection.upstream == upstream {
+                self.retire(slot, reason, now);
+            }
+        }
+    }
+
+    /// Turns a waiter away.
+    pub(super) fn turn_away(&mut self, client: ClientId, refusal: Refusal, now: Timestamp) {
+        self.clients.enter(client, Standing::Refused, now);
+        self.counters.refused[refusal as usize] += 1;
+        self.orders.push(Order::Refuse { client, refusal });
+    }
+
+    /// Turns all waiters away.
+    pub(super) fn turn_all_away(&mut self, refusal: Refusal, now: Timestamp) {
+        while let Some(client) = self.clients.oldest() {
+            self.turn_away(client, refusal, now);
+        }
+    }
+
+    /// Turns those away whose wait ends before any upstream is tried again, where there is no connection left that
+    /// could come free.
+    pub(super) fn despair(&mut self, now: Timestamp) {
+        if self.connections.total().size() > 0 || self.mode != Mode::Running {
+            return;
+        }
+        let next = self.upstreams.next_attempt();
+        while let Some(client) = self.clients.oldest()
+            && self.clients.deadline(client, self.limits.wait) < next
+        {
+            self.turn_away(client, Refusal::UpstreamDown, now);
+        }
+    }
+}

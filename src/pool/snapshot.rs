@@ -1,0 +1,218 @@
+//! A pool as others see it: for signals, the console and `ctl`.
+
+use std::time::Duration;
+
+use crate::model::clock::Timestamp;
+use crate::pool::breaker::BreakerState;
+use crate::pool::client::Standing;
+use crate::pool::connection::State;
+use crate::pool::id::{ClientId, ConnectionId, Generation, Key, UpstreamId};
+use crate::pool::mode::Mode;
+use crate::pool::reason::CloseReason;
+use crate::pool::state::Pool;
+use crate::pool::upstream::UpstreamView;
+
+/// What the signals `pool[...]` show, and what the console adds to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// How the pool stands.
+    pub mode: Mode,
+    /// Upstream connections in use.
+    pub active: u32,
+    /// Upstream connections idle, those just being asked whether they are alive among them.
+    pub idle: u32,
+    /// Upstream connections being opened.
+    pub connecting: u32,
+    /// Clients that wait.
+    pub waiting: u32,
+    /// Wait of the oldest waiter.
+    pub max_wait: Duration,
+    /// Upstream connections made so far.
+    pub connects: u64,
+    /// Upstream errors so far.
+    pub errors: u64,
+    /// Units of work so far.
+    pub units: u64,
+    /// The best of the breakers: closed while any upstream can be used.
+    pub breaker: BreakerState,
+    /// Clients.
+    pub clients: u32,
+    /// Those between units of work.
+    pub clients_idle: u32,
+    /// Idle time of the client longest idle.
+    pub client_oldest_idle: Duration,
+    /// Clients that were told to go and have not gone.
+    pub clients_leaving: u32,
+    /// Those of them whose descriptor stays open in the bot.
+    pub clients_abandoned: u32,
+}
+
+/// One key, for the rows of `SHOW POOLS`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeyView {
+    /// Clients that wait: `cl_waiting`.
+    pub waiting: u32,
+    /// In the hands of clients: `sv_active`, and clients active with one.
+    pub active: u32,
+    /// Being cleaned after their client left: `sv_being_canceled`.
+    pub cleaning: u32,
+    /// `sv_idle`.
+    pub idle: u32,
+    /// Asked whether they are alive: `sv_tested`.
+    pub checking: u32,
+    /// `sv_login`.
+    pub connecting: u32,
+    /// `maxwait`.
+    pub max_wait: Duration,
+}
+
+/// One connection, for the rows of `SHOW SERVERS`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionView {
+    /// Its name.
+    pub connection: ConnectionId,
+    /// What it does.
+    pub activity: Activity,
+    /// As whom.
+    pub key: Key,
+    /// Where to.
+    pub upstream: UpstreamId,
+    /// Who holds it.
+    pub holder: Option<ClientId>,
+    /// How long it is open.
+    pub age: Duration,
+    /// How long it does what it does.
+    pub since: Duration,
+    /// How often it was handed out.
+    pub uses: u32,
+    /// Between which resets it was opened.
+    pub generation: Generation,
+    /// Why it is closed when it comes back.
+    pub retired: Option<CloseReason>,
+}
+
+/// What a connection does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Activity {
+    /// Being opened.
+    Connecting,
+    /// Idle.
+    Idle,
+    /// Asked whether it is alive.
+    Checking,
+    /// In a client's hands.
+    Active,
+    /// Being cleaned after its client left.
+    Cleaning,
+}
+
+/// What a client does, and for how long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClientActivity {
+    /// Between units of work.
+    Idle(Duration),
+    /// In a unit of work.
+    Active(Duration),
+    /// Waiting for a connection.
+    Waiting(Duration),
+    /// Told to go.
+    Leaving(Duration),
+    /// Told to go, and its descriptor stays.
+    Abandoned(Duration),
+}
+
+impl Pool {
+    /// The pool as a whole.
+    pub fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let census = self.connections.total();
+        let since = |client: ClientId| now.since(self.clients.get(client).since);
+        let oldest_idle = self.clients.longest_resting().map(|(_, at)| now.since(at));
+        Snapshot {
+            mode: self.mode,
+            active: census.leased,
+            idle: census.idle + census.checking,
+            connecting: census.connecting,
+            waiting: self.clients.queue.len(),
+            max_wait: self.clients.oldest().map(since).unwrap_or_default(),
+            connects: self.counters.connects,
+            errors: self.counters.errors(),
+            units: self.counters.units,
+            breaker: self.upstreams.state(),
+            clients: self.clients.attached(),
+            clients_idle: self.clients.resting(),
+            client_oldest_idle: oldest_idle.unwrap_or_default(),
+            clients_leaving: self.clients.leaving(),
+            clients_abandoned: self.clients.abandoned(),
+        }
+    }
+
+    /// One key.
+    pub fn key(&self, key: Key, now: Timestamp) -> KeyView {
+        let census = self.connections.of_key(key);
+        let cleaning = self.connections(now).filter(|seen| seen.key == key);
+        let cleaning = cleaning.filter(|seen| seen.activity == Activity::Cleaning).count();
+        let cleaning = u32::try_from(cleaning).unwrap_or(u32::MAX);
+        let oldest = self.clients.oldest_for(key);
+        KeyView {
+            waiting: self.clients.waiting_for(key),
+            active: census.leased - cleaning,
+            cleaning,
+            idle: census.idle,
+            checking: census.checking,
+            connecting: census.connecting,
+            max_wait: oldest.map(|client| now.since(self.clients.get(client).since)).unwrap_or_default(),
+        }
+    }
+
+    /// Every connection.
+    pub fn connections(&self, now: Timestamp) -> impl Iterator<Item = ConnectionView> {
+        self.connections.iter().filter_map(move |(slot, seen)| {
+            let activity = match (seen.state, seen.holder) {
+                (State::Free, _) => return None,
+                (State::Connecting, _) => Activity::Connecting,
+                (State::Idle, _) => Activity::Idle,
+                (State::Checking, _) => Activity::Checking,
+                (State::Leased, Some(_)) => Activity::Active,
+                (State::Leased, None) => Activity::Cleaning,
+            };
+            Some(ConnectionView {
+                connection: seen.id(slot),
+                activity,
+                key: seen.key,
+                upstream: seen.upstream,
+                holder: seen.holder,
+                age: now.since(seen.opened),
+                since: now.since(seen.since),
+                uses: seen.uses,
+                generation: seen.generation,
+                retired: seen.retired,
+            })
+        })
+    }
+
+    /// One client; none where it is not attached.
+    pub fn client(&self, client: ClientId, now: Timestamp) -> Option<ClientActivity> {
+        let seen = self.clients.get(client);
+        let span = now.since(seen.since);
+        match seen.standing {
+            Standing::Absent => None,
+            Standing::Resting | Standing::Refused => Some(ClientActivity::Idle(span)),
+            Standing::Working => Some(ClientActivity::Active(span)),
+            Standing::Waiting => Some(ClientActivity::Waiting(span)),
+            Standing::Leaving => Some(ClientActivity::Leaving(span)),
+            Standing::Abandoned => Some(ClientActivity::Abandoned(span)),
+        }
+    }
+
+    /// One upstream of the settings.
+    pub fn upstream(&self, upstream: UpstreamId) -> UpstreamView {
+        let seen = self.upstreams.get(upstream);
+        let census = self.connections.of_upstream(upstream);
+        UpstreamView {
+            breaker: seen.breaker.state(),
+            failures: seen.failures,
+            size: census.size(),
+            leased: census.leased,
+        }
+    }
+}
