@@ -9,6 +9,7 @@ mod admission;
 mod breaker;
 mod cache;
 mod clients;
+pub mod env;
 mod foreign;
 mod listen;
 mod pool;
