@@ -276,8 +276,9 @@ fn shell_code(error: &LaunchError) -> i32 {
 }
 
 fn launch(child: &Child) -> Launch {
-    let environment =
+    let added =
         child.env.iter().map(|(name, value)| (OsString::from(name), Some(OsString::from(value.reveal()))));
+    let environment = child.without.iter().map(|name| (OsString::from(name), None)).chain(added);
     Launch {
         argv: child.argv.iter().map(OsString::from).collect(),
         environment: environment.collect(),

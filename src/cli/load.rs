@@ -85,6 +85,7 @@ pub(super) fn load(source: &Source) -> Result<Loaded, Refused> {
     if let Some(child) = &source.child {
         config.targets.insert(child.name.clone(), child.clone());
     }
+    drawn.push_str(&point_to_proxies(&mut config, &input)?);
     let mut reader = Reader::new(&source.policies);
     let mut targets = Vec::new();
     let ability = Ability::read(&ProcRoot::new("/proc"));
@@ -102,6 +103,16 @@ pub(super) fn load(source: &Source) -> Result<Loaded, Refused> {
     let settings = settings(&config, targets, fingerprint(&input, &reader.texts));
     let remotes = remotes(&settings);
     Ok(Loaded { settings, config, actuator, remotes, files, doubts: drawn })
+}
+
+/// Rewrites the environments of children to the proxies. Gives the doubts, drawn.
+fn point_to_proxies(config: &mut Config, input: &Input) -> Result<String, Refused> {
+    let (faults, doubts) = config::proxy::env::apply(config, &input.env);
+    if let Some(first) = faults.first() {
+        let drawn = faults.iter().map(|fault| format!("error: {fault}\n")).collect();
+        return Err(Refused { drawn, first: first.to_string() });
+    }
+    Ok(doubts.iter().map(|doubt| format!("warning: {doubt}\n")).collect())
 }
 
 fn actuator(config: &Config) -> Result<actuator::Settings, Refused> {
@@ -342,5 +353,5 @@ pub(super) fn child_name(program: &std::ffi::OsStr) -> Name {
 /// A target that is a child with this command.
 pub(super) fn child_target(argv: Vec<String>) -> Target {
     let name = child_name(std::ffi::OsStr::new(argv.first().map_or("", String::as_str)));
-    Target::new(name, Match::Child(config::Child { argv, env: BTreeMap::new(), cwd: None }))
+    Target::new(name, Match::Child(config::Child::new(argv)))
 }

@@ -1,6 +1,6 @@
 //! How the processes of a target are found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -39,8 +39,17 @@ pub struct Child {
     pub argv: Vec<String>,
     /// Variables added to the agent's own environment.
     pub env: BTreeMap<String, Secret>,
+    /// Variables taken out of it: those that would lead past a proxy. No file names them.
+    pub without: BTreeSet<String>,
     /// The folder it runs in; the agent's own where absent.
     pub cwd: Option<PathBuf>,
+}
+
+impl Child {
+    /// A command in the agent's own surroundings.
+    pub fn new(argv: Vec<String>) -> Self {
+        Self { argv, env: BTreeMap::new(), without: BTreeSet::new(), cwd: None }
+    }
 }
 
 /// A compiled pattern; equal where its text is.
@@ -177,14 +186,14 @@ fn child(section: &mut Section<'_>, cx: &mut Context<'_>) -> Option<Child> {
     let given = section.value("child")?;
     if !given.is_table() {
         let argv = section.get(cx, "child", read::argv)?;
-        return Some(Child { argv, env: BTreeMap::new(), cwd: None });
+        return Some(Child::new(argv));
     }
     let mut table = section.section(cx, "child");
     let argv = table.need(cx, "argv", read::argv);
     let env = env(&mut table, cx);
     let cwd = table.file(cx, "cwd");
     table.finish(cx);
-    Some(Child { argv: argv?, env, cwd })
+    Some(Child { env, cwd, ..Child::new(argv?) })
 }
 
 /// Reads `env`: the values are kept out of everything that is shown.

@@ -9,6 +9,7 @@ mod admission;
 mod breaker;
 mod cache;
 mod clients;
+pub mod env;
 mod foreign;
 mod listen;
 mod pool;
@@ -33,6 +34,8 @@ pub use upstream::Upstream;
 pub use variable::Variable;
 
 pub(super) use rivals::check;
+
+use admission::Reach;
 
 use super::section::{Context, Section};
 use super::show::Show;
@@ -176,10 +179,12 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
         Kind::Tcp => None,
     };
     inner.finish(cx);
+    let place = section.key_span("expose").unwrap_or_else(|| section.span());
+    let reach = Reach { listen: &listen, expose, span: place };
     let mut inner = section.section(cx, "clients");
     let clients = clients::read(&mut inner, kind, cx);
     let admission = match kind {
-        Kind::Postgres => admission::read(&mut inner, &listen, cx),
+        Kind::Postgres => admission::read(&mut inner, &reach, cx),
         Kind::Tcp => None,
     };
     inner.finish(cx);

@@ -69,6 +69,10 @@ pub(super) fn or_none<T>(
         let text = value.is_text().then(|| value.text(faults)).flatten();
         match text {
             Some(text) if text.value == NONE => Some(None),
+            Some(text) if text.value.chars().all(|c| !c.is_ascii_digit()) => {
+                faults.push(unknown_word(&text.value, text.span, std::iter::once(NONE)));
+                None
+            }
             Some(_) | None => read(value, faults).map(Some),
         }
     }

@@ -69,7 +69,8 @@ fn prepared<S: AsRef<OsStr>>(mut command: Command, arguments: impl IntoIterator<
     command
 }
 
-fn ran(output: Output) -> Ran {
+/// What a run said.
+pub(crate) fn ran(output: Output) -> Ran {
     Ran {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),

@@ -9,6 +9,7 @@ mod history;
 mod inspect;
 mod leaker;
 mod output;
+mod proxies;
 mod reference;
 mod terminal;
 mod usage;

@@ -41,13 +41,19 @@ pub(super) fn read(proxy: &mut Section<'_>, cx: &mut Context<'_>, key: &'static 
     let mut section = proxy.present(cx, key)?;
     let users = section.or(cx, "uid", Vec::new(), read::list(id));
     let groups = section.or(cx, "gid", Vec::new(), read::list(id));
-    if section.value("uid").is_none() && section.value("gid").is_none() {
+    if lists_none(&mut section, "uid") && lists_none(&mut section, "gid") {
         let message = format!("`{key}` names nobody");
         let help = "write for example { uid = [\"bot\"] }, or leave it out";
         cx.faults.push(Diagnostic::error("nobody", section.span(), message).help(help));
     }
     section.finish(cx);
     Some(Access { users, groups })
+}
+
+/// Whether nothing stands there; a list whose items are wrong is another fault.
+fn lists_none(section: &mut Section<'_>, key: &'static str) -> bool {
+    let items = section.value(key).map(|value| value.list(&mut Faults::default()));
+    items.is_none_or(|items| items.is_some_and(|items| items.is_empty()))
 }
 
 fn id(value: Value<'_>, faults: &mut Faults) -> Option<Id> {

@@ -1,5 +1,6 @@
 //! The part of `clients` that says how clients log in.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -89,8 +90,18 @@ impl Show for Way {
     }
 }
 
+/// What the listeners are open to.
+pub(super) struct Reach<'p> {
+    /// The listeners.
+    pub(super) listen: &'p [Listen],
+    /// Whether other machines are meant.
+    pub(super) expose: bool,
+    /// Where that stands.
+    pub(super) span: Range<usize>,
+}
+
 /// Reads the rest of `clients`.
-pub(super) fn read(section: &mut Section<'_>, listen: &[Listen], cx: &mut Context<'_>) -> Option<Admission> {
+pub(super) fn read(section: &mut Section<'_>, reach: &Reach<'_>, cx: &mut Context<'_>) -> Option<Admission> {
     let way = section.or(cx, "auth", Way::Trust, read::word(WAYS));
     let users_file = section.file(cx, "users_file");
     let within = read::span(Duration::from_millis(100)..=Duration::from_mins(10));
@@ -99,7 +110,7 @@ pub(super) fn read(section: &mut Section<'_>, listen: &[Listen], cx: &mut Contex
     let wants_tls = section.value("tls").is_some();
     let tls = section.present(cx, "tls").and_then(|tls| listener_tls(tls, cx));
     let is_safe = tls.as_ref().is_some_and(|tls| tls.require) || (wants_tls && tls.is_none());
-    check(section, way, (listen, is_safe), cx);
+    check(section, way, (reach, is_safe), cx);
     let auth = match (way, users_file) {
         (Way::Trust, users_file) => {
             if let Some(span) = section.key_span("users_file").filter(|_| users_file.is_some()) {
@@ -137,10 +148,11 @@ fn listener_tls(mut section: Section<'_>, cx: &mut Context<'_>) -> Option<Listen
 }
 
 /// Whether this way to log in is safe at these places.
-fn check(section: &Section<'_>, way: Way, (listen, is_safe): (&[Listen], bool), cx: &mut Context<'_>) {
-    let span = section.key_span("auth").unwrap_or_else(|| section.span());
+fn check(section: &Section<'_>, way: Way, (reach, is_safe): (&Reach<'_>, bool), cx: &mut Context<'_>) {
+    let span = section.key_span("auth").unwrap_or_else(|| reach.span.clone());
+    let listen = reach.listen;
     let exposed = listen.iter().find(|place| match place {
-        Listen::Tcp(address) => !is_local(address),
+        Listen::Tcp(address) => reach.expose && !is_local(address),
         Listen::Unix(_) | Listen::Systemd(_) => false,
     });
     let on_the_wire = listen.iter().any(|place| match place {

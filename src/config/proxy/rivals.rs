@@ -26,7 +26,7 @@ pub(in crate::config) fn check(
         for other in &all[..i] {
             for place in proxy.listen.iter().filter(|place| other.listen.iter().any(|p| p.clashes(place))) {
                 let message = format!("`{}` and `{name}` both listen at `{place}`", other.name);
-                fault("same-place", message, "give each a port of its own");
+                fault("same-place", message, "give each a place of its own");
             }
             for variable in proxy.env.iter().filter(|variable| other.env.contains(variable)) {
                 let message = format!("`{}` and `{name}` both rewrite `{}`", other.name, variable.as_str());

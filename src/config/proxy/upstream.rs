@@ -1,7 +1,7 @@
 //! Where a proxy connects to.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::config::section::{Context, Section};
 use crate::config::show::{Show, quoted};
 use crate::document::{Faults, Value};
 use crate::model::diagnostic::Diagnostic;
-use crate::model::name::Remote;
+use crate::model::name::{Remote, RemoteError};
 
 /// The most upstreams of one proxy.
 const UPSTREAMS_MAX: usize = 32;
@@ -66,6 +66,7 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) 
     if section.value("upstream").is_none() {
         section.miss(cx, "upstream", Some("write for example upstream = \"db.internal:5432\""));
     }
+    hide_passwords(section, cx);
     let base = Arc::clone(&cx.base);
     let places = section.get(cx, "upstream", |value, faults| {
         let mut places = Vec::new();
@@ -79,6 +80,17 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) 
         Some(places)
     });
     places.unwrap_or_default()
+}
+
+/// Who writes a whole URL here may have written a password with it.
+fn hide_passwords(section: &mut Section<'_>, cx: &mut Context<'_>) {
+    let Some(value) = section.value("upstream") else { return };
+    let mut unheard = Faults::default();
+    for item in read::one_or_many(value, 0..=UPSTREAMS_MAX, &mut unheard).unwrap_or_default() {
+        if item.text(&mut unheard).is_some_and(|text| text.value.contains('@')) {
+            cx.secrets.push(item.span());
+        }
+    }
 }
 
 fn place(base: &Path, kind: Kind, value: Value<'_>, faults: &mut Faults) -> Option<Upstream> {
@@ -101,19 +113,30 @@ fn place(base: &Path, kind: Kind, value: Value<'_>, faults: &mut Faults) -> Opti
     match Remote::parse(&whole).map(|remote| (remote.host().to_owned(), remote.port())) {
         Ok((host, Some(port))) => Some(Upstream::Tcp { host, port }),
         Ok((_, None)) => {
-            faults.push(fault("an upstream has one port, not any".to_owned()));
+            faults.push(fault("the port of an upstream is a number from 1 to 65535".to_owned()));
             None
         }
         Err(error) => {
-            let fault = fault(error.to_string());
-            let is_path = text.value.starts_with('/');
-            let help = if is_path {
-                format!("a unix socket is written \"unix:{}\"", text.value)
-            } else {
-                String::new()
-            };
-            faults.push(if is_path { fault.help(help) } else { fault });
+            faults.push(with_help(fault(said(error).to_owned()), &text.value));
             None
         }
+    }
+}
+
+fn said(error: RemoteError) -> &'static str {
+    match error {
+        RemoteError::NoPort => "an upstream of protocol `tcp` is written with its port: `host:port`",
+        RemoteError::Port => "the port of an upstream is a number from 1 to 65535",
+        RemoteError::Host => "the host of an upstream is a name or an address",
+    }
+}
+
+fn with_help(fault: Diagnostic, written: &str) -> Diagnostic {
+    if written.starts_with('/') {
+        return fault.help(format!("a unix socket is written \"unix:{written}\""));
+    }
+    match written.parse::<Ipv6Addr>() {
+        Ok(_) => fault.help(format!("write \"[{written}]:PORT\"")),
+        Err(_) => fault,
     }
 }
