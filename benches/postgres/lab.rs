@@ -45,9 +45,10 @@ impl Lab {
             .ok_or_else(|| Missing("PostgreSQL with pgbench is not installed (Debian: postgresql)".into()))?;
         let account = account()?;
         let folder = tempfile::tempdir().map_err(|error| missing("a temporary folder", &error))?;
-        let cpu = pin(options.cpu).map_err(|error| missing("one CPU for all", error.as_ref()))?;
         let ended = Arc::new(AtomicBool::new(false));
+        // Before this thread is pinned, so that a busy CPU does not hold a Ctrl-C back.
         watch(Arc::clone(&ended)).map_err(|error| missing("to be told of Ctrl-C", &error))?;
+        let cpu = pin(options.cpu).map_err(|error| missing("one CPU for all", error.as_ref()))?;
         let lab = Self { folder, programs, account, cpu, next_port: Cell::new(PORTS.start), ended };
         lab.give(lab.folder.path()).map_err(|error| missing("a folder for the server", error.as_ref()))?;
         Ok(lab)
@@ -131,9 +132,9 @@ fn pin(wanted: Option<usize>) -> Attempt<usize> {
 /// Notes SIGINT and SIGTERM, so that the bench ends by itself and takes everything down in order.
 fn watch(ended: Arc<AtomicBool>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let _inside = runtime.enter();
+    let inside = runtime.enter();
     let (mut interrupt, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    drop(_inside);
+    drop(inside);
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         runtime.block_on(async {
             loop {

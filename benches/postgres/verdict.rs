@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::common::Report;
 use crate::postgres::cell::{Cell, Goal};
+use crate::postgres::load::Load;
 use crate::postgres::outcome::{Outcome, Round};
 use crate::postgres::subject::Subject;
 
@@ -14,7 +15,7 @@ const AT_MOST: f64 = 1.000_001;
 
 /// A round's figures under [`COLUMNS`].
 pub(crate) fn figures(round: &Round) -> [f64; COLUMNS.len()] {
-    let seen = |of: fn(&crate::postgres::load::Load) -> f64| round.load.as_ref().map_or(f64::NAN, of);
+    let seen = |of: fn(&Load) -> f64| round.load.as_ref().map_or(f64::NAN, of);
     [
         seen(|load| load.per_second),
         seen(|load| load.mean),
@@ -37,29 +38,31 @@ pub(crate) fn lines(cell: &Cell, subjects: &[Subject], outcomes: &[Outcome]) -> 
     let mut text = String::new();
     for (subject, outcome) in subjects.iter().zip(outcomes) {
         let mut line = format!("  {:<20} {:<18}", cell.to_string(), subject.name);
-        if let Some(why) = &outcome.failed {
-            write!(line, " {why}").expect("a string takes all");
-        } else {
-            match outcome.load() {
-                Some(load) => write!(
-                    line,
-                    " {:>8.0} {:>9.0} {:>9.0} {:>9.0}",
-                    load.per_second, load.mean, load.p50, load.p99
-                ),
-                None => write!(line, "{:>39}", ""),
-            }
-            .expect("a string takes all");
-            if subject.is_between() {
-                let cost = format!("{:.2} {}", outcome.cost(), cell.unit());
-                write!(line, " {cost:>14} {:>6.1}%", outcome.spread() * 100.0).expect("a string takes all");
-            }
-            if let Some(ratio) = ratio(subjects, outcomes, outcome) {
-                write!(line, " {ratio:>6.2}").expect("a string takes all");
-            }
+        match &outcome.failed {
+            Some(why) => line += &format!(" {why}"),
+            None => line += &measured(cell, subject, outcome),
+        }
+        if let Some(ratio) = ratio(subjects, outcomes, outcome) {
+            line += &format!(" {ratio:>6.2}");
         }
         writeln!(text, "{}", line.trim_end()).expect("a string takes all");
     }
     text
+}
+
+fn measured(cell: &Cell, subject: &Subject, outcome: &Outcome) -> String {
+    let seen = outcome.load().map_or([f64::NAN; 4], |load| [load.per_second, load.mean, load.p50, load.p99]);
+    let [per_second, mean, p50, p99] = seen.map(whole);
+    let mut text = format!(" {per_second:>8} {mean:>9} {p50:>9} {p99:>9}");
+    if subject.is_between() {
+        let cost = format!("{:.2} {}", outcome.cost(), cell.unit());
+        text += &format!(" {cost:>14} {:>6.1}%", outcome.spread() * 100.0);
+    }
+    text
+}
+
+fn whole(figure: f64) -> String {
+    if figure.is_nan() { "-".to_owned() } else { format!("{figure:.0}") }
 }
 
 /// Of the first subject's cost, where that is another one and both were measured.
