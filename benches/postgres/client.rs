@@ -32,10 +32,8 @@ pub(crate) fn pgbench_target(port: u16) -> Vec<String> {
 pub(crate) fn wait_ready(port: u16, mut hope: impl FnMut() -> bool) -> Attempt<()> {
     let begun = SystemClock.now();
     loop {
-        let error = match Client::connect(port).and_then(|mut client| client.ask("SELECT 1")) {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
+        let answer = Client::connect(port).and_then(|mut client| client.ask("SELECT 1"));
+        let Err(error) = answer else { return Ok(()) };
         if !hope() {
             return Err(format!("it ended; the last try: {error}").into());
         }

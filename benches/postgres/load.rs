@@ -69,7 +69,7 @@ fn pgbench(lab: &Lab, cell: &Cell, port: u16, length: Duration, how: &[&str]) ->
     std::fs::create_dir_all(&logs)?;
     bench.args(["-n", "-j", "1", "-c", &clients, "-T", &seconds]).args(how);
     bench.args(["--log", "--sampling-rate", SAMPLE, "--log-prefix"]).arg(logs.join("log"));
-    let text = succeeded(bench.args(pgbench_target(port)).output()?, "pgbench")?;
+    let text = succeeded(&bench.args(pgbench_target(port)).output()?, "pgbench")?;
     let number = |name: &str| -> Attempt<f64> {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         let word = line.and_then(|rest| rest.split_whitespace().next());
@@ -111,9 +111,9 @@ fn bulk(
         let mut client = Client::connect(port)?;
         let mut latencies = Vec::new();
         while passed() < length {
-            let asked = passed();
+            let asked = SystemClock.now();
             once(&mut client)?;
-            latencies.push((passed() - asked).as_secs_f64() * 1e6);
+            latencies.push(SystemClock.now().since(asked).as_secs_f64() * 1e6);
         }
         Ok(latencies)
     };

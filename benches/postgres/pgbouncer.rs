@@ -45,7 +45,7 @@ pub(crate) fn find(given: Option<&Path>) -> Attempt<(PathBuf, Version)> {
     let program = named.unwrap_or_else(|| PathBuf::from(DEBIAN));
     let run = Command::new(&program).arg("--version").output();
     let output = run.map_err(|error| format!("{}: {error} (Debian: pgbouncer)", program.display()))?;
-    let text = succeeded(output, "pgbouncer --version")?;
+    let text = succeeded(&output, "pgbouncer --version")?;
     let version = Version::read(&text).ok_or_else(|| format!("what version is {}?", text.trim()))?;
     Ok((program, version))
 }

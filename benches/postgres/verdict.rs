@@ -37,14 +37,13 @@ pub(crate) fn head() -> String {
 pub(crate) fn lines(cell: &Cell, subjects: &[Subject], outcomes: &[Outcome]) -> String {
     let mut text = String::new();
     for (subject, outcome) in subjects.iter().zip(outcomes) {
-        let mut line = format!("  {:<20} {:<18}", cell.to_string(), subject.name);
-        match &outcome.failed {
-            Some(why) => line += &format!(" {why}"),
-            None => line += &measured(cell, subject, outcome),
-        }
-        if let Some(ratio) = ratio(subjects, outcomes, outcome) {
-            line += &format!(" {ratio:>6.2}");
-        }
+        let figures = match &outcome.failed {
+            Some(why) => why.clone(),
+            None => measured(cell, subject, outcome),
+        };
+        let ratio =
+            ratio(subjects, outcomes, outcome).map_or_else(String::new, |ratio| format!("{ratio:>6.2}"));
+        let line = format!("  {:<20} {:<18} {figures} {ratio}", cell.to_string(), subject.name);
         writeln!(text, "{}", line.trim_end()).expect("a string takes all");
     }
     text
@@ -53,12 +52,12 @@ pub(crate) fn lines(cell: &Cell, subjects: &[Subject], outcomes: &[Outcome]) -> 
 fn measured(cell: &Cell, subject: &Subject, outcome: &Outcome) -> String {
     let seen = outcome.load().map_or([f64::NAN; 4], |load| [load.per_second, load.mean, load.p50, load.p99]);
     let [per_second, mean, p50, p99] = seen.map(whole);
-    let mut text = format!(" {per_second:>8} {mean:>9} {p50:>9} {p99:>9}");
-    if subject.is_between() {
-        let cost = format!("{:.2} {}", outcome.cost(), cell.unit());
-        text += &format!(" {cost:>14} {:>6.1}%", outcome.spread() * 100.0);
+    let seen = format!("{per_second:>8} {mean:>9} {p50:>9} {p99:>9}");
+    if !subject.is_between() {
+        return seen;
     }
-    text
+    let cost = format!("{:.2} {}", outcome.cost(), cell.unit());
+    format!("{seen} {cost:>14} {:>6.1}%", outcome.spread() * 100.0)
 }
 
 fn whole(figure: f64) -> String {
