@@ -66,7 +66,11 @@ fn pgbench(lab: &Lab, cell: &Cell, port: u16, length: Duration, how: &[&str]) ->
     let mut bench = command(&lab.program("pgbench"), &Account::Own, End::Kill);
     let (clients, seconds) = (cell.clients.to_string(), length.as_secs().max(1).to_string());
     let logs = lab.path("transactions");
-    std::fs::create_dir_all(&logs)?;
+    if logs.exists() {
+        // Of a run that failed.
+        std::fs::remove_dir_all(&logs)?;
+    }
+    std::fs::create_dir(&logs)?;
     bench.args(["-n", "-j", "1", "-c", &clients, "-T", &seconds]).args(how);
     bench.args(["--log", "--sampling-rate", SAMPLE, "--log-prefix"]).arg(logs.join("log"));
     let text = succeeded(&bench.args(pgbench_target(port)).output()?, "pgbench")?;
