@@ -47,7 +47,7 @@ impl Args {
         let has = |flag: &str| std::env::args().any(|word| word == flag);
         Self {
             length: if has("--short") { Length::Short } else { Length::Full },
-            strictness: if has("--strict") { Strictness::Fail } else { Strictness::Tell },
+            strictness: if has("--strict") || has("--check") { Strictness::Fail } else { Strictness::Tell },
         }
     }
 
