@@ -30,6 +30,8 @@ pub mod call;
 
 pub mod journal;
 
+pub mod proxy;
+
 pub mod sampler;
 
 pub mod actuator;

@@ -20,6 +20,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
 use crate::cli::load::{self, Loaded, Source};
 use crate::cli::{lookup, print, reach};
+use crate::config::proxy::Protocol;
 use crate::config::{self, Config, Probe, Store};
 use crate::journal::log::{LogTo, init_logging};
 use crate::journal::query::Blocking;
@@ -27,6 +28,7 @@ use crate::journal::recorder::History;
 use crate::journal::retention::Keep;
 use crate::model::chain::chain;
 use crate::model::name::{Name, Remote};
+use crate::proxy::postgres;
 use crate::sampler::probe;
 use crate::sampler::remotes::RemoteBook;
 use crate::sys::inotify::FileWatch;
@@ -87,6 +89,13 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
             return Exit::Usage;
         }
     };
+    let proxies = match proxies(&config) {
+        Ok(proxies) => proxies,
+        Err(error) => {
+            print::complain(&chain(&error));
+            return Exit::Usage;
+        }
+    };
     let known = Rc::new(Known::new(source.clone(), settings.clone(), (files, remotes)));
     let agent = match Agent::start(settings, pieces) {
         Ok(agent) => agent,
@@ -105,11 +114,27 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     tokio::task::spawn_local(addresses(Rc::clone(&known), mailbox.clone()));
     tokio::task::spawn_local(changes(known, mailbox));
     let code = agent.ended().await;
+    if let Some(proxies) = proxies {
+        proxies.end();
+    }
     match (ends, code) {
         (Ends::WithChild, Some(code)) => Exit::Child(u8::try_from(code & 0xff).unwrap_or(1)),
         (Ends::WithChild, None) => Exit::Finding,
         (Ends::Never, _) => Exit::Good,
     }
+}
+
+/// Starts what the file says under `[proxy]`.
+fn proxies(config: &Config) -> Result<Option<postgres::Running>, postgres::StartError> {
+    let found: Vec<_> = config
+        .proxies
+        .values()
+        .filter_map(|proxy| match &proxy.protocol {
+            Protocol::Postgres(settings) => Some((proxy, &**settings)),
+            Protocol::Tcp => None,
+        })
+        .collect();
+    if found.is_empty() { Ok(None) } else { postgres::start(&found).map(Some) }
 }
 
 fn pieces(config: &Config, actuator: actuator::Settings, ends: Ends) -> Result<Pieces, String> {

@@ -206,7 +206,7 @@ impl<'p> Startup<'p> {
     }
 
     /// The protocol options that are not known here: all.
-    pub fn protocol_options(&self) -> impl Iterator<Item = &'p [u8]> + use<'p> {
+    pub fn protocol_options(&self) -> impl Iterator<Item = &'p [u8]> + Clone + use<'p> {
         self.parameters().map(|(name, _)| name).filter(|name| name.starts_with(PROTOCOL_OPTION))
     }
 

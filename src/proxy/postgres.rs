@@ -1,0 +1,18 @@
+//! Pools of PostgreSQL connections.
+
+mod assembly;
+mod connect;
+mod desk;
+mod inbound;
+mod login;
+mod names;
+mod outbound;
+mod place;
+mod prepared;
+pub mod side;
+mod socket;
+mod start;
+mod statements;
+mod worker;
+
+pub use start::{Running, StartError, start};

@@ -1,0 +1,405 @@
+//! From the client to the server: every message is looked at once, by its header and the few bytes that matter, entered
+//! in the book of what is owed, and sent on as it is or under the name that its statement has on the server.
+
+use std::rc::Rc;
+
+use crate::proxy::postgres::assembly::Assembly;
+use crate::proxy::postgres::side::{ClientSide, Mode, Rest, ServerSide};
+use crate::proxy::postgres::statements::{PREFIX, Statement, Statements};
+use crate::wire::postgres::exchange::{Owed, Reply};
+use crate::wire::postgres::fields::{Span, message};
+use crate::wire::postgres::frame::{FrameError, HEADER_LEN, Header, MESSAGE_MAX};
+use crate::wire::postgres::frontend::{Bind, Kind, Named, Parse, Target, write_close, write_renamed};
+
+/// A message that must be whole to be dealt with waits for its end up to this size.
+const WHOLE_MAX: u64 = 1 << 20;
+/// Names lie within so many bytes of the start of a message.
+const NAMES_WITHIN: usize = 4 << 10;
+/// What is sent for an unnamed statement that was not kept: the server says in these words that it does not exist.
+const UNNAMED_LOST: &[u8] = b"(unnamed, of an earlier transaction, and too long to be kept by fdguard)";
+/// What is sent for a name that looks like one of ours and is not known.
+const NAME_LOST: &[u8] = b"(a name that fdguard keeps for itself)";
+
+/// Why bytes are left over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Next {
+    /// All were taken, or the message they begin is not whole yet.
+    More,
+    /// A unit of work begins here and needs a server connection.
+    Server,
+    /// The server has to answer first: it owes too much.
+    Answers,
+    /// The client says goodbye.
+    Leave,
+}
+
+/// Why a client can't be followed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum Lost {
+    /// The stream makes no sense.
+    #[error("the client's stream can't be followed")]
+    Frame(#[from] FrameError),
+    /// A message that no client may send here.
+    #[error("unexpected message of type {0:#04x}")]
+    Unexpected(u8),
+    /// A message that is not built as its type has to be.
+    #[error("malformed message of type {0:#04x}")]
+    Malformed(u8),
+    /// Over one of our bounds.
+    #[error("{0}")]
+    Over(&'static str),
+}
+
+/// What a pass over the client's bytes changes beside the client itself.
+pub(super) struct Cx<'c> {
+    pub(super) mode: Mode,
+    pub(super) statements: &'c mut Statements,
+}
+
+/// Takes what the assembly's input holds of whole messages, and of parts of those that can be passed in parts. Gives how
+/// many bytes were taken, and why not more.
+pub(super) fn take(
+    client: &mut ClientSide,
+    mut server: Option<&mut ServerSide>,
+    cx: &mut Cx<'_>,
+    input: &[u8],
+    out: &mut Assembly<'_>,
+) -> Result<(usize, Next), Lost> {
+    let mut at = take_rest(&mut client.rest, input, out);
+    loop {
+        let Some(header) = Header::parse(&input[at..], MESSAGE_MAX)? else { return Ok((at, Next::More)) };
+        let kind = Kind::of(header.tag).ok_or(Lost::Unexpected(header.tag))?;
+        if header.len > kind.length_max() {
+            return Err(Lost::Malformed(header.tag));
+        }
+        if kind == Kind::Terminate {
+            return Ok((at, Next::Leave));
+        }
+        let Some(server) = server.as_deref_mut() else {
+            if !is_afterthought(kind) {
+                return Ok((at, Next::Server));
+            }
+            at += drop_message(&mut client.rest, header, input.len() - at);
+            continue;
+        };
+        if server.exchange.full() {
+            return Ok((at, Next::Answers));
+        }
+        let message = Message { header, kind, input, at };
+        match message.pass(client, server, cx, out)? {
+            Some(taken) => at += taken,
+            None => return Ok((at, Next::More)),
+        }
+    }
+}
+
+/// What is left of a COPY that has failed already, or of nothing at all: the server would ignore it.
+fn is_afterthought(kind: Kind) -> bool {
+    match kind {
+        Kind::CopyData | Kind::CopyDone | Kind::CopyFail | Kind::Flush => true,
+        Kind::Bind
+        | Kind::Close
+        | Kind::Describe
+        | Kind::Execute
+        | Kind::FunctionCall
+        | Kind::Parse
+        | Kind::Password
+        | Kind::Query
+        | Kind::Sync
+        | Kind::Terminate => false,
+    }
+}
+
+/// The rest of a message begun before.
+pub(super) fn take_rest(rest: &mut Rest, input: &[u8], out: &mut Assembly<'_>) -> usize {
+    if rest.left == 0 {
+        return 0;
+    }
+    let here = usize::try_from(rest.left).map_or(input.len(), |left| left.min(input.len()));
+    if !rest.dropped {
+        out.keep(0..here);
+    }
+    rest.left -= here as u64;
+    here
+}
+
+fn drop_message(rest: &mut Rest, header: Header, here: usize) -> usize {
+    let (taken, left) = split(header, here);
+    *rest = Rest { left, dropped: true };
+    taken
+}
+
+/// Of a message, how much is here and how much is to come.
+pub(super) fn split(header: Header, here: usize) -> (usize, u64) {
+    let len = header.message_len();
+    match usize::try_from(len) {
+        Ok(len) if len <= here => (len, 0),
+        Ok(_) | Err(_) => (here, len - here as u64),
+    }
+}
+
+/// One message of the client.
+struct Message<'m> {
+    header: Header,
+    kind: Kind,
+    input: &'m [u8],
+    at: usize,
+}
+
+impl<'m> Message<'m> {
+    /// What is here of its body.
+    fn body(&self) -> &'m [u8] {
+        let (here, _) = split(self.header, self.input.len() - self.at);
+        &self.input[self.at + HEADER_LEN..self.at + here]
+    }
+
+    /// Its whole body; none where it has not come yet.
+    fn whole(&self) -> Result<Option<&'m [u8]>, Lost> {
+        if split(self.header, self.input.len() - self.at).1 == 0 {
+            return Ok(Some(self.body()));
+        }
+        if self.header.message_len() > WHOLE_MAX {
+            return Err(Lost::Over("a statement of more than 1 MiB can't be shared between transactions"));
+        }
+        Ok(None)
+    }
+
+    /// Sends it on as it is, as far as it is here.
+    fn keep(&self, rest: &mut Rest, out: &mut Assembly<'_>) -> Option<usize> {
+        let (taken, left) = split(self.header, self.input.len() - self.at);
+        out.keep(self.at..self.at + taken);
+        *rest = Rest { left, dropped: false };
+        Some(taken)
+    }
+
+    /// Sends it on under another name, as far as it is here.
+    fn rename(&self, rest: &mut Rest, old: Span<'_>, name: &[u8], out: &mut Assembly<'_>) -> Option<usize> {
+        let from = write_renamed(out.buffer(), self.header, self.body(), old, name);
+        let (taken, left) = split(self.header, self.input.len() - self.at);
+        out.keep(self.at + HEADER_LEN + from..self.at + taken);
+        *rest = Rest { left, dropped: false };
+        Some(taken)
+    }
+
+    fn malformed(&self) -> Lost {
+        Lost::Malformed(self.header.tag)
+    }
+
+    /// Deals with it; none where more of it must come first.
+    fn pass(
+        &self,
+        client: &mut ClientSide,
+        server: &mut ServerSide,
+        cx: &mut Cx<'_>,
+        out: &mut Assembly<'_>,
+    ) -> Result<Option<usize>, Lost> {
+        let shared = cx.mode != Mode::Session && !server.exchange.skipping();
+        let owed = match self.kind {
+            Kind::Query => {
+                if let Some(names) = client.known_names() {
+                    names.forget_unnamed();
+                }
+                server.unnamed_is_ours = false;
+                Owed::Query(Reply::Pass)
+            }
+            Kind::Parse if shared => return self.parse(client, server, cx, out),
+            Kind::Bind if shared => return self.bind(client, server, out),
+            Kind::Describe | Kind::Close if shared => return self.named(client, server, out),
+            Kind::Parse => Owed::Parse { statement: None, reply: Reply::Pass },
+            Kind::Bind => Owed::Bind(None),
+            Kind::Describe => Owed::Describe(None),
+            Kind::Close => Owed::Close(Reply::Pass),
+            Kind::Execute => Owed::Execute,
+            Kind::Sync => Owed::Sync(Reply::Pass),
+            Kind::FunctionCall => Owed::FunctionCall,
+            Kind::CopyDone | Kind::CopyFail => Owed::CopyEnd,
+            Kind::Flush => {
+                client.flushed = true;
+                return Ok(self.keep(&mut client.rest, out));
+            }
+            Kind::CopyData => return Ok(self.keep(&mut client.rest, out)),
+            Kind::Password | Kind::Terminate => return Err(Lost::Unexpected(self.header.tag)),
+        };
+        server.exchange.enter(owed);
+        Ok(self.keep(&mut client.rest, out))
+    }
+
+    fn parse(
+        &self,
+        client: &mut ClientSide,
+        server: &mut ServerSide,
+        cx: &mut Cx<'_>,
+        out: &mut Assembly<'_>,
+    ) -> Result<Option<usize>, Lost> {
+        let Some(body) = self.whole()? else { return Ok(None) };
+        let parse = Parse::parse(body).map_err(|_| self.malformed())?;
+        let (taken, _) = split(self.header, self.input.len() - self.at);
+        if parse.name.bytes.is_empty() {
+            client.names().keep_unnamed(&self.input[self.at..self.at + taken]);
+            server.unnamed_is_ours = true;
+            server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
+            return Ok(self.keep(&mut client.rest, out));
+        }
+        let statement = cx.statements.share(&body[parse.name.end() + 1..]);
+        let names = client.names();
+        if names.find(parse.name.bytes).is_some() {
+            // The name is taken: so that the server says so, and in its turn, it is sent one that it has.
+            ensure(server, &statement, out);
+            server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
+            return Ok(self.rename(&mut client.rest, parse.name, statement.name().bytes(), out));
+        }
+        if names.full() {
+            return Err(Lost::Over("the client has too many prepared statements"));
+        }
+        names.add(parse.name.bytes, Rc::clone(&statement));
+        let id = statement.id();
+        if server.prepared.touch(id) {
+            server.exchange.enter(Owed::Own(b'1'));
+            return Ok(Some(taken));
+        }
+        server.prepared.add(id);
+        server.exchange.enter(Owed::Parse { statement: Some(id), reply: Reply::Pass });
+        Ok(self.rename(&mut client.rest, parse.name, statement.name().bytes(), out))
+    }
+
+    fn bind(
+        &self,
+        client: &mut ClientSide,
+        server: &mut ServerSide,
+        out: &mut Assembly<'_>,
+    ) -> Result<Option<usize>, Lost> {
+        let body = self.body();
+        let Some((_, name)) = Bind::names(body) else {
+            let ended = split(self.header, self.input.len() - self.at).1 == 0;
+            let over = ended || body.len() > NAMES_WITHIN;
+            return if over { Err(self.malformed()) } else { Ok(None) };
+        };
+        let sent = self.sent_name(name, client, server, out);
+        server.exchange.enter(Owed::Bind(sent.id()));
+        Ok(self.send(sent, name, &mut client.rest, out))
+    }
+
+    /// A Describe or a Close.
+    fn named(
+        &self,
+        client: &mut ClientSide,
+        server: &mut ServerSide,
+        out: &mut Assembly<'_>,
+    ) -> Result<Option<usize>, Lost> {
+        let Some(body) = self.whole()? else { return Ok(None) };
+        let named = Named::parse(body).map_err(|_| self.malformed())?;
+        let closes = self.kind == Kind::Close;
+        let owed = if closes { Owed::Close(Reply::Pass) } else { Owed::Describe(None) };
+        let name = named.name;
+        if named.target == Target::Portal {
+            server.exchange.enter(owed);
+            return Ok(self.keep(&mut client.rest, out));
+        }
+        if !closes {
+            let sent = self.sent_name(name, client, server, out);
+            server.exchange.enter(Owed::Describe(sent.id()));
+            return Ok(self.send(sent, name, &mut client.rest, out));
+        }
+        if name.bytes.is_empty() {
+            if let Some(names) = client.known_names() {
+                names.forget_unnamed();
+            }
+            server.exchange.enter(owed);
+            return Ok(self.keep(&mut client.rest, out));
+        }
+        if client.known_names().is_some_and(|names| names.find(name.bytes).is_some()) {
+            client.names().remove(name.bytes);
+            server.exchange.enter(Owed::Own(b'3'));
+            return Ok(Some(split(self.header, self.input.len() - self.at).0));
+        }
+        server.exchange.enter(owed);
+        let sent = foreign(name.bytes);
+        Ok(self.send(sent, name, &mut client.rest, out))
+    }
+
+    fn send(&self, sent: Sent, old: Span<'_>, rest: &mut Rest, out: &mut Assembly<'_>) -> Option<usize> {
+        match sent {
+            Sent::AsItIs => self.keep(rest, out),
+            Sent::Lost(name) => self.rename(rest, old, name, out),
+            Sent::Shared(statement) => self.rename(rest, old, statement.name().bytes(), out),
+        }
+    }
+
+    /// The name that the server knows a client's statement by. Sees that the server has it.
+    fn sent_name(
+        &self,
+        name: Span<'_>,
+        client: &mut ClientSide,
+        server: &mut ServerSide,
+        out: &mut Assembly<'_>,
+    ) -> Sent {
+        if name.bytes.is_empty() {
+            return unnamed(client, server, out);
+        }
+        let Some(statement) = client.known_names().and_then(|names| names.find(name.bytes)).cloned() else {
+            return foreign(name.bytes);
+        };
+        ensure(server, &statement, out);
+        Sent::Shared(statement)
+    }
+}
+
+/// Under which name a statement is asked for.
+enum Sent {
+    AsItIs,
+    Shared(Rc<Statement>),
+    /// One that the server does not know and complains of.
+    Lost(&'static [u8]),
+}
+
+impl Sent {
+    fn id(&self) -> Option<u32> {
+        match self {
+            Self::Shared(statement) => Some(statement.id()),
+            Self::AsItIs | Self::Lost(_) => None,
+        }
+    }
+}
+
+/// A name that is not in the client's book: made by SQL, or not at all. The server knows.
+fn foreign(name: &[u8]) -> Sent {
+    if name.starts_with(PREFIX) { Sent::Lost(NAME_LOST) } else { Sent::AsItIs }
+}
+
+fn unnamed(client: &mut ClientSide, server: &mut ServerSide, out: &mut Assembly<'_>) -> Sent {
+    if server.unnamed_is_ours {
+        return Sent::AsItIs;
+    }
+    let Some(parse) = client.known_names().and_then(|names| names.unnamed()) else {
+        return Sent::Lost(UNNAMED_LOST);
+    };
+    out.buffer().extend_from_slice(parse);
+    server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Swallow });
+    server.unnamed_is_ours = true;
+    Sent::AsItIs
+}
+
+/// Sees that the server has the statement, by a Parse of ours where it has not.
+fn ensure(server: &mut ServerSide, statement: &Statement, out: &mut Assembly<'_>) {
+    let id = statement.id();
+    if server.prepared.touch(id) {
+        return;
+    }
+    let name = statement.name();
+    message(out.buffer(), Kind::Parse.tag(), |out| {
+        out.extend_from_slice(name.bytes());
+        out.push(0);
+        out.extend_from_slice(statement.body());
+    });
+    server.prepared.add(id);
+    server.exchange.enter(Owed::Parse { statement: Some(id), reply: Reply::Swallow });
+}
+
+/// Closes the statements of a server connection at rest beyond `most`, those not used for longest first.
+pub(super) fn thin_out(server: &mut ServerSide, most: usize, out: &mut Vec<u8>) {
+    while server.prepared.len() > most {
+        let Some(id) = server.prepared.pop_oldest() else { return };
+        write_close(out, Target::Statement, Statement::name_of(id).bytes());
+        server.exchange.enter(Owed::Close(Reply::Swallow));
+    }
+}

@@ -1,0 +1,136 @@
+//! After a client that left: its server connection is brought to rest, or closed where that can't be proven.
+//!
+//! ```text
+//!   client gone ─► at rest, nothing left behind ────────────────────────────────► back to the pool
+//!       │
+//!       ├─► owes answers ─► cancel ─► answers ─┐
+//!       │                                      ▼
+//!       ├─► batch open, transaction open, state ─► Sync, ROLLBACK, DISCARD ALL ─► back to the pool
+//!       │                                            (one step each time it owes nothing)
+//!       └─► half a message sent, COPY, doubt, or too late ─► cancel ─► close
+//! ```
+
+use crate::pool::id::ConnectionId;
+use crate::pool::reason::CloseReason;
+use crate::proxy::postgres::side::Mode;
+use crate::proxy::postgres::worker::Worker;
+use crate::proxy::postgres::worker::inbox::Errand;
+use crate::proxy::postgres::worker::server::Holder;
+use crate::wire::postgres::backend::Transaction;
+use crate::wire::postgres::exchange::{Owed, Reply};
+use crate::wire::postgres::frontend::{write_query, write_sync};
+
+/// What cleaning does next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    EndBatch,
+    RollBack,
+    Discard,
+    Done,
+}
+
+impl Worker {
+    /// Begins to clean up after the client of a server connection. `whole` says whether its last message was sent in
+    /// full.
+    pub(super) fn clean(&mut self, room_place: usize, connection: ConnectionId, whole: bool) {
+        let room = &mut self.rooms[room_place];
+        let session = room.settings.mode == Mode::Session;
+        let Some(server) = room.server_mut(connection) else { return };
+        server.holder = Holder::Cleaner(self.now);
+        server.stateful |= session;
+        server.side.unnamed_is_ours = false;
+        let exchange = &server.side.exchange;
+        let busy = !exchange.quiet();
+        let lost = !whole || exchange.copying_in() || exchange.doubtful();
+        if busy {
+            self.cancel_on(room_place, connection);
+        }
+        if lost {
+            return self.server_lost(room_place, connection, CloseReason::Unclean);
+        }
+        if !busy {
+            self.clean_on(room_place, connection);
+        }
+    }
+
+    /// The next step, now that nothing is owed.
+    pub(super) fn clean_on(&mut self, room_place: usize, connection: ConnectionId) {
+        let room = &mut self.rooms[room_place];
+        let Some(server) = room.server_mut(connection) else { return };
+        if server.side.exchange.take_own_failure() {
+            return self.server_lost(room_place, connection, CloseReason::Unclean);
+        }
+        if server.cancels > 0 || server.side.rest.left > 0 || !server.pending.is_empty() {
+            return;
+        }
+        let exchange = &mut server.side.exchange;
+        let step = match (exchange.in_batch() || exchange.skipping(), exchange.transaction(), server.stateful)
+        {
+            (true, _, _) => Step::EndBatch,
+            (false, Transaction::Open | Transaction::Failed, _) => Step::RollBack,
+            (false, Transaction::Idle, true) => Step::Discard,
+            (false, Transaction::Idle, false) => Step::Done,
+        };
+        let mut said = Vec::new();
+        match step {
+            Step::EndBatch => {
+                write_sync(&mut said);
+                exchange.enter(Owed::Sync(Reply::Swallow));
+            }
+            Step::RollBack => {
+                write_query(&mut said, b"ROLLBACK");
+                exchange.enter(Owed::Query(Reply::Swallow));
+            }
+            Step::Discard => {
+                write_query(&mut said, b"DISCARD ALL");
+                exchange.enter(Owed::Query(Reply::Swallow));
+                server.stateful = false;
+                server.side.prepared.clear();
+            }
+            Step::Done => {
+                server.holder = Holder::Pool;
+                let released = room.pool.check_in(connection, self.now);
+                return self.after_release(room_place, connection, released);
+            }
+        }
+        if server.transport.send(&said).is_err() {
+            self.server_broken(room_place, connection);
+        }
+    }
+
+    /// Has the server cancel what it is doing.
+    pub(super) fn cancel_on(&mut self, room_place: usize, connection: ConnectionId) {
+        let room = &mut self.rooms[room_place];
+        let Some((upstream, _)) = room.place_of(connection) else { return };
+        let Some(server) = room.server_mut(connection) else { return };
+        server.cancels += 1;
+        let errand = Errand::Cancel {
+            room: u16::try_from(room_place).unwrap_or(u16::MAX),
+            connection,
+            upstream,
+            cancel: server.cancel.clone(),
+        };
+        if self.desk.send(errand).is_err() {
+            // The threads around are ending, and so is this one.
+            self.ending = true;
+        }
+    }
+
+    /// A cancel is over: the connection may go back.
+    pub(super) fn cancelled(&mut self, room_place: usize, connection: ConnectionId) {
+        let Some(server) = self.rooms[room_place].server_mut(connection) else { return };
+        server.cancels = server.cancels.saturating_sub(1);
+        if server.cancels > 0 || !server.side.exchange.quiet() {
+            return;
+        }
+        match server.holder {
+            Holder::Client(place) => {
+                if server.side.exchange.at_rest() {
+                    self.release(place);
+                }
+            }
+            Holder::Cleaner(_) => self.clean_on(room_place, connection),
+            Holder::Pool => {}
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! A server connection: its socket and what is known of it.
+
+use crate::model::clock::Timestamp;
+use crate::pool::id::Key;
+use crate::proxy::postgres::side::ServerSide;
+use crate::proxy::transport::Transport;
+
+/// In whose hands a server connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Holder {
+    /// The pool's.
+    Pool,
+    /// A client's, by its place.
+    Client(usize),
+    /// Ours, to clean up after a client that left.
+    Cleaner(Timestamp),
+}
+
+/// A server connection.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(super) transport: Transport,
+    pub(super) side: ServerSide,
+    pub(super) holder: Holder,
+    /// Nothing can be read until the poll says so.
+    pub(super) drained: bool,
+    /// The start of a message whose end has not come.
+    pub(super) pending: Vec<u8>,
+    pub(super) key: Key,
+    /// Number and secret by which the server cancels what it is doing.
+    pub(super) cancel: (u32, Vec<u8>),
+    /// Cancels under way: until they are over it may hit a later query.
+    pub(super) cancels: u32,
+    /// When it was last given a unit of work or ended one.
+    pub(super) active: Timestamp,
+    /// State of its session that outlives a transaction.
+    pub(super) stateful: bool,
+}

@@ -1,0 +1,179 @@
+//! The way of a server's bytes: read, crossed out of what is owed, given to the client. Also how a connection breaks.
+
+use crate::pool::id::ConnectionId;
+use crate::pool::reason::{CloseReason, Farewell};
+use crate::proxy::postgres::assembly::Assembly;
+use crate::proxy::postgres::outbound;
+use crate::proxy::postgres::worker::server::Holder;
+use crate::proxy::postgres::worker::token::Token;
+use crate::proxy::postgres::worker::{READS_MAX, Worker};
+use crate::proxy::transport::{Flow, Taken};
+use crate::wire::postgres::sqlstate::{Report, SqlState};
+
+/// Whether to read once more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Go {
+    On,
+    Stop,
+}
+
+impl Worker {
+    /// Takes what a server connection has to give, as far as its client takes it.
+    pub(super) fn pump_server(&mut self, room: usize, connection: ConnectionId) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut reads = 0;
+        while self.read_server(room, connection, &mut scratch) == Go::On {
+            reads += 1;
+            if reads == READS_MAX {
+                self.again.push(Token::server(room, connection));
+                break;
+            }
+        }
+        self.scratch = scratch;
+    }
+
+    fn read_server(&mut self, room: usize, connection: ConnectionId, scratch: &mut [u8]) -> Go {
+        let Some(server) = self.rooms[room].server_mut(connection) else { return Go::Stop };
+        if server.drained {
+            return Go::Stop;
+        }
+        if let Holder::Client(place) = server.holder
+            && self.clients.get(place).is_some_and(|client| client.transport.blocked())
+        {
+            return Go::Stop;
+        }
+        let count = match server.transport.take(scratch) {
+            Ok(Taken::Bytes(count)) => count,
+            Ok(Taken::Last(count)) => {
+                server.drained = true;
+                count
+            }
+            Ok(Taken::Nothing) => {
+                server.drained = true;
+                return Go::Stop;
+            }
+            Ok(Taken::End) | Err(_) => {
+                self.server_gone(room, connection);
+                return Go::Stop;
+            }
+        };
+        if server.pending.is_empty() {
+            self.take_from_server(room, connection, &scratch[..count]);
+        } else {
+            let mut bytes = std::mem::take(&mut server.pending);
+            bytes.extend_from_slice(&scratch[..count]);
+            self.take_from_server(room, connection, &bytes);
+        }
+        Go::On
+    }
+
+    fn take_from_server(&mut self, room_place: usize, connection: ConnectionId, bytes: &[u8]) {
+        let room = &mut self.rooms[room_place];
+        let Some((server, statements)) = room.server_and_statements(connection) else { return };
+        let place = match server.holder {
+            Holder::Client(place) => Some(place),
+            Holder::Pool | Holder::Cleaner(_) => None,
+        };
+        let mut client = place.and_then(|place| self.clients.get_mut(place));
+        let mut made = std::mem::take(&mut self.made);
+        let mut assembly = Assembly::new(bytes, &mut made);
+        let side = client.as_deref_mut().map(|client| &mut client.side);
+        let taken = outbound::take(&mut server.side, side, statements, bytes, &mut assembly);
+        let sent = client.map(|client| client.transport.send(assembly.finish()));
+        self.made = made;
+        let Ok(taken) = taken else {
+            return self.server_lost(room_place, connection, CloseReason::UpstreamProtocol);
+        };
+        if taken < bytes.len() {
+            server.pending = bytes[taken..].to_vec();
+        }
+        match (sent, place) {
+            (Some(Err(_)), Some(place)) => self.end_client(place, Farewell::Lost),
+            (Some(Ok(Flow::Clear | Flow::Blocked)), Some(_)) | (None | Some(_), _) => {}
+        }
+        self.after_answers(room_place, connection);
+    }
+
+    /// What follows from answers: a connection at rest goes back, one in doubt goes away.
+    fn after_answers(&mut self, room: usize, connection: ConnectionId) {
+        let Some(server) = self.rooms[room].server_mut(connection) else { return };
+        let exchange = &server.side.exchange;
+        if exchange.doubtful() {
+            let reason = match server.holder {
+                Holder::Pool => CloseReason::UpstreamSpoke,
+                Holder::Client(_) | Holder::Cleaner(_) => CloseReason::UpstreamProtocol,
+            };
+            return self.server_lost(room, connection, reason);
+        }
+        let at_rest = exchange.at_rest() && server.side.rest.left == 0 && server.pending.is_empty();
+        match server.holder {
+            Holder::Client(place) if at_rest => self.release(place),
+            Holder::Client(place) => self.take_pending_of(place),
+            Holder::Cleaner(_) if exchange.quiet() => self.clean_on(room, connection),
+            Holder::Pool if at_rest => {
+                let released = self.rooms[room].pool.pong(connection, self.now);
+                self.after_release(room, connection, released);
+            }
+            Holder::Cleaner(_) | Holder::Pool => {}
+        }
+    }
+
+    /// A client that had to wait for answers goes on.
+    fn take_pending_of(&mut self, place: usize) {
+        let waits = self.clients.get(place).is_some_and(|client| !client.pending.is_empty());
+        if waits {
+            self.take_pending(place);
+            self.pump_client(place);
+        }
+    }
+
+    /// The server takes more again.
+    pub(super) fn server_writable(&mut self, room: usize, connection: ConnectionId) {
+        let Some(server) = self.rooms.get_mut(room).and_then(|room| room.server_mut(connection)) else {
+            return;
+        };
+        if !server.transport.blocked() {
+            return;
+        }
+        match (server.transport.flush(), server.holder) {
+            (Ok(Flow::Blocked), _) | (Ok(Flow::Clear), Holder::Pool | Holder::Cleaner(_)) => {}
+            (Ok(Flow::Clear), Holder::Client(place)) => self.pump_client(place),
+            (Err(_), _) => self.server_broken(room, connection),
+        }
+    }
+
+    /// A write failed: what the server still said is read first, since it says why.
+    pub(super) fn server_broken(&mut self, room: usize, connection: ConnectionId) {
+        if let Some(server) = self.rooms[room].server_mut(connection) {
+            server.drained = false;
+            self.again.push(Token::server(room, connection));
+        }
+    }
+
+    /// The server closed the connection, or it broke.
+    fn server_gone(&mut self, room: usize, connection: ConnectionId) {
+        let Some(server) = self.rooms[room].server_mut(connection) else { return };
+        let reason = match server.holder {
+            Holder::Pool => CloseReason::UpstreamClosed,
+            Holder::Client(_) | Holder::Cleaner(_) => CloseReason::UpstreamLost,
+        };
+        self.server_lost(room, connection, reason);
+    }
+
+    /// Gives a server connection up; its client is told and ended.
+    pub(super) fn server_lost(&mut self, room: usize, connection: ConnectionId, reason: CloseReason) {
+        let Some(server) = self.rooms[room].remove(connection) else { return };
+        self.rooms[room].pool.discard(connection, reason, self.now);
+        if let Holder::Client(place) = server.holder
+            && let Some(client) = self.clients.get_mut(place)
+        {
+            client.lease = None;
+            let report = Report::new(SqlState::ConnectionFailure, "the server connection was lost")
+                .fatal()
+                .detail("Whether the last statement took effect is not known.");
+            self.dismiss(place, &report, Farewell::Lost);
+        }
+        drop(server);
+        self.carry_out(room);
+    }
+}

@@ -1,0 +1,418 @@
+//! Between clients and pool: leases, greetings, and what the pool orders.
+
+use std::rc::Rc;
+
+use mio::Interest;
+use mio::unix::SourceFd;
+
+use crate::pool::Pool;
+use crate::pool::check_out::{CheckOut, Released};
+use crate::pool::id::{ClientId, ConnectionId, Key, UpstreamId};
+use crate::pool::order::Order;
+use crate::pool::reason::{CloseReason, Farewell, Refusal};
+use crate::proxy::postgres::inbound;
+use crate::proxy::postgres::side::{ClientSide, ServerSide};
+use crate::proxy::postgres::worker::client::{Client, State};
+use crate::proxy::postgres::worker::client_path::token_of;
+use crate::proxy::postgres::worker::inbox::{Errand, Failed, Message, Ready};
+use crate::proxy::postgres::worker::room::{Greeting, Room, RoomSettings};
+use crate::proxy::postgres::worker::server::{Holder, Server};
+use crate::proxy::postgres::worker::token::Token;
+use crate::proxy::postgres::worker::{Newcomer, Worker};
+use crate::wire::postgres::backend::{
+    Transaction, write_backend_key_data, write_parameter_status, write_ready_for_query,
+};
+use crate::wire::postgres::exchange::{Owed, Reply};
+use crate::wire::postgres::frontend::{write_query, write_terminate};
+use crate::wire::postgres::sqlstate::{Report, SqlState};
+
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+impl Worker {
+    pub(super) fn take_message(&mut self, message: Message) {
+        match message {
+            Message::Open(place, settings) => self.open_room(place, *settings),
+            Message::Arrived(newcomer) => self.arrive(*newcomer),
+            Message::Connected(room, connection, ready) => {
+                self.connected(usize::from(room), connection, *ready)
+            }
+            Message::Failed(room, connection, failed) => self.failed(usize::from(room), connection, *failed),
+            Message::Cancel(room, number, secret) => self.cancel(usize::from(room), number, &secret),
+            Message::Cancelled(room, connection) => self.cancelled(usize::from(room), connection),
+            Message::End => self.ending = true,
+        }
+    }
+
+    fn open_room(&mut self, place: u16, settings: RoomSettings) {
+        debug_assert_eq!(self.rooms.len(), usize::from(place), "rooms are opened in order");
+        let pool = Pool::new(&settings.pool, self.now.as_nanos(), self.now);
+        self.rooms.push(Room::new(settings, pool));
+    }
+
+    fn arrive(&mut self, newcomer: Newcomer) {
+        let room_place = usize::from(newcomer.room);
+        let Some(room) = self.rooms.get_mut(room_place) else { return };
+        let Some(key) = room.key(&newcomer.about.user, &newcomer.about.database) else { return };
+        self.turn = self.turn.wrapping_add(1) & 0x7fff_ffff;
+        let client = Client {
+            transport: newcomer.transport,
+            side: ClientSide::default(),
+            state: State::Greeting,
+            drained: false,
+            turn: self.turn,
+            room: newcomer.room,
+            key,
+            lease: None,
+            pending: newcomer.early,
+            secret: newcomer.secret,
+            about: newcomer.about.into(),
+            greeting: None,
+            active: self.now,
+        };
+        let fd = client.transport.fd();
+        let turn = client.turn;
+        let place = self.clients.insert(client);
+        if let Err(refusal) = room.pool.attach(token_of(place), self.now) {
+            return self.refuse(place, refusal);
+        }
+        let name = Token::Client { place, turn }.name();
+        if self.poll.registry().register(&mut SourceFd(&fd), name, BOTH).is_err() {
+            return self.end_client(place, Farewell::Refused);
+        }
+        let sent = self.clients[place].transport.send(&newcomer.prologue);
+        if sent.is_err() {
+            return self.end_client(place, Farewell::Lost);
+        }
+        self.greet(place);
+    }
+
+    /// Greets a client, with what a server connection told before, or else with what the first one is going to tell.
+    fn greet(&mut self, place: usize) {
+        let client = &mut self.clients[place];
+        let room_place = usize::from(client.room);
+        let room = &mut self.rooms[room_place];
+        let Some(greeting) = room.door(client.key).and_then(|door| door.greeting.clone()) else {
+            if self.lease(place) {
+                // A server connection there was, and no greeting: it was renewed meanwhile. Ask that one.
+                self.greeted_by_lease(place);
+            }
+            return self.carry_out(room_place);
+        };
+        let mut said = Vec::new();
+        for (name, value) in &greeting.parameters {
+            write_parameter_status(&mut said, name, value);
+        }
+        let number = u32::try_from(place + 1).unwrap_or(u32::MAX);
+        write_backend_key_data(&mut said, number, &client.secret);
+        write_ready_for_query(&mut said, Transaction::Idle);
+        client.state = State::Open;
+        client.greeting = Some(greeting);
+        match client.transport.send(&said) {
+            Ok(_) => {
+                self.take_pending(place);
+                self.pump_client(place);
+            }
+            Err(_) => self.end_client(place, Farewell::Lost),
+        }
+    }
+
+    fn greeted_by_lease(&mut self, place: usize) {
+        let Some(client) = self.clients.get_mut(place) else { return };
+        client.state = State::Open;
+        self.release(place);
+        self.greet(place);
+    }
+
+    /// Asks the pool for a server connection; gives whether the client has one now. Otherwise it waits, or is gone.
+    pub(super) fn lease(&mut self, place: usize) -> bool {
+        loop {
+            let Some(client) = self.clients.get_mut(place) else { return false };
+            let room_place = usize::from(client.room);
+            let room = &mut self.rooms[room_place];
+            match room.pool.check_out(token_of(place), client.key, self.now) {
+                CheckOut::Lease(connection) => {
+                    if self.hand_over(place, connection) {
+                        return true;
+                    }
+                }
+                CheckOut::Wait => {
+                    if client.state == State::Open {
+                        client.state = State::Waiting;
+                    }
+                    return false;
+                }
+                CheckOut::Refused(refusal) => {
+                    self.refuse(place, refusal);
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Gives a server connection to a client; false where the connection turned out to be gone.
+    fn hand_over(&mut self, place: usize, connection: ConnectionId) -> bool {
+        let client = &mut self.clients[place];
+        let room = &mut self.rooms[usize::from(client.room)];
+        let most = room.settings.statements_max;
+        let Some(server) = room.server_mut(connection) else {
+            room.pool.discard(connection, CloseReason::UpstreamLost, self.now);
+            return false;
+        };
+        server.holder = Holder::Client(place);
+        server.active = self.now;
+        client.lease = Some(connection);
+        client.active = self.now;
+        inbound::thin_out(&mut server.side, most, &mut self.prelude);
+        true
+    }
+
+    /// Carries out what the pool has ordered, until it orders no more.
+    pub(super) fn carry_out(&mut self, room_place: usize) {
+        if self.rooms[room_place].carrying_out {
+            return;
+        }
+        self.rooms[room_place].carrying_out = true;
+        while let Some(order) = self.rooms[room_place].pool.next_order() {
+            self.carry(room_place, order);
+        }
+        self.rooms[room_place].carrying_out = false;
+    }
+
+    fn carry(&mut self, room_place: usize, order: Order) {
+        match order {
+            Order::Connect { connection, upstream, address: _, key, why: _ } => {
+                self.connect(room_place, connection, upstream, key)
+            }
+            Order::Close { connection, reason: _ } => self.close(room_place, connection),
+            Order::Ping { connection } => self.ping(room_place, connection),
+            Order::Serve { client, connection } => self.serve(client, connection),
+            Order::Refuse { client, refusal } => self.refuse(client.index(), refusal),
+            Order::Dismiss { client, farewell } => self.farewell(client.index(), farewell),
+            Order::Resolve { upstream } => {
+                self.errand(Errand::Resolve { room: narrow(room_place), upstream })
+            }
+        }
+    }
+
+    fn errand(&mut self, errand: Errand) {
+        if self.desk.send(errand).is_err() {
+            // The threads around are ending, and so is this one.
+            self.ending = true;
+        }
+    }
+
+    fn connect(&mut self, room_place: usize, connection: ConnectionId, upstream: UpstreamId, key: Key) {
+        let room = &mut self.rooms[room_place];
+        room.begin(connection, upstream, key);
+        let Some(door) = room.door(key) else { return };
+        let errand = Errand::Connect {
+            room: narrow(room_place),
+            connection,
+            upstream,
+            address: None,
+            user: door.user.clone(),
+            database: door.database.clone(),
+            key,
+        };
+        self.errand(errand);
+    }
+
+    fn connected(&mut self, room_place: usize, connection: ConnectionId, ready: Ready) {
+        let room = &mut self.rooms[room_place];
+        let Some((_, key)) = room.place_of(connection) else { return };
+        let name = Token::server(room_place, connection).name();
+        let fd = ready.transport.fd();
+        let server = Server {
+            transport: ready.transport,
+            side: ServerSide::default(),
+            holder: Holder::Pool,
+            drained: false,
+            pending: Vec::new(),
+            key,
+            cancel: ready.cancel,
+            cancels: 0,
+            active: self.now,
+            stateful: false,
+        };
+        if room.insert(connection, Box::new(server)).is_err() {
+            return;
+        }
+        if let Some(door) = room.door_mut(key) {
+            door.greeting = Some(Rc::new(Greeting { parameters: ready.parameters }));
+            door.refused.clear();
+        }
+        if self.poll.registry().register(&mut SourceFd(&fd), name, BOTH).is_err() {
+            return self.server_lost(room_place, connection, CloseReason::NoDescriptors);
+        }
+        let released = self.rooms[room_place].pool.connected(connection, self.now);
+        self.after_release(room_place, connection, released);
+    }
+
+    fn failed(&mut self, room_place: usize, connection: ConnectionId, failed: Failed) {
+        let room = &mut self.rooms[room_place];
+        if let Some((_, key)) = room.place_of(connection)
+            && let Some(door) = room.door_mut(key)
+        {
+            door.refused = failed.said;
+        }
+        tracing::warn!(proxy = room.settings.name, why = failed.why, "no server connection");
+        room.pool.failed(connection, failed.failure, self.now);
+        self.carry_out(room_place);
+    }
+
+    fn close(&mut self, room_place: usize, connection: ConnectionId) {
+        let Some(mut server) = self.rooms[room_place].remove(connection) else { return };
+        match server.holder {
+            Holder::Pool | Holder::Cleaner(_) => {
+                let mut said = Vec::new();
+                write_terminate(&mut said);
+                // One that is gone already needs no goodbye.
+                let _told = server.transport.send(&said);
+                server.transport.finish();
+            }
+            Holder::Client(place) => {
+                if let Some(client) = self.clients.get_mut(place) {
+                    client.lease = None;
+                    let report =
+                        Report::new(SqlState::AdminShutdown, "the server connection was closed by its pool")
+                            .fatal();
+                    self.dismiss(place, &report, Farewell::Killed);
+                }
+            }
+        }
+    }
+
+    fn ping(&mut self, room_place: usize, connection: ConnectionId) {
+        let Some(server) = self.rooms[room_place].server_mut(connection) else { return };
+        let mut said = Vec::new();
+        write_query(&mut said, b"");
+        server.side.exchange.enter(Owed::Query(Reply::Swallow));
+        if server.transport.send(&said).is_err() {
+            self.server_lost(room_place, connection, CloseReason::PingFailed);
+        }
+    }
+
+    /// What follows from a connection that came back to its pool.
+    pub(super) fn after_release(&mut self, room_place: usize, connection: ConnectionId, released: Released) {
+        match released {
+            Released::Serve(client) => self.serve(client, connection),
+            Released::Idle | Released::Closed | Released::Stale => {}
+        }
+        self.carry_out(room_place);
+    }
+
+    fn serve(&mut self, client: ClientId, connection: ConnectionId) {
+        let place = client.index();
+        if !self.clients.contains(place) || !self.hand_over(place, connection) {
+            return;
+        }
+        let client = &mut self.clients[place];
+        match client.state {
+            State::Greeting => self.greeted_by_lease(place),
+            State::Waiting | State::Open => {
+                client.state = State::Open;
+                self.take_pending(place);
+                if self.clients.get(place).is_some_and(|client| !client.drained) {
+                    self.pump_client(place);
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, place: usize, refusal: Refusal) {
+        let Some(client) = self.clients.get(place) else { return };
+        let room = &self.rooms[usize::from(client.room)];
+        let said = room.door(client.key).map(|door| door.refused.clone()).unwrap_or_default();
+        if matches!(refusal, Refusal::LoginRefused | Refusal::UpstreamDown) && !said.is_empty() {
+            return self.dismiss_with(place, &said, Farewell::Refused);
+        }
+        let (state, text, hint) = refused(refusal);
+        let report = Report::new(state, text).fatal().hint(hint);
+        self.dismiss(place, &report, Farewell::Refused);
+    }
+
+    fn farewell(&mut self, place: usize, farewell: Farewell) {
+        let text = farewell.meaning();
+        self.dismiss(place, &Report::new(SqlState::AdminShutdown, text).fatal(), farewell);
+    }
+
+    fn cancel(&mut self, room: usize, number: u32, secret: &[u8]) {
+        let Some(place) = (number as usize).checked_sub(1) else { return };
+        let Some(client) = self.clients.get(place) else { return };
+        if usize::from(client.room) != room || client.secret != secret {
+            return;
+        }
+        match client.lease {
+            Some(connection) => {
+                let server = self.rooms[room].server(connection);
+                if server.is_some_and(|server| !server.side.exchange.quiet()) {
+                    self.cancel_on(room, connection);
+                }
+            }
+            None if client.state == State::Waiting => {
+                let report =
+                    Report::new(SqlState::QueryCanceled, "canceled while waiting for a server connection");
+                self.dismiss(place, &report.fatal(), Farewell::Left);
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn sweep(&mut self) {
+        for room in 0..self.rooms.len() {
+            self.rooms[room].pool.tick(self.now);
+            self.carry_out(room);
+        }
+    }
+}
+
+fn narrow(room: usize) -> u16 {
+    u16::try_from(room).unwrap_or(u16::MAX)
+}
+
+/// What a client is told of a refusal.
+fn refused(refusal: Refusal) -> (SqlState, &'static str, &'static str) {
+    let full = SqlState::TooManyConnections;
+    match refusal {
+        Refusal::ClientsFull => (
+            full,
+            "the proxy has as many clients as it may",
+            "Raise clients.max, or look for clients that are never closed: fdguard status names them.",
+        ),
+        Refusal::Throttled => (
+            full,
+            "new clients come faster than the throttle lets them in",
+            "A policy holds new connections back; try again later.",
+        ),
+        Refusal::Scarce => {
+            (full, "only the reserved clients are let in", "The bot's descriptors are nearly gone.")
+        }
+        Refusal::QueueFull => {
+            (full, "too many clients wait for a server connection", "Raise pool.max or pool.waiters.")
+        }
+        Refusal::WaitOver => (
+            full,
+            "no server connection came free in time",
+            "Raise pool.max or pool.wait, or look for long transactions.",
+        ),
+        Refusal::UpstreamDown => (
+            SqlState::CannotConnectNow,
+            "no server can be reached",
+            "Look at the servers in upstream, and at the proxy's log.",
+        ),
+        Refusal::LoginRefused => (
+            SqlState::InvalidAuthorization,
+            "the server does not accept the proxy's login",
+            "Look at pool.login.",
+        ),
+        Refusal::Disabled => {
+            (SqlState::CannotConnectNow, "the pool is disabled", "RESUME or ENABLE it in the console.")
+        }
+        Refusal::ShuttingDown => {
+            (SqlState::AdminShutdown, "the proxy is shutting down", "Try again when it is back.")
+        }
+        Refusal::OutOfTurn => {
+            (SqlState::Internal, "the proxy lost count of this client", "Please report this.")
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! What a server connection still owes: the one book that says whether it may serve somebody else.
+//!
+//! Every request that is sent on is entered in order; every reply crosses one out. A connection that owes nothing and
+//! is outside of a transaction is at rest, and only then may it go back to its pool. The gravest failures known of
+//! poolers (rows of one client shown to another) are all a release before that.
+//!
+//! ```text
+//!            requests sent                              replies
+//!   Parse Bind Execute Sync ──► │ Parse │ Bind │ Execute │ Sync │ ──► 1   2   D.. C   Z
+//!                               front                        back
+//!   an error in a batch crosses out everything up to the next Sync; where none was sent yet, what follows is
+//!   skipped by the server and so not entered, until a Sync ends it
+//! ```
+//!
+//! Some requests are answered here and not by the server (a Parse of a statement the server has already): they stand
+//! in the book as [`Owed::Own`], so that their reply takes its turn. Some replies are for us and not for the client:
+//! [`Reply::Swallow`].
+//!
+//! Source: PostgreSQL "Message Flow" and the loop of `PostgresMain` (which messages are ignored after an error and
+//! during COPY).
+
+use std::collections::VecDeque;
+
+use super::backend::{Transaction, ready_for_query};
+
+/// The most requests in the book. A client that sends more without reading an answer is made to wait.
+pub const OWED_MAX: usize = 8_192;
+
+/// Who gets a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// The client.
+    Pass,
+    /// Nobody: the request was ours.
+    Swallow,
+}
+
+/// A request not yet answered in full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owed {
+    /// A simple query: ends with ReadyForQuery.
+    Query(Reply),
+    /// A function call: ends with ReadyForQuery.
+    FunctionCall,
+    /// The end of a batch: ends with ReadyForQuery.
+    Sync(Reply),
+    /// A Parse. `statement` is the shared statement it makes on the server, where it makes one.
+    Parse {
+        /// The shared statement.
+        statement: Option<u32>,
+        /// Whose it is.
+        reply: Reply,
+    },
+    /// A Bind, of a shared statement where it is of one.
+    Bind(Option<u32>),
+    /// A Describe of a statement or portal; of a shared statement where it is of one.
+    Describe(Option<u32>),
+    /// An Execute.
+    Execute,
+    /// A Close.
+    Close(Reply),
+    /// A request that we answer ourselves, with a message of this kind and no body.
+    Own(u8),
+    /// The end of a COPY by the client; has no answer of its own.
+    CopyEnd,
+}
+
+/// What to do with a message of the server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Send it on to the client.
+    Pass,
+    /// Keep it from the client.
+    Swallow,
+    /// Send it on; the connection can't be trusted any more.
+    Doubt,
+}
+
+/// The book of one server connection.
+#[derive(Debug)]
+pub struct Exchange {
+    owed: VecDeque<Owed>,
+    transaction: Transaction,
+    /// The server skips what it is sent, up to a Sync.
+    skipping: bool,
+    /// The server takes COPY data from the client.
+    copying_in: bool,
+    /// A Sync was sent while the server took COPY data: whether the COPY read it depends on when that failed.
+    sync_in_copy: bool,
+    /// A batch has begun whose Sync was not sent: an implicit transaction may be open, whatever was answered.
+    in_batch: bool,
+    /// Something came that should not have: never to be reused.
+    doubt: bool,
+    /// The last of our own requests failed.
+    own_failed: bool,
+    /// Requests crossed out by an error, oldest first, for the caller to undo what it took as done.
+    dropped: Vec<Owed>,
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Exchange {
+    /// The book of a connection that has just logged in.
+    pub fn new() -> Self {
+        Self {
+            owed: VecDeque::new(),
+            transaction: Transaction::Idle,
+            skipping: false,
+            copying_in: false,
+            sync_in_copy: false,
+            in_batch: false,
+            doubt: false,
+            own_failed: false,
+            dropped: Vec::new(),
+        }
+    }
+
+    /// Nothing owed, no transaction, no doubt: the connection may serve somebody else.
+    pub fn at_rest(&self) -> bool {
+        self.owed.is_empty()
+            && self.transaction == Transaction::Idle
+            && !self.skipping
+            && !self.copying_in
+            && !self.in_batch
+            && !self.doubt
+    }
+
+    /// Nothing owed: the next move is the client's.
+    pub fn quiet(&self) -> bool {
+        self.owed.is_empty()
+    }
+
+    /// The state of the transaction at the last ReadyForQuery.
+    pub fn transaction(&self) -> Transaction {
+        self.transaction
+    }
+
+    /// Whether a batch has begun whose Sync was not sent.
+    pub fn in_batch(&self) -> bool {
+        self.in_batch
+    }
+
+    /// Whether the server skips what it is sent, up to a Sync.
+    pub fn skipping(&self) -> bool {
+        self.skipping
+    }
+
+    /// Whether the server takes COPY data.
+    pub fn copying_in(&self) -> bool {
+        self.copying_in
+    }
+
+    /// Whether the connection can't be trusted any more.
+    pub fn doubtful(&self) -> bool {
+        self.doubt
+    }
+
+    /// Whether one of our own requests was refused; told once.
+    pub fn take_own_failure(&mut self) -> bool {
+        std::mem::take(&mut self.own_failed)
+    }
+
+    /// Whether no more requests fit.
+    pub fn full(&self) -> bool {
+        self.owed.len() >= OWED_MAX
+    }
+
+    /// Enters a request that is sent, or answered by us. Gives false where the server is going to skip it: then it
+    /// has no effect and no answer.
+    pub fn enter(&mut self, request: Owed) -> bool {
+        match request {
+            Owed::Sync(_) if self.copying_in => {
+                self.sync_in_copy = true;
+                return true;
+            }
+            Owed::Sync(_) => {
+                self.skipping = false;
+                self.in_batch = false;
+            }
+            Owed::CopyEnd => {
+                self.copying_in = false;
+                if self.owed.is_empty() {
+                    return true;
+                }
+            }
+            Owed::Query(_) | Owed::FunctionCall => {}
+            Owed::Parse { .. }
+            | Owed::Bind(_)
+            | Owed::Describe(_)
+            | Owed::Execute
+            | Owed::Close(_)
+            | Owed::Own(_) => {
+                self.in_batch = true;
+            }
+        }
+        if self.skipping {
+            return false;
+        }
+        self.owed.push_back(request);
+        true
+    }
+
+    /// The request that is answered next.
+    pub fn front(&self) -> Option<Owed> {
+        self.owed.front().copied()
+    }
+
+    /// The next reply of our own whose turn it is, crossed out.
+    pub fn own_reply(&mut self) -> Option<u8> {
+        let Some(Owed::Own(tag)) = self.owed.front().copied() else { return None };
+        self.cross_out();
+        Some(tag)
+    }
+
+    /// Crosses out the front, and ends of COPY behind it: they have no answer.
+    fn cross_out(&mut self) -> Option<Owed> {
+        let front = self.owed.pop_front();
+        while let Some(Owed::CopyEnd) = self.owed.front() {
+            self.owed.pop_front();
+        }
+        front
+    }
+
+    /// Requests that an error crossed out, oldest first; taken away.
+    pub fn take_dropped(&mut self) -> Vec<Owed> {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// Whether an error crossed out requests that nobody has taken away yet.
+    pub fn has_dropped(&self) -> bool {
+        !self.dropped.is_empty()
+    }
+
+    /// A message of the server that answers something. Call
+    /// [`Exchange::own_reply`] until it has none before each. Not for messages that may come at any time (notices,
+    /// notifications, parameter status).
+    pub fn answered(&mut self, tag: u8, body: &[u8]) -> Verdict {
+        let Some(front) = self.owed.front().copied() else { return self.unasked(tag, body) };
+        match (tag, front) {
+            (b'Z', _) => self.ready(body),
+            (b'E', _) => self.failed(),
+            (b'G', _) => self.copy_in(),
+            (_, Owed::Query(reply)) => verdict(reply),
+            (b'V', Owed::FunctionCall) | (b'W', _) => Verdict::Pass,
+            (b'1', Owed::Parse { reply, .. }) | (b'3', Owed::Close(reply)) => self.crossed(reply),
+            (b'2', Owed::Bind(_)) | (b'n', Owed::Describe(_)) => self.crossed(Reply::Pass),
+            (b'T', Owed::Describe(_)) => self.crossed(Reply::Pass),
+            (b't', Owed::Describe(_)) | (b'D' | b'H' | b'd' | b'c', Owed::Execute) => Verdict::Pass,
+            (b'C' | b's' | b'I', Owed::Execute) => self.crossed(Reply::Pass),
+            _ => self.doubted(),
+        }
+    }
+
+    fn crossed(&mut self, reply: Reply) -> Verdict {
+        self.cross_out();
+        verdict(reply)
+    }
+
+    fn doubted(&mut self) -> Verdict {
+        self.doubt = true;
+        Verdict::Doubt
+    }
+
+    /// A message that nothing in the book asks for: a farewell of the server, or the answer to a Sync that a COPY
+    /// may or may not have taken.
+    fn unasked(&mut self, tag: u8, body: &[u8]) -> Verdict {
+        if tag == b'Z' {
+            self.transaction = ready_for_query(body).unwrap_or(Transaction::Failed);
+        }
+        self.doubted()
+    }
+
+    fn ready(&mut self, body: &[u8]) -> Verdict {
+        let reply = match self.cross_out() {
+            Some(Owed::Query(reply) | Owed::Sync(reply)) => reply,
+            Some(Owed::FunctionCall) => Reply::Pass,
+            Some(_) | None => return self.doubted(),
+        };
+        self.copying_in = false;
+        match ready_for_query(body) {
+            Ok(transaction) => self.transaction = transaction,
+            Err(_) => return self.doubted(),
+        }
+        verdict(reply)
+    }
+
+    fn failed(&mut self) -> Verdict {
+        match self.owed.front() {
+            Some(Owed::Query(reply)) => {
+                let reply = *reply;
+                self.copying_in = false;
+                self.own_failed |= reply == Reply::Swallow;
+                return verdict(reply);
+            }
+            Some(Owed::Sync(reply)) => return verdict(*reply),
+            Some(Owed::FunctionCall) => return Verdict::Pass,
+            Some(_) | None => {}
+        }
+        // A batch: the server skips to the next Sync.
+        self.doubt |= self.copying_in && self.sync_in_copy;
+        self.copying_in = false;
+        self.skipping = true;
+        while let Some(request) = self.owed.front() {
+            if matches!(request, Owed::Sync(_)) {
+                self.skipping = false;
+                break;
+            }
+            self.dropped.extend(self.owed.pop_front());
+        }
+        Verdict::Pass
+    }
+
+    /// COPY data is asked for. Syncs sent before its end are read by the COPY and have no answer.
+    fn copy_in(&mut self) -> Verdict {
+        let front = self.owed.front().copied();
+        let reply = match front {
+            Some(Owed::Query(reply)) => reply,
+            Some(Owed::Execute) => Reply::Pass,
+            Some(_) | None => return self.doubted(),
+        };
+        let end = self.owed.iter().position(|request| matches!(request, Owed::CopyEnd));
+        let until = end.unwrap_or(self.owed.len());
+        if self.owed.range(1..until).any(|request| !matches!(request, Owed::Sync(_))) {
+            return self.doubted();
+        }
+        self.owed.drain(1..until);
+        self.copying_in = end.is_none();
+        self.sync_in_copy = false;
+        verdict(reply)
+    }
+}
+
+fn verdict(reply: Reply) -> Verdict {
+    match reply {
+        Reply::Pass => Verdict::Pass,
+        Reply::Swallow => Verdict::Swallow,
+    }
+}
