@@ -3,12 +3,14 @@
 mod assembly;
 mod connect;
 mod desk;
+mod effects;
 mod inbound;
 mod login;
 mod names;
 mod outbound;
 mod place;
 mod prepared;
+mod settle;
 pub mod side;
 mod socket;
 mod start;

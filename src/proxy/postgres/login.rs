@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::proxy::postgres::socket::Socket;
-use crate::proxy::postgres::worker::{About, Message, Newcomer};
+use crate::proxy::postgres::worker::{About, Newcomer};
 use crate::wire::postgres::backend::{write_auth_ok, write_negotiate};
 use crate::wire::postgres::sqlstate::{Report, SqlState, error_response};
 use crate::wire::postgres::startup::{First, Startup, StartupError, Version, first};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::LocalSet;
 
-use crate::config::proxy::{self as config, Balance, Listen, Postgres, Proxy, Upstream};
+use crate::config::proxy::{self as config, Balance, Listen, Postgres, Proxy, SessionState, Upstream};
 use crate::pool::address::Lookup;
 use crate::pool::breaker::Trip;
 use crate::pool::limits::{ClientLimits, Limits};
@@ -19,7 +19,7 @@ use crate::pool::state::Settings;
 use crate::pool::upstream::{self, UpstreamSettings};
 use crate::proxy::postgres::desk::{self, Counter, Ear, Post};
 use crate::proxy::postgres::place::Place;
-use crate::proxy::postgres::side::Mode;
+use crate::proxy::postgres::side::{Keeps, Mode};
 use crate::proxy::postgres::worker::{self, Message, RoomSettings, Worker};
 
 /// Why proxies could not be started.
@@ -123,6 +123,12 @@ fn room(proxy: &Proxy, postgres: &Postgres) -> RoomSettings {
             config::Mode::Transaction => Mode::Transaction,
             config::Mode::Statement => Mode::Statement,
         },
+        keeps: match postgres.sessions.state {
+            SessionState::Pin => Keeps::Pins,
+            SessionState::Refuse => Keeps::Refuses,
+        },
+        command_timeout: proxy.pool.command_timeout,
+        idle_transaction: postgres.sessions.idle_transaction,
         statements_max: postgres.sessions.statements as usize,
         user: login.map(|login| login.user.clone()),
         database: login.and_then(|login| login.database.clone()),

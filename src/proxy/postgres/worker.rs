@@ -26,6 +26,7 @@ mod room;
 mod server;
 mod server_path;
 mod serving;
+mod sweep;
 mod token;
 
 use std::io;

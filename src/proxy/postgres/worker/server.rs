@@ -31,8 +31,8 @@ pub(crate) struct Server {
     pub(super) cancel: (u32, Vec<u8>),
     /// Cancels under way: until they are over it may hit a later query.
     pub(super) cancels: u32,
-    /// When it was last given a unit of work or ended one.
+    /// When it last began to owe something, or came to owe nothing.
     pub(super) active: Timestamp,
-    /// State of its session that outlives a transaction.
-    pub(super) stateful: bool,
+    /// The time limit that it is over; it was told to cancel.
+    pub(super) overdue: bool,
 }

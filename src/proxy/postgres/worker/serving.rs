@@ -1,6 +1,7 @@
 //! Between clients and pool: leases, greetings, and what the pool orders.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use mio::Interest;
 use mio::unix::SourceFd;
@@ -10,8 +11,7 @@ use crate::pool::check_out::{CheckOut, Released};
 use crate::pool::id::{ClientId, ConnectionId, Key, UpstreamId};
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, Farewell, Refusal};
-use crate::proxy::postgres::inbound;
-use crate::proxy::postgres::side::{ClientSide, ServerSide};
+use crate::proxy::postgres::side::ServerSide;
 use crate::proxy::postgres::worker::client::{Client, State};
 use crate::proxy::postgres::worker::client_path::token_of;
 use crate::proxy::postgres::worker::inbox::{Errand, Failed, Message, Ready};
@@ -19,13 +19,17 @@ use crate::proxy::postgres::worker::room::{Greeting, Room, RoomSettings};
 use crate::proxy::postgres::worker::server::{Holder, Server};
 use crate::proxy::postgres::worker::token::Token;
 use crate::proxy::postgres::worker::{Newcomer, Worker};
+use crate::proxy::postgres::{inbound, settle};
 use crate::wire::postgres::backend::{
     Transaction, write_backend_key_data, write_parameter_status, write_ready_for_query,
 };
 use crate::wire::postgres::exchange::{Owed, Reply};
 use crate::wire::postgres::frontend::{write_query, write_terminate};
+use crate::wire::postgres::settings::Parameter;
 use crate::wire::postgres::sqlstate::{Report, SqlState};
 
+/// A connection that was idle for so long is looked at before it is handed out.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 impl Worker {
@@ -56,7 +60,7 @@ impl Worker {
         self.turn = self.turn.wrapping_add(1) & 0x7fff_ffff;
         let client = Client {
             transport: newcomer.transport,
-            side: ClientSide::default(),
+            side: settle::newcomer(newcomer.settings),
             state: State::Greeting,
             drained: false,
             turn: self.turn,
@@ -100,7 +104,8 @@ impl Worker {
         };
         let mut said = Vec::new();
         for (name, value) in &greeting.parameters {
-            write_parameter_status(&mut said, name, value);
+            let own = Parameter::of(name).and_then(|parameter| client.side.wants.get(parameter));
+            write_parameter_status(&mut said, name, own.map_or(value, str::as_bytes));
         }
         let number = u32::try_from(place + 1).unwrap_or(u32::MAX);
         write_backend_key_data(&mut said, number, &client.secret);
@@ -131,6 +136,7 @@ impl Worker {
             let room = &mut self.rooms[room_place];
             match room.pool.check_out(token_of(place), client.key, self.now) {
                 CheckOut::Lease(connection) => {
+                    self.look_at(room_place, connection);
                     if self.hand_over(place, connection) {
                         return true;
                     }
@@ -149,6 +155,15 @@ impl Worker {
         }
     }
 
+    /// A connection that was idle for a while may be gone: what it has to say is read before it is handed out.
+    fn look_at(&mut self, room: usize, connection: ConnectionId) {
+        let Some(server) = self.rooms[room].server_mut(connection) else { return };
+        if self.now.since(server.active) >= LOOK_AFTER {
+            server.drained = false;
+            self.pump_server(room, connection);
+        }
+    }
+
     /// Gives a server connection to a client; false where the connection turned out to be gone.
     fn hand_over(&mut self, place: usize, connection: ConnectionId) -> bool {
         let client = &mut self.clients[place];
@@ -160,9 +175,11 @@ impl Worker {
         };
         server.holder = Holder::Client(place);
         server.active = self.now;
+        server.overdue = false;
         client.lease = Some(connection);
         client.active = self.now;
         inbound::thin_out(&mut server.side, most, &mut self.prelude);
+        settle::bring(&mut server.side, &mut client.side, &mut self.prelude);
         true
     }
 
@@ -232,7 +249,7 @@ impl Worker {
             cancel: ready.cancel,
             cancels: 0,
             active: self.now,
-            stateful: false,
+            overdue: false,
         };
         if room.insert(connection, Box::new(server)).is_err() {
             return;
@@ -355,13 +372,6 @@ impl Worker {
                 self.dismiss(place, &report.fatal(), Farewell::Left);
             }
             None => {}
-        }
-    }
-
-    pub(super) fn sweep(&mut self) {
-        for room in 0..self.rooms.len() {
-            self.rooms[room].pool.tick(self.now);
-            self.carry_out(room);
         }
     }
 }
