@@ -57,15 +57,15 @@ impl Pool {
         self.orders.push(Order::Close { connection, reason });
     }
 
-    /// Closes a connection that nobody uses, or marks it to be closed when it comes back, by force after the
-    /// drain time.
+    /// Closes a connection that nobody uses, or marks it to be closed when it comes back, if the reason is urgent by
+    /// force after the drain time. A second reason does not win time, but an urgent one may cut it short.
     pub(super) fn retire(&mut self, slot: u16, reason: CloseReason, now: Timestamp) {
         if self.connections.get(slot).state != State::Leased {
             return self.close(slot, reason, now);
         }
-        let forced = now + self.limits.drain;
+        let forced = reason.is_urgent().then(|| now + self.limits.drain);
         let connection = self.connections.get_mut(slot);
-        if connection.retired.is_none() {
+        if connection.retired.is_none() || (connection.forced.is_none() && forced.is_some()) {
             (connection.retired, connection.forced) = (Some(reason), forced);
         }
     }
