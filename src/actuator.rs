@@ -59,6 +59,8 @@ use worker::Worker;
 
 /// Orders that may be under way, waiting ones included.
 pub const ORDERS_MAX: usize = 256;
+/// How long the thaw at the end is waited for: a write for each that is frozen.
+pub const THAWED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Carries out orders on threads of its own. Dropped, it ends at once, and nothing stays frozen.
 pub struct Actuator {
@@ -93,26 +95,38 @@ impl Actuator {
         self.orders.send(Message::Order(Box::new(ticket))).map_err(|_| Full)
     }
 
-    /// Ends: thaws what is frozen, begins nothing new, gives what runs and the notices that wait so long, and
-    /// reports the rest as failed. Returns when all is told.
-    pub fn shutdown(mut self, within: Duration) {
-        self.end(within);
+    /// Begins to end: thaws what is frozen, begins nothing new, gives what runs and the notices that wait so long,
+    /// and reports the rest as failed. Returns once nothing is frozen, at the latest after [`THAWED_WITHIN`]. The
+    /// end itself is the drop.
+    pub fn begin_to_end(&self, within: Duration) {
+        let (thawed, heard) = std::sync::mpsc::channel();
+        // Where the thread is gone already, there is nobody to tell, and nothing is frozen.
+        drop(self.orders.send(Message::Stop(within, thawed)));
+        // The sender is dropped unused: any answer but a timeout means that it is done.
+        let _thawed = heard.recv_timeout(THAWED_WITHIN);
     }
 
-    fn end(&mut self, within: Duration) {
-        // Where the thread is gone already, there is nobody to tell.
-        drop(self.orders.send(Message::Stop(within)));
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the actuator's thread has panicked");
-        }
+    /// Whether it has ended and all is told.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Begins to end, and returns when all is told.
+    pub fn shutdown(self, within: Duration) {
+        self.begin_to_end(within);
     }
 }
 
 impl Drop for Actuator {
     fn drop(&mut self) {
-        self.end(Duration::ZERO);
+        // Unheard where the end has begun already.
+        let (thawed, _) = std::sync::mpsc::channel();
+        drop(self.orders.send(Message::Stop(Duration::ZERO, thawed)));
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the actuator's thread has panicked");
+        }
     }
 }
 

@@ -31,8 +31,8 @@ use super::order::{Finished, Order, Told};
 pub(super) enum Message {
     /// Carry it out.
     Order(Box<Ticket>),
-    /// Come to an end within so long.
-    Stop(Duration),
+    /// Come to an end within so long. The sender is dropped once nothing is frozen any more.
+    Stop(Duration, std::sync::mpsc::Sender<()>),
 }
 
 /// An order with its place among those under way.
@@ -72,16 +72,19 @@ impl Crew {
 
     /// Works until told to stop, or until the handle is gone; then comes to an end.
     pub(super) async fn serve(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
-        let within = loop {
+        let (within, thawed) = loop {
             tokio::select! {
                 message = inbox.recv() => match message {
                     Some(Message::Order(ticket)) => self.take(*ticket),
-                    Some(Message::Stop(within)) => break within,
-                    None => break Duration::ZERO,
+                    Some(Message::Stop(within, thawed)) => break (within, Some(thawed)),
+                    None => break (Duration::ZERO, None),
                 },
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
             }
         };
+        let closed = self.kit.holds.close();
+        drop(thawed);
+        self.kit.holds.tell_all(closed, &self.kit.tell, "the agent stops");
         self.wind_up(within, inbox).await;
     }
 
@@ -120,16 +123,15 @@ impl Crew {
         }
     }
 
-    /// Nobody stays frozen; what has not begun is not begun; what runs has its time; notices go out last.
+    /// What has not begun is not begun; what runs has its time; notices go out last.
     async fn wind_up(mut self, within: Duration, mut inbox: mpsc::UnboundedReceiver<Message>) {
         let end = Instant::now() + within;
-        self.kit.holds.release_all(&self.kit.tell, "the agent stops");
         inbox.close();
         let mut never_begun: Vec<Ticket> = std::mem::take(&mut self.lanes).into_values().flatten().collect();
         while let Some(message) = inbox.recv().await {
             match message {
                 Message::Order(ticket) => never_begun.push(*ticket),
-                Message::Stop(_) => {}
+                Message::Stop(..) => {}
             }
         }
         for ticket in never_begun {
@@ -142,8 +144,6 @@ impl Crew {
         while let Some(ended) = self.tasks.join_next_with_id().await {
             self.ended(ended);
         }
-        // A hold that was being taken meanwhile.
-        self.kit.holds.release_all(&self.kit.tell, "the agent stops");
         if let Some(kit) = Arc::into_inner(self.kit) {
             drop(timeout_at(end, kit.notifier.close()).await);
         }

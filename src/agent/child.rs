@@ -22,7 +22,7 @@ use crate::model::chain::chain;
 use crate::model::clock::Timestamp;
 use crate::sys::adopted::{AdoptError, Adopted};
 use crate::sys::keeper::{Keeper, UndoId};
-use crate::sys::pidfd::{Ended, Signal, Waited};
+use crate::sys::pidfd::{Ended, Signal, Waited, wait_all};
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::spawn::{Group, Launch, LaunchError, Launched, Output, Spawner};
 use crate::sys::terminal::Foreground;
@@ -231,22 +231,45 @@ impl Nursery {
         Forwarded::Sent
     }
 
-    /// Ends it in order: TERM, grace, KILL.
-    pub(super) fn end(&mut self, grace: Duration) -> Ending {
-        let Some(running) = self.running.take() else {
-            self.state = State::Done;
-            return Ending::NotRunning;
-        };
-        let process = &running.launched.process;
-        // One that has ended by itself needs no signal.
-        let _ended = process.signal(Signal::TERM);
-        if process.wait_exit(grace).ok() != Some(Waited::Ended) {
-            let _ended = process.signal(Signal::KILL);
-            let _late = process.wait_exit(KILL_SEEN_WITHIN);
+    /// Sends signals to it where it runs. One that has ended by itself needs none.
+    fn send(&self, signals: &[Signal]) {
+        if let Some(running) = &self.running {
+            for signal in signals {
+                let _ended = running.launched.process.signal(*signal);
+            }
         }
-        self.state = State::Done;
-        Ending::Ended(process.reap().ok().flatten().map(exit_code))
     }
+
+    /// Nobody starts it any more; how its last life ended.
+    fn conclude(&mut self) -> Ending {
+        self.state = State::Done;
+        match self.running.take() {
+            None => Ending::NotRunning,
+            Some(running) => Ending::Ended(running.launched.process.reap().ok().flatten().map(exit_code)),
+        }
+    }
+}
+
+/// Ends children in order, all at once: TERM to each, one grace for all, KILL to those that still run.
+pub(super) fn end_all(nurseries: &mut [&mut Nursery], grace: Duration) -> Vec<Ending> {
+    for nursery in &*nurseries {
+        // One stopped by job control does not hear TERM before it goes on.
+        nursery.send(&[Signal::TERM, Signal::CONT]);
+    }
+    if wait_for(nurseries, grace).contains(&Waited::StillRunning) {
+        for nursery in &*nurseries {
+            nursery.send(&[Signal::KILL]);
+        }
+        // What is seen later than that the keeper ends, and the kernel reaps.
+        let _late = wait_for(nurseries, KILL_SEEN_WITHIN);
+    }
+    nurseries.iter_mut().map(|nursery| nursery.conclude()).collect()
+}
+
+fn wait_for(nurseries: &[&mut Nursery], limit: Duration) -> Vec<Waited> {
+    let running = nurseries.iter().filter_map(|nursery| nursery.running.as_ref());
+    let processes: Vec<_> = running.map(|running| &running.launched.process).collect();
+    wait_all(&processes, limit)
 }
 
 fn lock(keeper: &SharedKeeper) -> MutexGuard<'_, Keeper> {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use crate::actuator::{Actuator, Told};
 use crate::agent::child::Hands;
 use crate::agent::herald::{About, Herald};
-use crate::agent::mailbox::{Inbox, Message};
+use crate::agent::mailbox::{Inbox, MESSAGES_MAX, Message};
 use crate::agent::own::Own;
 use crate::agent::seek::Seeker;
 use crate::agent::settings::Settings;
@@ -188,6 +188,19 @@ impl Control {
         }
     }
 
+    /// Takes in what is told until the actuator has ended: with a full box it could not.
+    fn hear_out(&mut self, actuator: &Actuator) {
+        let mut unwatched = Vec::new();
+        while !actuator.has_ended() {
+            self.inbox.waker.wait(&[], HEARD_OUT_EVERY, &mut unwatched);
+            self.take_messages();
+        }
+        // More than one turn's worth may lie there.
+        for _ in 0..MESSAGES_MAX / MESSAGES_PER_TURN {
+            self.take_messages();
+        }
+    }
+
     /// Hands changed rule memory to the history: budgets and latches must survive whatever comes.
     fn remember(&mut self) {
         let Some(recorder) = &self.recorder else { return };
@@ -201,16 +214,19 @@ impl Control {
         }
     }
 
-    /// Ends in order: nothing new, children ended, holds released, history flushed.
+    /// Ends in order: nothing new, holds released (what stands still hears no TERM), children ended, history flushed.
     fn shut_down(mut self) -> Option<i32> {
         let why = self.stopping.take().unwrap_or_default();
         self.own.stopping();
         self.herald.tell(About::default(), Fact::AgentStopping { why });
-        let code = self.end_children();
-        if let Some(actuator) = self.actuator.take() {
-            actuator.shutdown(ACTIONS_END_WITHIN);
+        let actuator = self.actuator.take();
+        if let Some(actuator) = &actuator {
+            actuator.begin_to_end(ACTIONS_END_WITHIN);
         }
-        self.take_messages();
+        let code = self.end_children();
+        if let Some(actuator) = actuator {
+            self.hear_out(&actuator);
+        }
         self.remember();
         if let Some(recorder) = &self.recorder {
             recorder.close(HISTORY_ENDS_WITHIN);
@@ -219,6 +235,8 @@ impl Control {
     }
 }
 
+/// Between two looks whether the actuator has told all: its last words need room in the box.
+const HEARD_OUT_EVERY: Duration = Duration::from_millis(5);
 /// How long actions under way may take at the end.
 const ACTIONS_END_WITHIN: Duration = Duration::from_secs(3);
 /// How long the history may take at the end.

@@ -15,7 +15,7 @@ use crate::sys::pidfd::Signal;
 use crate::sys::wake::Waker;
 
 /// Messages waiting at most.
-const BOX_MAX: usize = 1_024;
+pub(super) const MESSAGES_MAX: usize = 1_024;
 
 /// What can reach the control loop.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ pub struct Inbox {
 
 /// A new box.
 pub fn mailbox() -> std::io::Result<(Mailbox, Inbox)> {
-    let (sender, messages) = sync_channel(BOX_MAX);
+    let (sender, messages) = sync_channel(MESSAGES_MAX);
     let waker = Waker::new()?;
     Ok((Mailbox { sender, waker: waker.clone() }, Inbox { messages, waker }))
 }

@@ -8,6 +8,7 @@
 
 mod agent;
 mod control;
+mod ending;
 mod exec;
 mod history;
 mod identity;

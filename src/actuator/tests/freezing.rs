@@ -101,6 +101,30 @@ fn when_the_agent_stops_nothing_stays_frozen() {
     assert_eq!(bot.ask("alive"), "alive");
 }
 
+/// The keeper may be held up by the freeze of another target.
+#[test]
+fn at_the_end_it_goes_on_before_the_keeper_is_asked_and_no_freeze_begins() {
+    let (mut bot, subject) = cat();
+    let (mut other, other_subject) = cat();
+    let keeper = keeper();
+    let mut bench = with_keeper(Arc::clone(&keeper));
+    bench.carry(order(&subject, 1, take(60_000))).result.unwrap();
+    let busy = keeper.lock().unwrap();
+    bench.submit(order(&other_subject, 2, take(60_000)));
+    // It waits for the keeper once a notice behind it is through.
+    bench.submit(order(&other_subject, 3, Work::Do(Action::Notify { to: name(JOURNAL), message: None })));
+    assert_eq!(bench.finished().decision.0, 3);
+    let actuator = bench.actuator.take().expect("started");
+    actuator.begin_to_end(PATIENCE);
+    assert_eq!(bot.ask("alive"), "alive");
+    drop(busy);
+    drop(actuator);
+    let told: Vec<Told> = bench.told.try_iter().collect();
+    let given_up = |told: &Told| matches!(told, Told::Finished(finished) if finished.result.is_err());
+    assert_eq!(told.iter().filter(|told| given_up(told)).count(), 1, "{told:?}");
+    assert_eq!(other.ask("alive"), "alive");
+}
+
 #[test]
 fn a_frozen_process_is_thawed_to_be_stopped() {
     let (mut bot, subject) = cat();

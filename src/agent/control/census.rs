@@ -1,10 +1,11 @@
 //! Who is there: processes sought, adopted, ended; children started.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Control, TURN_MAX};
 use crate::actuator::{Protection, SelectUse, Subject, Tenancy};
-use crate::agent::child::{Ending, Forwarded, Started, asks_to_end};
+use crate::agent::child::{Ending, Forwarded, Started, asks_to_end, end_all};
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::seek::Seeker;
@@ -242,12 +243,17 @@ impl Control {
         }
     }
 
-    /// Ends the children in order; gives the code of the one an `exec` waits for.
+    /// Ends the children, all at once, under the longest grace of any; gives the code of the one an `exec` waits for.
     pub(super) fn end_children(&mut self) -> Option<i32> {
-        for place in 0..self.targets.len() {
-            let grace = self.targets[place].settings.stop.grace;
-            let Some(nursery) = &mut self.targets[place].nursery else { continue };
-            match nursery.end(grace) {
+        let (mut nurseries, mut grace) = (Vec::new(), Duration::ZERO);
+        for target in &mut self.targets {
+            if let Some(nursery) = &mut target.nursery {
+                grace = grace.max(target.settings.stop.grace);
+                nurseries.push(nursery);
+            }
+        }
+        for ending in end_all(&mut nurseries, grace) {
+            match ending {
                 Ending::NotRunning => {}
                 Ending::Ended(code) => self.child_code = self.child_code.or(code),
             }
