@@ -28,6 +28,8 @@ pub struct Order {
     pub work: Work,
     /// On whom, and what must not be touched.
     pub subject: Arc<Subject>,
+    /// The target's other processes, where a person wants all of them stopped: they end side by side.
+    pub fellows: Vec<Arc<Adopted>>,
     /// The sockets of the process with their ages, from the last full tick; none where it was not seen.
     pub aged: Option<Arc<AgedSockets>>,
     /// What is told about it.

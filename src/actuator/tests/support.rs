@@ -105,6 +105,7 @@ pub(crate) fn order(subject: &Arc<Subject>, decision: u64, work: Work) -> Order 
         decision: DecisionId(decision),
         work,
         subject: Arc::clone(subject),
+        fellows: Vec::new(),
         aged: None,
         story: Arc::new(story),
     }

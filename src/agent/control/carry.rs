@@ -6,11 +6,14 @@ use std::sync::Arc;
 use super::Control;
 use crate::actuator::{Order, Story};
 use crate::agent::herald::About;
+use crate::agent::target::Target;
+use crate::model::action::Word;
 use crate::model::clock::Clock as _;
-use crate::model::decision::{Decision, Evaluation, Report, Verdict, Work};
+use crate::model::decision::{Cause, Decision, Evaluation, Report, Verdict, Work};
 use crate::model::event::Fact;
 use crate::model::process::ProcessId;
 use crate::model::signal::Signal;
+use crate::sys::adopted::Adopted;
 use crate::sys::clock::SystemClock;
 
 /// Recent events that go into a notice or an evidence bundle.
@@ -100,11 +103,21 @@ impl Control {
             decision: decision.id,
             work: decision.work.clone(),
             subject: Arc::clone(&guarded.subject),
+            fellows: fellows(target, id, decision),
             aged: guarded.aged.clone(),
             story: Arc::new(story),
         };
         actuator.submit(order).map_err(|full| full.to_string())
     }
+}
+
+/// A person stops a target, a policy one process of it: each has a ladder of its own.
+fn fellows(target: &Target, id: ProcessId, decision: &Decision) -> Vec<Arc<Adopted>> {
+    if decision.cause != Cause::Command || decision.work.word() != Word::Stop {
+        return Vec::new();
+    }
+    let others = target.guarded.values().filter(|other| other.id != id);
+    others.map(|other| Arc::clone(&other.process)).collect()
 }
 
 /// Holds have facts of their own; everything else is told as the decision.
