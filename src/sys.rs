@@ -5,6 +5,7 @@
 
 pub mod ability;
 pub mod adopted;
+pub mod books;
 pub mod cgroup;
 pub mod children;
 pub mod clock;
@@ -30,6 +31,7 @@ pub mod proc_root;
 pub mod ptrace;
 pub mod read_error;
 pub mod sock_diag;
+pub mod socket_look;
 pub mod socket_protocol;
 pub mod sockstat;
 pub mod spawn;

@@ -102,3 +102,20 @@ fn what_can_not_work_on_a_target_is_told() {
         ]
     );
 }
+
+#[test]
+fn a_reap_that_is_allowed_is_doubted_at_the_word() {
+    let source = GOOD.replace("{ reset_pool = { pool = \"db\" } }", "\"reap_descriptors\"");
+    let policy = load(&source, &mut Faults::default()).unwrap();
+    let means = |words: &[Word]| Means { allowed: words.iter().copied().collect(), ..Means::default() };
+    let told = |words: &[Word]| -> Vec<(&str, &str)> {
+        let found = lint(&policy, Some(&means(words)));
+        found
+            .iter()
+            .filter(|doubt| doubt.code != "not-allowed")
+            .map(|doubt| (doubt.code, &source[doubt.span.clone()]))
+            .collect()
+    };
+    assert_eq!(told(&[Word::ReapDescriptors]), [("breaks-loops", "\"reap_descriptors\"")]);
+    assert_eq!(told(&[]), []);
+}
