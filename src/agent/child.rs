@@ -20,11 +20,14 @@ use crate::config::{Child, Restart, RestartWhen};
 use crate::model::action::Then;
 use crate::model::chain::chain;
 use crate::model::clock::Timestamp;
+use crate::model::name::Name;
 use crate::sys::adopted::{AdoptError, Adopted};
+use crate::sys::cgroup::{ChildGroup, Delegated};
 use crate::sys::keeper::{Keeper, UndoId};
+use crate::sys::limits::NoFile;
 use crate::sys::pidfd::{Ended, Signal, Waited, wait_all};
 use crate::sys::proc_root::ProcRoot;
-use crate::sys::spawn::{Group, Launch, LaunchError, Launched, Output, Spawner};
+use crate::sys::spawn::{Apart, Group, Launch, LaunchError, Launched, Oom, Output, Spawner};
 use crate::sys::terminal::Foreground;
 
 /// Time between TERM and KILL where the agent dies under a running child.
@@ -37,6 +40,7 @@ const KILL_SEEN_WITHIN: Duration = Duration::from_secs(5);
 /// Starts and ends one child.
 #[derive(Debug)]
 pub(super) struct Nursery {
+    name: Name,
     child: Child,
     restart: Restart,
     running: Option<Running>,
@@ -65,6 +69,10 @@ pub(super) struct Hands {
     pub(super) spawner: Arc<Spawner>,
     /// Who ends the child should the agent be killed.
     pub(super) keeper: SharedKeeper,
+    /// The limits on descriptors that the agent was started with, before it raised its own.
+    pub(super) nofile: Option<NoFile>,
+    /// The agent's control group, where it may divide it.
+    pub(super) delegated: Option<Delegated>,
 }
 
 #[derive(Debug)]
@@ -74,6 +82,8 @@ struct Running {
     since: Timestamp,
     /// Gives the terminal back to us when dropped.
     _foreground: Option<Foreground>,
+    /// Its control group, removed with it.
+    _group: Option<ChildGroup>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,8 +113,9 @@ pub(super) enum Ending {
 
 impl Nursery {
     /// A child to be started at once.
-    pub(super) fn new(child: Child, restart: Restart) -> Self {
+    pub(super) fn new(name: Name, child: Child, restart: Restart) -> Self {
         Self {
+            name,
             child,
             restart,
             running: None,
@@ -159,7 +170,8 @@ impl Nursery {
         self.starts.push_back(now);
         self.count += 1;
         self.state = State::Due(now + self.pause);
-        let launched = hands.spawner.launch(launch(&self.child)).map_err(|error| {
+        let group = self.group(hands);
+        let launched = hands.spawner.launch(launch(&self.child, hands, group.as_ref())).map_err(|error| {
             self.code = Some(shell_code(&error));
             chain(&error)
         })?;
@@ -169,12 +181,16 @@ impl Nursery {
         match (kept, adopted) {
             (Ok(kept), Ok(adopted)) => {
                 let foreground = Foreground::hand_to(pid);
-                self.running = Some(Running { launched, kept, since: now, _foreground: foreground });
+                if group.as_ref().is_some_and(|group| !group.holds(&adopted)) {
+                    tracing::warn!(bot = %self.name, "the child could not be put into a control group of its own");
+                }
+                self.running =
+                    Some(Running { launched, kept, since: now, _foreground: foreground, _group: group });
                 self.state = State::Running;
                 Ok(Started::Guarded(Arc::new(adopted)))
             }
             (Ok(kept), Err(AdoptError::Gone { .. })) => {
-                self.running = Some(Running { launched, kept, since: now, _foreground: None });
+                self.running = Some(Running { launched, kept, since: now, _foreground: None, _group: group });
                 self.state = State::Running;
                 Ok(Started::Over(self.ended(now, hands)))
             }
@@ -186,6 +202,15 @@ impl Nursery {
                 Err(why.unwrap_or_default())
             }
         }
+    }
+
+    /// A control group of its own, where the agent's may be divided.
+    fn group(&self, hands: &Hands) -> Option<ChildGroup> {
+        let made = hands.delegated.as_ref()?.for_child(self.name.as_str());
+        made.inspect_err(|error| {
+            tracing::warn!(bot = %self.name, error = chain(error), "no control group for the child");
+        })
+        .ok()
     }
 
     /// A stop has ended it; `then` says what follows, whatever `restart` says. Its end may have been seen before.
@@ -298,7 +323,7 @@ fn shell_code(error: &LaunchError) -> i32 {
     }
 }
 
-fn launch(child: &Child) -> Launch {
+fn launch(child: &Child, hands: &Hands, group: Option<&ChildGroup>) -> Launch {
     let environment =
         child.env.iter().map(|(name, value)| (OsString::from(name), Some(OsString::from(value.reveal()))));
     Launch {
@@ -308,5 +333,6 @@ fn launch(child: &Child) -> Launch {
         group: Group::Own,
         output: Output::Inherited,
         death_signal: Signal::TERM,
+        apart: Apart { nofile: hands.nofile, oom: Oom::beside_us(), group: group.map(ChildGroup::entrance) },
     }
 }

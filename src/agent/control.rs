@@ -31,15 +31,15 @@ use crate::agent::target::Target;
 use crate::journal::recorder::Recorder;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::event::Fact;
+use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::reading::Reading;
 use crate::model::signal::Signal;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scanner::Scanner;
 use crate::sys::clock::SystemClock;
-use crate::sys::proc_root::ProcRoot;
 
-/// The loop turns at least so often, to look for processes and to feed the watchdog.
+/// The loop turns at least so often, to have processes looked for and to feed the watchdog.
 const TURN_MAX: Duration = Duration::from_secs(1);
 /// Messages taken in one turn, so that a flood of them delays no look for long.
 const MESSAGES_PER_TURN: usize = 64;
@@ -49,6 +49,7 @@ pub(super) struct Parts {
     pub(super) settings: Settings,
     pub(super) inbox: Inbox,
     pub(super) scanner: Scanner,
+    pub(super) seeker: Seeker,
     pub(super) actuator: Actuator,
     pub(super) recorder: Option<Recorder>,
     pub(super) targets: Vec<Target>,
@@ -73,7 +74,7 @@ pub(super) struct Control {
     hands: Hands,
     ends: Ends,
     /// Processes that have ended while something was still under way on their target.
-    departed: Vec<(usize, ProcessId)>,
+    departed: Vec<(Name, ProcessId)>,
     history_lost: Option<String>,
     child_code: Option<i32>,
     stopping: Option<String>,
@@ -89,7 +90,7 @@ impl Control {
             herald: Herald::new(SystemClock, parts.recorder.clone()),
             recorder: parts.recorder,
             targets: parts.targets,
-            seeker: Seeker::new(ProcRoot::new("/proc")),
+            seeker: parts.seeker,
             book: Arc::new(RemoteBook::default()),
             host: Vec::new(),
             own: parts.own,
@@ -129,6 +130,7 @@ impl Control {
             let Ok(message) = self.inbox.messages.try_recv() else { return };
             match message {
                 Message::Scanned(scan) => self.take_scan(scan),
+                Message::Sought(found) => self.take_found(&found),
                 Message::Told(Told::Finished(finished)) => self.take_report(finished),
                 Message::Told(Told::Fact { target, process, fact }) => {
                     self.herald.tell(About::process(&target, process), fact);

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use crate::actuator::Told;
 use crate::agent::request::Envelope;
+use crate::agent::seek::Found;
 use crate::agent::settings::Settings;
 use crate::model::event::Fact;
 use crate::model::name::Name;
@@ -22,6 +23,8 @@ pub(super) const MESSAGES_MAX: usize = 1_024;
 pub enum Message {
     /// A full scan is done.
     Scanned(Scan),
+    /// The processes of a target were looked for.
+    Sought(Found),
     /// The actuator has something to say.
     Told(Told),
     /// Somebody asks or commands.

@@ -7,7 +7,9 @@
 )]
 
 mod agent;
+mod apart;
 mod control;
+mod crowd;
 mod ending;
 mod exec;
 mod history;
