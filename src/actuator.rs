@@ -51,6 +51,7 @@ pub use settings::{Evidence, Hook, HookCall, HookCommand, HookRequest, Settings}
 pub use snapshot::Bounds;
 
 use crate::call::web::Web;
+use crate::model::process::ProcessId;
 use crew::{Crew, Message, Ticket};
 use freeze::Holds;
 use kit::Kit;
@@ -93,6 +94,12 @@ impl Actuator {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Full)?;
         let ticket = Ticket { order, _place: place };
         self.orders.send(Message::Order(Box::new(ticket))).map_err(|_| Full)
+    }
+
+    /// Thaws a process that is not guarded any more, where it is frozen; that is told with this reason. Never waits.
+    pub fn let_go(&self, process: ProcessId, why: &'static str) {
+        // Where the thread is gone, nothing is frozen.
+        drop(self.orders.send(Message::LetGo(process, why)));
     }
 
     /// Begins to end: thaws what is frozen, begins nothing new, gives what runs and the notices that wait so long,

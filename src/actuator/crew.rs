@@ -31,6 +31,8 @@ use super::order::{Finished, Order, Told};
 pub(super) enum Message {
     /// Carry it out.
     Order(Box<Ticket>),
+    /// Thaw what is frozen of a process, now and not in its turn; told with this reason.
+    LetGo(ProcessId, &'static str),
     /// Come to an end within so long. The sender is dropped once nothing is frozen any more.
     Stop(Duration, std::sync::mpsc::Sender<()>),
 }
@@ -76,6 +78,7 @@ impl Crew {
             tokio::select! {
                 message = inbox.recv() => match message {
                     Some(Message::Order(ticket)) => self.take(*ticket),
+                    Some(Message::LetGo(process, why)) => self.let_go(process, why),
                     Some(Message::Stop(within, thawed)) => break (within, Some(thawed)),
                     None => break (Duration::ZERO, None),
                 },
@@ -96,6 +99,12 @@ impl Crew {
             self.lanes.insert(lane, VecDeque::new());
             self.begin(lane, ticket);
         }
+    }
+
+    /// Aside: a keeper that does not answer must not hold up the thread of all orders.
+    fn let_go(&self, process: ProcessId, why: &'static str) {
+        let kit = Arc::clone(&self.kit);
+        tokio::spawn(async move { kit.holds.let_go(process, &kit.tell, why).await });
     }
 
     fn begin(&mut self, lane: Lane, ticket: Ticket) {
@@ -131,7 +140,8 @@ impl Crew {
         while let Some(message) = inbox.recv().await {
             match message {
                 Message::Order(ticket) => never_begun.push(*ticket),
-                Message::Stop(..) => {}
+                // All is let go by now.
+                Message::Stop(..) | Message::LetGo(..) => {}
             }
         }
         for ticket in never_begun {

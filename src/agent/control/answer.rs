@@ -57,7 +57,7 @@ impl Control {
     }
 
     fn command(&mut self, command: Command, uid: u32) -> Answer {
-        let words = words(&command);
+        let words = command.to_string();
         let result = match command {
             Command::Reload => Err("the agent can't read its files here".to_owned()),
             Command::Release { target, rule } => self.of_target(&target, &EngineCommand::Release { rule }),
@@ -145,7 +145,7 @@ impl Control {
     pub(super) fn answer_reload(&mut self, asked: Option<Envelope>, answer: Answer) {
         if let Some(envelope) = asked {
             if matches!(answer, Answer::Taken(_)) {
-                let fact = Fact::Commanded { command: "reload".to_owned(), uid: envelope.uid };
+                let fact = Fact::Commanded { command: Command::Reload.to_string(), uid: envelope.uid };
                 self.herald.tell(About::default(), fact);
             }
             drop(envelope.reply.send(answer));
@@ -161,20 +161,6 @@ fn refusal(evaluation: &Evaluation) -> Option<String> {
         }
         Verdict::Refused(_) | Verdict::Start | Verdict::DryRun(_) => None,
     })
-}
-
-fn words(command: &Command) -> String {
-    match command {
-        Command::Reload => "reload".to_owned(),
-        Command::Release { target, rule: None } => format!("release {target}"),
-        Command::Release { target, rule: Some(rule) } => format!("release {target} {rule}"),
-        Command::Hold { target } => format!("hold {target}"),
-        Command::Resume { target } => format!("resume {target}"),
-        Command::Snapshot { target } => format!("snapshot {target}"),
-        Command::Freeze { target, .. } => format!("freeze {target}"),
-        Command::Thaw { target } => format!("thaw {target}"),
-        Command::Stop { target, .. } => format!("stop {target}"),
-    }
 }
 
 fn target_status(target: &Target) -> TargetStatus {

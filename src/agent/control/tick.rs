@@ -84,6 +84,12 @@ impl Control {
         let result = finished.result.as_ref().map(|done| done.summary.clone()).map_err(Clone::clone);
         let fact = Fact::Finished { decision: finished.decision, result, took: finished.took };
         self.herald.tell(About::process(&finished.target, finished.process), fact);
+        if self.place_of(&finished.process).is_none()
+            && let Some(actuator) = &self.actuator
+        {
+            // It has ended or is not guarded any more: a freeze that was being taken meanwhile has nobody to end it.
+            actuator.let_go(finished.process, "it is not guarded any more");
+        }
         let Some(place) = self.targets.iter().position(|target| *target.name() == finished.target) else {
             return;
         };

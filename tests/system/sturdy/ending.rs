@@ -8,7 +8,7 @@ use fdguard::model::action::Then;
 use fdguard::model::event::Fact;
 
 use super::agent::{PATIENCE, Setup, bot, folder};
-use super::target::{Target, has_ended, python, state};
+use super::target::{HOLDING, Target, has_ended, python, state};
 use crate::support::wait::wait_for;
 
 /// Tells of TERM in a file, and ends.
@@ -107,5 +107,43 @@ fn a_person_stops_all_the_processes_of_a_target_at_once() {
     let [(Ok(said), took)] = ends.as_slice() else { panic!("one answer for all: {ends:?}") };
     assert_eq!(said, "of 5 processes 2 ended after TERM, 3 ignored it for 4s and were ended by KILL");
     assert!(*took < GRACE * 2, "one after the other: {took:?}");
-    targets.iter_mut().for_each(|target| drop(target.wait_end()));
+    for target in &mut targets {
+        target.wait_end();
+    }
+}
+
+#[test]
+fn a_target_that_a_reload_drops_does_not_stay_frozen() {
+    let target = Target::start(HOLDING, &["4"]);
+    let matches = format!("{{ pid = {} }}", target.pid());
+    let agent = Setup::bot(&matches, "", "allow = [\"freeze\"]\n").start();
+    agent.until_guarded(target.pid());
+    agent.order(Order::Freeze { target: bot(), limit: Duration::from_mins(10) });
+    let pid = target.pid();
+    let is = |wanted| move || (state(pid) == Some(wanted)).then_some(());
+    wait_for("it is frozen", PATIENCE, is('T'), || agent.log());
+    let path = agent.setup.path("agent.toml");
+    let text = std::fs::read_to_string(&path).expect("read");
+    std::fs::write(&path, text.replace("[target.bot]", "[target.other]")).expect("written");
+    let (code, said) = agent.cli(&["ctl", "reload"]);
+    assert_eq!(code, 0, "{said}");
+    wait_for("it goes on", PATIENCE, is('S'), || agent.log());
+}
+
+/// Two of a target; one is frozen, and `thaw` reaches it whichever comes first.
+#[test]
+fn a_process_that_is_not_frozen_keeps_no_other_frozen() {
+    let scratch = folder();
+    let mark = scratch.path().join("mark").display().to_string();
+    let program = format!("{HOLDING}\n# {mark}\n");
+    let first = Target::start(&program, &["4"]);
+    let matches = format!("{{ command = \"{}\" }}", regex_lite::escape(&mark).replace('\\', "\\\\"));
+    let agent = Setup::bot(&matches, "", "allow = [\"freeze\"]\n").start();
+    agent.until_guarded(first.pid());
+    agent.order(Order::Freeze { target: bot(), limit: Duration::from_mins(10) });
+    wait_for("it is frozen", PATIENCE, || (state(first.pid()) == Some('T')).then_some(()), || agent.log());
+    let others: Vec<Target> = (0..3).map(|_| Target::start(&program, &["4"])).collect();
+    others.iter().for_each(|other| agent.until_guarded(other.pid()));
+    agent.order(Order::Thaw { target: bot() });
+    wait_for("it goes on", PATIENCE, || (state(first.pid()) == Some('S')).then_some(()), || agent.log());
 }
