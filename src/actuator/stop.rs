@@ -61,13 +61,16 @@ async fn end(kit: &Kit, order: &Order, grace: Duration) -> Result<String, String
     // A frozen process would take the signal only after the thaw; under a v1 freezer even KILL waits.
     let_go(kit, &running, "the process is stopped").await;
     let begun = clock.now();
-    // One stopped by job control does not hear TERM before it goes on.
-    tally.before = send(&mut running, &[Signal::TERM, Signal::CONT], &mut tally.refused);
+    tally.before = send(&mut running, Signal::TERM, &mut tally.refused);
+    for process in &running {
+        // One stopped by job control does not hear TERM before it goes on; one that has heard it may be gone.
+        let _gone = process.pidfd().signal(Signal::CONT);
+    }
     tally.by_term = wait(&mut running, grace).await?;
     tally.took = clock.now().since(begun);
     if !running.is_empty() {
         let_go(kit, &running, "the process is killed").await;
-        tally.by_term += send(&mut running, &[Signal::KILL], &mut tally.refused);
+        tally.by_term += send(&mut running, Signal::KILL, &mut tally.refused);
         tally.by_kill = wait(&mut running, deadline::KILL_TO_END).await?;
     }
     tally.left = running.len();
@@ -122,20 +125,20 @@ async fn let_go(kit: &Kit, processes: &[Arc<Adopted>], why: &str) {
     }
 }
 
-/// Sends signals to each, and keeps those that got them; how many had ended before. Why the kernel refuses one is
-/// noted, and keeps the signals from no other.
-fn send(running: &mut Vec<Arc<Adopted>>, signals: &[Signal], refused: &mut Vec<String>) -> usize {
+/// Sends a signal to each, and keeps those that got it; how many had ended before. Why the kernel refuses one is
+/// noted, and keeps the signal from no other.
+fn send(running: &mut Vec<Arc<Adopted>>, signal: Signal, refused: &mut Vec<String>) -> usize {
     let (before, refused_before) = (running.len(), refused.len());
     running.retain(|process| {
         process.is_alive()
-            && signals.iter().all(|signal| match process.pidfd().signal(*signal) {
+            && match process.pidfd().signal(signal) {
                 Ok(()) => true,
                 Err(PidFdError::Gone { .. }) => false,
                 Err(error) => {
                     refused.push(chain(&error));
                     false
                 }
-            })
+            }
     });
     before - running.len() - (refused.len() - refused_before)
 }

@@ -23,7 +23,7 @@ use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::sys::adopted::{AdoptError, Adopted};
 use crate::sys::cgroup::{ChildGroup, Delegated};
-use crate::sys::keeper::{Keeper, UndoId};
+use crate::sys::keeper::{Keeper, KeeperError, UndoId};
 use crate::sys::limits::NoFile;
 use crate::sys::pidfd::{Ended, Signal, Waited, wait_all};
 use crate::sys::proc_root::ProcRoot;
@@ -211,6 +211,14 @@ impl Nursery {
             tracing::warn!(bot = %self.name, error = chain(error), "no control group for the child");
         })
         .ok()
+    }
+
+    /// Puts what runs into the care of another keeper.
+    pub(super) fn entrust(&mut self, keeper: &mut Keeper) -> Result<(), KeeperError> {
+        if let Some(running) = &mut self.running {
+            running.kept = running.launched.end_with_agent(keeper, ORPHAN_GRACE)?;
+        }
+        Ok(())
     }
 
     /// A stop has ended it; `then` says what follows, whatever `restart` says. Its end may have been seen before.

@@ -12,6 +12,7 @@
 mod answer;
 mod carry;
 mod census;
+mod keep;
 mod reload;
 mod tick;
 
@@ -75,6 +76,8 @@ pub(super) struct Control {
     ends: Ends,
     /// Processes that have ended while something was still under way on their target.
     departed: Vec<(Name, ProcessId)>,
+    /// When to look at the keeper next.
+    keeper_due: Timestamp,
     history_lost: Option<String>,
     child_code: Option<i32>,
     stopping: Option<String>,
@@ -97,6 +100,7 @@ impl Control {
             hands: parts.hands,
             ends: parts.ends,
             departed: Vec::new(),
+            keeper_due: Timestamp::ZERO,
             history_lost: None,
             child_code: None,
             stopping: None,
@@ -112,6 +116,7 @@ impl Control {
         let mut ready = Vec::new();
         while self.stopping.is_none() {
             self.take_messages();
+            self.see_to_keeper(SystemClock.now());
             self.census();
             let now = SystemClock.now();
             self.look_at_due(now);
