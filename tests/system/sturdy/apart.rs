@@ -39,7 +39,7 @@ fn of(pid: i32, file: &str) -> String {
 #[test]
 fn a_child_has_the_limits_from_before_the_agent_and_the_usual_oom_score() {
     let scratch = folder();
-    let before = "ulimit -Hn 10000; ulimit -Sn 500; echo -400 > /proc/self/oom_score_adj";
+    let before = "ulimit -Sn 500; ulimit -Hn 10000; echo -400 > /proc/self/oom_score_adj";
     let (mut agent, told) = agent(scratch.path(), before);
     assert!(told.starts_with("500 10000 0 "), "{told}");
     let own = agent.pid();
