@@ -20,7 +20,7 @@ use crate::sim::script::{Change, Scenario};
 use track::Track;
 
 /// The windows of the slope of `fd.open`, as in the agent.
-const SHORT: Duration = Duration::from_mins(1);
+const SHORT: Duration = Duration::from_mins(3);
 const LONG: Duration = Duration::from_mins(10);
 /// What a scenario leaves out.
 const LIMIT: f64 = 1_024.0;
