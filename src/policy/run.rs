@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use crate::model::action::Word;
 use crate::model::clock::Timestamp;
-use crate::model::decision::{Cause, DecisionId, Refusal};
+use crate::model::decision::{Cause, DecisionId, Done, Failure, Lost, Refusal};
 use crate::model::observation::Observation;
+use crate::model::process::ProcessId;
 use crate::model::reading::Gap;
 use crate::model::units::Quota;
 use crate::policy::definition::{Item, Mode};
@@ -36,7 +37,7 @@ pub(crate) struct Run {
     pub(crate) next: usize,
     /// What the item before it waits for.
     pub(crate) waiting: Option<DecisionId>,
-    /// Nothing more is begun: the tier has been left.
+    /// Nothing more is begun: the tier has been left, or an action was given up.
     pub(crate) abandoned: bool,
     pub(crate) progress: Progress,
     /// Why the next item has not been started yet.
@@ -46,7 +47,7 @@ pub(crate) struct Run {
     /// The main action that was really started.
     pub(crate) main: Option<Kept>,
     /// The first failure.
-    pub(crate) failed: Option<String>,
+    pub(crate) failed: Option<Failure>,
     said: u16,
 }
 
@@ -66,6 +67,8 @@ pub(crate) enum Progress {
 pub(crate) struct Kept {
     pub(crate) decision: DecisionId,
     pub(crate) word: Word,
+    /// Why the run was made.
+    pub(crate) cause: Cause,
     /// What was seen when it was started.
     pub(crate) before: Box<Observation>,
 }
@@ -84,6 +87,19 @@ impl Run {
             failed: None,
             said: 0,
         }
+    }
+
+    /// Takes in how the action that is waited for went.
+    pub(crate) fn take_report(&mut self, result: &Result<Done, Failure>) {
+        self.waiting = None;
+        let Err(failure) = result else { return };
+        self.abandoned |= matches!(failure, Failure::GivenUp(_));
+        self.failed.get_or_insert_with(|| failure.clone());
+    }
+
+    /// Whether the agent was at it when it ended, or gave it up: it is to be done again.
+    pub(crate) fn is_undone(&self) -> bool {
+        self.waiting.is_some() || matches!(self.failed, Some(Failure::GivenUp(_)))
     }
 
     /// Goes on to the next item.
@@ -179,11 +195,25 @@ impl Bar {
     }
 }
 
+/// Added to the time limit of an action before it counts as lost: it may stand behind snapshots of its process, and
+/// its report behind other messages.
+pub(crate) const LOST_AFTER: Duration = Duration::from_mins(2);
+
 /// The one action under way on a target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Flight {
     pub(crate) decision: DecisionId,
     pub(crate) word: Word,
-    pub(crate) process: crate::model::process::ProcessId,
+    pub(crate) process: ProcessId,
     pub(crate) started: Timestamp,
+    /// It is waited for so long.
+    pub(crate) patience: Duration,
+}
+
+impl Flight {
+    /// The flight as lost, where it is waited for no longer.
+    pub(crate) fn lost(&self, at: Timestamp) -> Option<Lost> {
+        let Self { decision, word, process, started, patience: after } = *self;
+        (at.since(started) > after).then_some(Lost { decision, word, process, after })
+    }
 }

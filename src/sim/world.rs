@@ -179,7 +179,7 @@ impl World {
     /// What a look sees now.
     pub(crate) fn look(&mut self, at: Timestamp, wall: WallTime) -> Observation {
         let mut seen = self.blank.clone();
-        (seen.at, seen.wall, seen.surveyed) = (at, wall, at);
+        (seen.at, seen.wall, seen.surveyed, seen.probed) = (at, wall, at, at);
         let mut kinds: Reading<KindCounts> = Reading::Known([0; Kind::COUNT]);
         let mut leaked: Reading<[u32; STEPS.len()]> = Reading::Known([0; STEPS.len()]);
         let mut remotes: Reading<BTreeMap<Remote, RemoteSurvey>> = Reading::Known(BTreeMap::new());

@@ -1,5 +1,6 @@
 //! Where decisions are written down, numbered and given their time.
 
+use crate::model::action::Action;
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::decision::{
     Cause, Decision, DecisionId, Evaluation, Judged, Outcome, RulePath, Verdict, Work,
@@ -8,7 +9,7 @@ use crate::model::process::ProcessId;
 use crate::policy::engine::book::AgentDry;
 use crate::policy::engine::{HumanHold, Target};
 use crate::policy::means::Means;
-use crate::policy::run::{Flight, Kept};
+use crate::policy::run::{Flight, Kept, LOST_AFTER};
 
 pub(crate) struct Desk<'a> {
     pub(crate) means: &'a Means,
@@ -56,9 +57,10 @@ impl<'a> Desk<'a> {
     }
 
     /// Marks a started action as under way.
-    pub(crate) fn take_off(&mut self, decision: DecisionId, word: crate::model::action::Word) {
+    pub(crate) fn take_off(&mut self, decision: DecisionId, action: &Action) {
         let (process, started) = (self.process, self.at);
-        self.target.flight = Some(Flight { decision, word, process, started });
+        let (word, patience) = (action.word(), self.means.time_limit(action) + LOST_AFTER);
+        self.target.flight = Some(Flight { decision, word, process, started, patience });
     }
 
     pub(crate) fn human_hold(&self) -> HumanHold {
