@@ -100,7 +100,7 @@ impl Engine {
     /// Stops waiting for an action whose end should have been told long ago: its outcome is unknown, and the
     /// target may act again. Each step does so; call it where no step comes any more.
     pub fn expire(&mut self, at: Timestamp) -> Option<Lost> {
-        let lost = self.target.flight?.lost(at)?;
+        let lost = self.target.flight.as_mut()?.wait(at)?;
         self.target.flight = None;
         if let Some(state) = self.processes.get_mut(&lost.process) {
             state.give_up(&lost);

@@ -23,6 +23,7 @@ use crate::model::reading::Gap;
 use crate::model::units::Quota;
 use crate::policy::definition::{Item, Mode};
 use crate::policy::means::Lack;
+use crate::policy::pace::JUMP_MIN;
 
 /// Whether the next item waits for the report of this one.
 pub(crate) fn is_main(word: Word) -> bool {
@@ -206,14 +207,20 @@ pub(crate) struct Flight {
     pub(crate) word: Word,
     pub(crate) process: ProcessId,
     pub(crate) started: Timestamp,
-    /// It is waited for so long.
+    /// The last look at it.
+    pub(crate) looked: Timestamp,
+    /// How long it has been waited for. A machine that slept has not waited, nor has the action gone on.
+    pub(crate) waited: Duration,
+    /// How long it is waited for at most.
     pub(crate) patience: Duration,
 }
 
 impl Flight {
-    /// The flight as lost, where it is waited for no longer.
-    pub(crate) fn lost(&self, at: Timestamp) -> Option<Lost> {
-        let Self { decision, word, process, started, patience: after } = *self;
-        (at.since(started) > after).then_some(Lost { decision, word, process, after })
+    /// Time passes; gives the flight as lost, where it is waited for no longer.
+    pub(crate) fn wait(&mut self, at: Timestamp) -> Option<Lost> {
+        self.waited += at.since(self.looked).min(JUMP_MIN);
+        self.looked = self.looked.max(at);
+        let (decision, word, process, after) = (self.decision, self.word, self.process, self.patience);
+        (self.waited > after).then_some(Lost { decision, word, process, after })
     }
 }

@@ -90,6 +90,8 @@ impl Control {
         let report = Report { decision: finished.decision, result: finished.result };
         let (now, wall) = (SystemClock.now(), SystemClock.wall());
         let evaluation = self.targets[place].engine.report(&finished.process, &report, now, wall);
+        // That it is no longer under way is remembered too.
+        self.targets[place].memory_changed = true;
         if let (Some(then), Some(nursery)) = (finished.restart, &mut self.targets[place].nursery) {
             nursery.stopped_by_policy(then, now);
         }

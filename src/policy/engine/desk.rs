@@ -1,5 +1,7 @@
 //! Where decisions are written down, numbered and given their time.
 
+use std::time::Duration;
+
 use crate::model::action::Action;
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::decision::{
@@ -58,9 +60,11 @@ impl<'a> Desk<'a> {
 
     /// Marks a started action as under way.
     pub(crate) fn take_off(&mut self, decision: DecisionId, action: &Action) {
-        let (process, started) = (self.process, self.at);
-        let (word, patience) = (action.word(), self.means.time_limit(action) + LOST_AFTER);
-        self.target.flight = Some(Flight { decision, word, process, started, patience });
+        let (word, process, started) = (action.word(), self.process, self.at);
+        let patience = self.means.time_limit(action) + LOST_AFTER;
+        let waited = Duration::ZERO;
+        self.target.flight =
+            Some(Flight { decision, word, process, started, looked: started, waited, patience });
     }
 
     pub(crate) fn human_hold(&self) -> HumanHold {
