@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - [`Actuator::submit`] never waits: beyond [`ORDERS_MAX`] orders under way it refuses.
-//! - Every order is finished exactly once, within its [`deadline`], whatever happens to it.
+//! - Every order is finished exactly once, within its [`deadline`](crate::model::deadline), whatever happens to it.
 //! - Orders of one process run one after the other, in the order they came; holds and notices do not wait for them.
 //! - When the actuator ends, nothing it has frozen stays frozen.
 //! - What is said of a failure never holds a secret.
@@ -22,7 +22,6 @@ use tokio::sync::{Semaphore, mpsc};
 
 mod aged;
 mod crew;
-pub mod deadline;
 mod destroy_sockets;
 mod dispatch;
 mod freeze;

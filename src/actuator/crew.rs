@@ -18,11 +18,12 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use crate::model::action::Action;
-use crate::model::decision::Work;
+use crate::model::deadline;
+use crate::model::decision::{Failure, Work};
+use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::units::format_span;
 
-use super::deadline;
 use super::dispatch::{Carried, carry_out};
 use super::kit::Kit;
 use super::order::{Finished, Order, Told};
@@ -121,8 +122,8 @@ impl Crew {
         let Some(Running { lane, ticket }) = self.running.remove(&id) else { return };
         let finished = match ended {
             Ok((_, finished)) => finished,
-            Err(error) if error.is_panic() => failed(&ticket.order, "a fault of the agent itself ended it"),
-            Err(_) => failed(&ticket.order, "given up because the agent stops"),
+            Err(error) if error.is_panic() => given_up(&ticket.order, "a fault of the agent itself ended it"),
+            Err(_) => given_up(&ticket.order, "given up because the agent stops"),
         };
         drop(ticket);
         (self.kit.tell)(Told::Finished(finished));
@@ -145,7 +146,7 @@ impl Crew {
             }
         }
         for ticket in never_begun {
-            (self.kit.tell)(Told::Finished(failed(&ticket.order, "not begun because the agent stops")));
+            (self.kit.tell)(Told::Finished(given_up(&ticket.order, "not begun because the agent stops")));
         }
         while let Ok(Some(ended)) = timeout_at(end, self.tasks.join_next_with_id()).await {
             self.ended(ended);
@@ -163,21 +164,24 @@ impl Crew {
 async fn under_deadline(kit: Arc<Kit>, ticket: Arc<Ticket>) -> Finished {
     let order = &ticket.order;
     let begun = kit.settings.clock.now();
-    let limit = deadline::of(&order.work, &kit.settings.hooks);
+    let hook = |name: &Name| kit.settings.hooks.get(name).map_or(Duration::ZERO, |hook| hook.timeout);
+    let limit = deadline::of(&order.work, hook);
     let carried = tokio::time::timeout(limit, carry_out(&kit, order)).await;
     let took = kit.settings.clock.now().since(begun);
     let Carried { result, restart } =
         carried.unwrap_or_else(|_| Err(format!("timed out after {}", format_span(limit))).into());
     let (decision, target, process) = (order.decision, order.target.clone(), order.process);
+    let result = result.map_err(Failure::Failed);
     Finished { decision, target, process, result, took, restart }
 }
 
-fn failed(order: &Order, why: &str) -> Finished {
+/// Nobody can tell what it did, if anything.
+fn given_up(order: &Order, why: &str) -> Finished {
     Finished {
         decision: order.decision,
         target: order.target.clone(),
         process: order.process,
-        result: Err(why.to_owned()),
+        result: Err(Failure::GivenUp(why.to_owned())),
         took: Duration::ZERO,
         restart: None,
     }

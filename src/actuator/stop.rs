@@ -17,13 +17,13 @@ use crate::model::units::format_span;
 use crate::sys::adopted::Adopted;
 use crate::sys::pidfd::{PidFdError, Signal, Waited, wait_all};
 
-use super::deadline;
 use super::dispatch::Carried;
 use super::kit::Kit;
 use super::order::{Order, Tenancy};
 use super::run;
 use crate::call::capture::{self, Command};
 use crate::model::chain::chain;
+use crate::model::deadline;
 
 /// Stops the process; see the module. Evidence is an action of its own.
 pub(super) async fn stop(

@@ -142,7 +142,7 @@ impl Control {
                 }
                 Message::Asked(envelope) => self.answer(envelope),
                 Message::Book(book) => self.take_book(book),
-                Message::Probed(name, reading) => self.take_probe(&name, reading),
+                Message::Probed { probe, asked, reading } => self.take_probe(&probe, asked, reading),
                 Message::Reload(settings, asked) => self.reload(settings, asked),
                 Message::Forward(signal) => self.forward(signal),
                 Message::History(fact) => self.take_history(fact),

@@ -7,6 +7,7 @@ use crate::actuator::Told;
 use crate::agent::request::Envelope;
 use crate::agent::seek::Found;
 use crate::agent::settings::Settings;
+use crate::model::clock::Timestamp;
 use crate::model::event::Fact;
 use crate::model::name::Name;
 use crate::model::reading::Reading;
@@ -32,7 +33,14 @@ pub enum Message {
     /// The addresses of declared remotes were looked up.
     Book(Arc<RemoteBook>),
     /// A probe has spoken.
-    Probed(Name, Reading<f64>),
+    Probed {
+        /// Which.
+        probe: Name,
+        /// When it was asked.
+        asked: Timestamp,
+        /// What it said.
+        reading: Reading<f64>,
+    },
     /// Settings were read anew, or could not be; a person may wait for the answer.
     Reload(Result<Box<Settings>, String>, Option<Envelope>),
     /// The history is lost, or back.

@@ -10,8 +10,8 @@ use crate::config::Match;
 use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::model::process::ProcessId;
-use crate::model::reading::Reading;
 use crate::policy::engine::Engine;
+use crate::sampler::eye::Answers;
 
 /// How long a number that could not be adopted is left alone.
 pub(super) const REFUSED_KEPT: std::time::Duration = std::time::Duration::from_secs(10);
@@ -69,7 +69,7 @@ pub(super) struct Target {
     /// The number of the process that ended last, and where it was written: it names nobody any more.
     pub(super) spent: Option<(u32, Edition)>,
     /// What its probes said last.
-    pub(super) probed: BTreeMap<Name, Reading<f64>>,
+    pub(super) probed: Answers,
     /// Rule memory as last handed to the history.
     pub(super) remembered: String,
     /// Whether something was decided since, so that the memory is worth a look.
@@ -96,7 +96,7 @@ impl Target {
             known_before: Vec::new(),
             refused: BTreeMap::new(),
             spent: None,
-            probed: BTreeMap::new(),
+            probed: Answers::new(),
             remembered: String::new(),
             memory_changed: false,
             memory_unreadable: false,

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::model::action::{Action, Hold, Then};
+use crate::model::deadline;
 use crate::model::decision::Work;
 use crate::model::event::Fact;
 use crate::sys::keeper::{Keeper, KeeperProgram, keeper_main};
@@ -72,7 +73,7 @@ fn taken_and_released_in_order() {
     let taken = bench.carry(order(&subject, 1, take(60_000))).result.unwrap().summary;
     assert!(taken.starts_with("frozen by ") && taken.ends_with(" for at most 1m"), "{taken}");
     assert!(is_stopped(&bot) || taken.contains("cgroup"));
-    let twice = bench.carry(order(&subject, 2, take(60_000))).result.unwrap_err();
+    let twice = bench.carry(order(&subject, 2, take(60_000))).result.unwrap_err().to_string();
     assert!(twice.starts_with("it is frozen already"), "{twice}");
     assert!(
         bench.carry(order(&subject, 3, release(60_000))).result.unwrap().summary.starts_with("thawed after ")
@@ -150,7 +151,7 @@ fn a_freeze_that_comes_too_late_is_told_as_failed_and_undone() {
     bench.submit(order(&other_subject, 2, take(60_000)));
     for _ in 0..2 {
         let finished = bench.finished();
-        assert_eq!(finished.result.unwrap_err(), "timed out after 10s");
+        assert_eq!(finished.result.unwrap_err().to_string(), "timed out after 10s");
         assert!(finished.took >= deadline::FREEZE);
     }
     drop(busy);
@@ -165,7 +166,7 @@ fn a_freeze_that_comes_too_late_is_told_as_failed_and_undone() {
 #[test]
 fn without_a_keeper_nothing_is_frozen() {
     let (mut bot, subject) = cat();
-    let said = Bench::with_hooks(&[]).carry(order(&subject, 1, take(1_000))).result.unwrap_err();
+    let said = Bench::with_hooks(&[]).carry(order(&subject, 1, take(1_000))).result.unwrap_err().to_string();
     assert_eq!(said, "there is no keeper to thaw it if the agent died");
     assert_eq!(bot.ask("alive"), "alive");
 }

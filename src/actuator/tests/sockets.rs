@@ -114,7 +114,7 @@ fn carry(subject: &Arc<Subject>, aged: AgedSockets, action: Action) -> Result<St
     let bench = Bench::with_hooks(&[]);
     let mut order = order(subject, 1, Work::Do(action));
     order.aged = Some(Arc::new(aged));
-    bench.carry(order).result.map(|done| done.summary)
+    bench.carry(order).result.map(|done| done.summary).map_err(|failure| failure.to_string())
 }
 
 fn reap(older: u64, max: u32) -> Action {

@@ -9,7 +9,7 @@ use crate::agent::herald::About;
 use crate::agent::target::Target;
 use crate::model::action::Word;
 use crate::model::clock::Clock as _;
-use crate::model::decision::{Cause, Decision, Evaluation, Report, Verdict, Work};
+use crate::model::decision::{Cause, Decision, Evaluation, Failure, Report, Verdict, Work};
 use crate::model::event::Fact;
 use crate::model::process::ProcessId;
 use crate::model::signal::Signal;
@@ -29,7 +29,7 @@ const KEY_READINGS: [Signal; 6] = [
 ];
 
 impl Control {
-    /// Tells and carries out one evaluation; what the actuator can't take is reported back as failed.
+    /// Tells and carries out one evaluation; what the actuator can't take is reported back as given up.
     pub(super) fn carry_out(&mut self, place: usize, id: ProcessId, evaluation: Evaluation) {
         if evaluation.is_empty() {
             return;
@@ -56,16 +56,20 @@ impl Control {
         for difference in evaluation.shadow {
             self.herald.tell(about, Fact::ShadowDiffers { policy: difference.policy, how: difference.how });
         }
-        let mut failed = Vec::new();
+        for lost in evaluation.lost {
+            let about = About::process(&name, lost.process);
+            self.herald.tell(about, Fact::BoundHit { bound: lost.to_string() });
+        }
+        let mut untaken = Vec::new();
         for decision in evaluation.decisions {
             self.herald.tell(about, fact(&decision));
             if decision.verdict == Verdict::Start
                 && let Err(why) = self.submit(place, id, &decision, &because)
             {
-                failed.push(Report { decision: decision.id, result: Err(why) });
+                untaken.push(Report { decision: decision.id, result: Err(Failure::GivenUp(why)) });
             }
         }
-        for report in failed {
+        for report in untaken {
             let (now, wall) = (SystemClock.now(), SystemClock.wall());
             let next = self.targets[place].engine.report(&id, &report, now, wall);
             self.carry_out(place, id, next);

@@ -1,5 +1,6 @@
 //! Who is there: processes sought, adopted, ended; children started.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::agent::target::{Absence, REFUSED_KEPT, Refused, Search, Target};
 use crate::config::Match;
 use crate::model::action::Word;
 use crate::model::clock::{Clock as _, Timestamp};
+use crate::model::decision::Evaluation;
 use crate::model::event::Fact;
 use crate::model::process::ProcessId;
 use crate::model::units::format_span;
@@ -215,6 +217,14 @@ impl Control {
 
     /// Rule state of a process that has ended goes once nothing is under way on it.
     pub(super) fn forget_departed(&mut self) {
+        for place in self.departed.iter().map(|(place, _)| *place).collect::<BTreeSet<_>>() {
+            let Some(target) = self.targets.get_mut(place) else { continue };
+            // No look at the target may come any more, and each look would see to it.
+            let Some(lost) = target.engine.expire(SystemClock.now()) else { continue };
+            let (id, evaluation) = (lost.process, Evaluation { lost: vec![lost], ..Evaluation::default() });
+            self.carry_out(place, id, evaluation);
+            self.conclude_exec(place);
+        }
         let targets = &mut self.targets;
         self.departed.retain(|(name, id)| {
             let Some(target) = targets.iter_mut().find(|target| target.name() == name) else { return false };

@@ -12,7 +12,7 @@ use crate::model::event::Fact;
 use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::reading::Reading;
-use crate::model::signal::Signal;
+use crate::sampler::eye::Answer;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scan::Scan;
 use crate::sampler::scanner::ScanRequest;
@@ -81,7 +81,7 @@ impl Control {
 
     /// The end of an action: told, and handed to the engine, which decides what follows.
     pub(super) fn take_report(&mut self, finished: Finished) {
-        let result = finished.result.as_ref().map(|done| done.summary.clone()).map_err(Clone::clone);
+        let result = finished.result.as_ref().map(|done| done.summary.clone()).map_err(ToString::to_string);
         let fact = Fact::Finished { decision: finished.decision, result, took: finished.took };
         self.herald.tell(About::process(&finished.target, finished.process), fact);
         if self.place_of(&finished.process).is_none()
@@ -96,6 +96,8 @@ impl Control {
         let report = Report { decision: finished.decision, result: finished.result };
         let (now, wall) = (SystemClock.now(), SystemClock.wall());
         let evaluation = self.targets[place].engine.report(&finished.process, &report, now, wall);
+        // That it is no longer under way is remembered too.
+        self.targets[place].memory_changed = true;
         if let (Some(then), Some(nursery)) = (finished.restart, &mut self.targets[place].nursery) {
             nursery.stopped_by_policy(then, now);
         }
@@ -109,22 +111,18 @@ impl Control {
     }
 
     /// What a probe said goes to every process of the targets it serves.
-    pub(super) fn take_probe(&mut self, probe: &Name, reading: Reading<f64>) {
-        let feeds = self.settings.probes.iter().find(|settings| settings.name == *probe);
-        let Some(settings) = feeds else { return };
+    pub(super) fn take_probe(&mut self, probe: &Name, asked: Timestamp, reading: Reading<f64>) {
+        let Some(settings) = self.settings.probes.iter().find(|settings| settings.name == *probe) else {
+            return;
+        };
+        let answer = Answer { reading, feeds: settings.feeds, asked, stands: settings.stands };
         for target in &mut self.targets {
             if !settings.targets.is_empty() && !settings.targets.contains(&target.settings.name) {
                 continue;
             }
-            target.probed.insert(probe.clone(), reading);
-            let named =
-                target.probed.iter().map(|(name, value)| ((Signal::ProbeValue, name.clone()), *value));
-            let named = Arc::new(named.collect());
+            target.probed.insert(probe.clone(), answer);
             for guarded in target.guarded.values_mut() {
-                guarded.eye.tell_named(Arc::clone(&named));
-                if let Some(signal) = settings.feeds {
-                    guarded.eye.tell(signal, reading);
-                }
+                guarded.eye.tell_answers(target.probed.clone());
             }
         }
     }
