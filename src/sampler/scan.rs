@@ -36,6 +36,8 @@ use crate::sys::sockstat;
 const CHUNK: usize = 4_096;
 /// A scan gives up listing after so long.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Sockets in CLOSE_WAIT that are looked at in each scan; where there are more, these take turns, but for those that have just died.
+const DEAD_MAX: usize = 256;
 /// Descriptors that are no sockets, and so without any evidence but a look, are looked at in each scan up to so many; where there
 /// are more, each at least every [`LISTING_PASSES_MAX`](crate::sys::descriptors::LISTING_PASSES_MAX)th scan.
 const OTHERS_MAX: usize = 256;
@@ -86,6 +88,7 @@ pub struct Memory {
 struct Kept {
     listing: Listing,
     listed: Option<Timestamp>,
+    turn: u32,
     protocols: ProtocolMemory,
     epoll: Option<Watching>,
     trace: Trace,
@@ -149,6 +152,7 @@ impl Kept {
         Self {
             listing: Listing::new(),
             listed: None,
+            turn: 0,
             protocols: ProtocolMemory::default(),
             epoll: EpollSets::new().ok().map(Watching::new),
             trace: Trace::default(),
@@ -157,19 +161,25 @@ impl Kept {
         }
     }
 
-    /// Brings the table up to date. A socket that the dump knows alive stands without a look; a dead one is looked at in
-    /// each scan, so that nobody is accused by a row of yesterday.
+    /// Brings the table up to date. A socket that the dump knows alive stands without a look; a dead one is looked at,
+    /// so that nobody is accused by a row of yesterday.
     fn list(&mut self, process: &Adopted, tables: &Tables, start: Timestamp) -> Result<(), ReadError> {
         if self.listed.is_some_and(|before| start.since(before) > MEMORY_MAX) {
             self.listing.forget();
         }
+        self.turn = self.turn.wrapping_add(1);
+        let (turn, trace) = (self.turn, &self.trace);
+        let turns = u32::try_from(trace.dead().div_ceil(DEAD_MAX)).unwrap_or(u32::MAX).max(1);
         let others = self.listing.table().iter().filter(|row| row.kind != Kind::Socket).count();
         let trust = |row: &Descriptor| {
-            let has_evidence = if row.kind == Kind::Socket {
-                let state = row.inode.and_then(|inode| tables.state(inode));
-                state.is_some_and(|state| state != TcpState::CloseWait)
-            } else {
-                others > OTHERS_MAX
+            let state = row.inode.and_then(|inode| Some((inode, tables.state(inode)?)));
+            let has_evidence = match state {
+                _ if row.kind != Kind::Socket => others > OTHERS_MAX,
+                Some((inode, TcpState::CloseWait)) => {
+                    trace.is_dead(inode) && spread(row.number) % turns != turn % turns
+                }
+                Some(_) => true,
+                None => false,
             };
             if has_evidence { Trust::Keep } else { Trust::Look }
         };
@@ -224,6 +234,11 @@ impl Kept {
         let sight = Sight { at, table, sockets, time_wait, unknown_tcp, watched, book };
         self.trace.survey(&sight)
     }
+}
+
+/// Numbers that differ by a constant, as those of alike sockets do, get turns of their own.
+fn spread(number: u32) -> u32 {
+    number.wrapping_mul(0x9e37_79b1) >> 16
 }
 
 /// The plain signals that a process's own files give; for the list of what a blind scan lacks.

@@ -82,6 +82,11 @@ impl DescriptorDir {
         self.listable
     }
 
+    /// How the entries are counted.
+    pub fn counting(&self) -> Counting {
+        self.counting
+    }
+
     /// How many entries there are. A zombie has none.
     pub fn count(&self) -> Result<u64, ReadError> {
         match self.counting {

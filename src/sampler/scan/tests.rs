@@ -153,6 +153,24 @@ fn nobody_is_accused_of_a_socket_that_is_anothers_by_now() {
 }
 
 #[test]
+fn more_dead_than_are_looked_at_in_one_scan_take_turns() {
+    let mut world = World::new();
+    let pairs = DEAD_MAX + 40;
+    world.order(&vec!["connect"; pairs].join(";"));
+    let halves: Vec<String> = (0..pairs).map(|pair| format!("half {}", 2 * pair + 1)).collect();
+    let number = world.order(&halves.join(";"))[0];
+    assert_eq!(world.dead().len(), pairs);
+    world.scan();
+    world.order("give 0;close 0;file");
+    let scans = (0..2).find(|_| {
+        let scan = world.scan();
+        scan.aged.sockets.iter().all(|socket| socket.number != number)
+    });
+    assert!(scans.is_some(), "two turns are enough for so many");
+    assert_eq!(world.table(), world.truth());
+}
+
+#[test]
 fn an_old_table_is_not_built_on() {
     let mut world = World::new();
     world.order("connect;give 0");

@@ -82,6 +82,8 @@ pub struct Listing {
     cursor: usize,
     pass: u32,
     looks: usize,
+    /// Numbers that the kernel counted and no search found, when the table was last refreshed.
+    reserved: usize,
 }
 
 impl Listing {
@@ -98,6 +100,7 @@ impl Listing {
             cursor: 0,
             pass: 0,
             looks: 0,
+            reserved: 0,
         }
     }
 
@@ -135,7 +138,10 @@ impl Listing {
     ) -> Result<Progress, ReadError> {
         let progress = self.walk(dir, most.max(1), trust);
         match progress {
-            Ok(Progress::Complete) => self.finish(),
+            Ok(Progress::Complete) => {
+                self.reserved = 0;
+                self.finish();
+            }
             Ok(Progress::More) => {}
             Err(_) => self.abandon(),
         }

@@ -171,6 +171,41 @@ fn a_refresh_looks_at_few_and_says_where_it_can_not_tell() {
 }
 
 #[test]
+fn a_number_that_an_accept_has_reserved_is_no_row_until_it_is_filled() {
+    let mut victim = Victim::python(
+        "
+import socket, sys, threading, time
+listener = socket.socket(); listener.bind(('127.0.0.1', 0)); listener.listen(8)
+accepted = []
+threading.Thread(target=lambda: accepted.append(listener.accept()), daemon=True).start()
+def state(): return open('/proc/self/task/%d/stat' % threading.enumerate()[1].native_id).read().split()[2]
+while state() != 'S': pass
+print(listener.getsockname()[1], flush=True)
+sys.stdin.readline()
+while not accepted: time.sleep(0.001)
+print(accepted[0][0].fileno(), flush=True)
+sys.stdin.read()
+",
+    );
+    let port: u16 = victim.line().parse().unwrap();
+    let adopted = victim.adopt();
+    let mut listing = Listing::new();
+    let refresh = |listing: &mut Listing| adopted.refresh(listing, usize::MAX, |_| Trust::Keep).unwrap();
+    walk(&victim, &mut listing, |_| Trust::Look);
+    let rows = listing.table().len();
+    assert_eq!(adopted.count().unwrap(), rows as u64 + 1, "the kernel counts the reserved one");
+    for _ in 0..3 {
+        assert_eq!(refresh(&mut listing), Refreshed::Current);
+        assert_eq!(listing.table().len(), rows);
+    }
+    let _client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let number: u32 = victim.ask("accepted?").parse().unwrap();
+    assert_eq!(refresh(&mut listing), Refreshed::Current);
+    assert!(listing.table().iter().any(|row| row.number == number && row.kind == Kind::Socket));
+    assert_eq!(listing.table().len(), rows + 1);
+}
+
+#[test]
 fn a_kernel_that_does_not_tell_the_number_is_walked() {
     let mut victim = Victim::python(MANY);
     victim.line();

@@ -8,17 +8,21 @@
 //! - more, the new ones are sought from the lowest free number on, which is where the kernel puts them, until all are found;
 //! - fewer, a row stands that should not (its socket lives on with another holder), and only a walk tells which.
 //!
+//! The kernel counts a number that a call has reserved and not filled yet, as `accept` does for as long as it waits; no walk shows
+//! it. So what a search to the end did not find is remembered, and sought again only when the count changes or one of
+//! the lowest free numbers turns out to be open.
+//!
 //! What the balance can't see is one descriptor too many and one too few in the same pass: a socket that lives on
 //! elsewhere is closed here and something else opened, at the same number or another one. Therefore each pass asks the kernel
 //! which numbers of some blocks are open, and looks at each of them: a number is right after at most
 //! [`LISTING_PASSES_MAX`] passes, whatever came before.
 
-use crate::sys::descriptors::listing::{
-    BLOCK, BUFFER, Descriptor, LISTING_PASSES_MAX, Listing, Trust,
-};
+use crate::sys::descriptors::listing::{BLOCK, BUFFER, Descriptor, LISTING_PASSES_MAX, Listing, Trust};
 use crate::sys::descriptors::{Counting, DescriptorDir};
 use crate::sys::read_error::ReadError;
 
+/// Reserved numbers that are probed in place of a search.
+const PROBES_MAX: usize = 8;
 /// Room for one record of getdents64 with a number for its name.
 const ENTRY: usize = 32;
 /// Room for the records of a block and of the one behind it.
@@ -115,12 +119,35 @@ impl Listing {
     /// Compares with the kernel's number, and seeks the new ones where there are more.
     fn balance(&mut self, dir: &DescriptorDir) -> Result<Refreshed, ReadError> {
         let open = usize::try_from(dir.count()?).unwrap_or(usize::MAX);
-        let Some(missing) = open.checked_sub(self.next.len()) else { return Ok(Refreshed::Doubtful) };
-        if missing > 0 {
+        let missing = open.checked_sub(self.next.len()).filter(|missing| *missing >= self.reserved);
+        let Some(missing) = missing else { return Ok(Refreshed::Doubtful) };
+        if missing > self.reserved || self.is_filled(dir)? {
             let new = self.seek(dir, missing)?;
+            self.reserved = missing - new.len();
             self.merge(&new);
         }
         Ok(Refreshed::Current)
+    }
+
+    /// Whether a number is open among the lowest ones that were free, as many as were found reserved.
+    fn is_filled(&mut self, dir: &DescriptorDir) -> Result<bool, ReadError> {
+        let mut place = self.lowest_free();
+        let mut number = u32::try_from(place).unwrap_or(u32::MAX);
+        let mut probes = self.reserved;
+        if probes > PROBES_MAX {
+            return Ok(true);
+        }
+        while probes > 0 {
+            if self.next.get(place).is_some_and(|row| row.number == number) {
+                place += 1;
+            } else if self.look(dir, number, None)?.is_some() {
+                return Ok(true);
+            } else {
+                probes -= 1;
+            }
+            number = number.saturating_add(1);
+        }
+        Ok(false)
     }
 
     /// So many open numbers that are not in the table in the making, from the lowest free one on. Fewer where some were closed
