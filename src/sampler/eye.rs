@@ -108,6 +108,19 @@ impl Eye {
         self.latest.named = named;
     }
 
+    /// Whether there are other descriptors in number than at the last look. The cheapest question of all; where the kernel
+    /// does not tell the number it is not asked.
+    pub fn has_moved(&self) -> bool {
+        if self.process.descriptors().counting() == Counting::ByListing {
+            return false;
+        }
+        match (self.process.count(), self.latest.plain(Signal::FdOpen)) {
+            (Ok(count), Reading::Known(seen)) => (count as f64).total_cmp(&seen).is_ne(),
+            (Err(_), Reading::Unavailable(_)) => false,
+            (Ok(_), Reading::Unavailable(_)) | (Err(_), Reading::Known(_)) => true,
+        }
+    }
+
     /// The fast look: counts, and gives all that is known now.
     pub fn look(&mut self, at: Timestamp, wall: WallTime) -> &Observation {
         self.latest.at = at;
@@ -206,4 +219,37 @@ fn as_count(limit: u64) -> f64 {
 /// How this kernel counts descriptors, for `doctor`.
 pub fn counting(root: &crate::sys::proc_root::ProcRoot) -> Counting {
     Counting::detect(root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::victim::Victim;
+
+    #[test]
+    fn a_count_has_moved_until_it_is_looked_at() {
+        let mut victim = Victim::python(
+            "
+import os, sys
+print('ready', flush=True)
+for line in sys.stdin:
+    print(os.dup(0), flush=True)
+",
+        );
+        victim.line();
+        let (short, long) = (Duration::from_mins(1), Duration::from_mins(10));
+        let settings = EyeSettings { pace: PaceBounds::default(), short, long };
+        let mut eye = Eye::new(Arc::new(victim.adopt()), None, &settings);
+        assert!(eye.has_moved(), "nothing is known yet");
+        for second in 1..4 {
+            eye.look(Timestamp::from_millis(second * 1_000), WallTime::default());
+            assert!(!eye.has_moved());
+            victim.ask("one more");
+            assert!(eye.has_moved());
+        }
+        victim.end();
+        assert!(eye.has_moved(), "it is gone");
+        eye.look(Timestamp::from_millis(9_000), WallTime::default());
+        assert!(!eye.has_moved(), "and known to be");
+    }
 }
