@@ -51,13 +51,6 @@ impl Args {
         }
     }
 
-    /// Whether that part of the bench is to run: all do unless some are named (`-- --only=PART`).
-    pub(crate) fn wants(self, part: &str) -> bool {
-        let mut named =
-            std::env::args().filter_map(|word| word.strip_prefix("--only=").map(str::to_owned)).peekable();
-        named.peek().is_none() || named.any(|name| name == part)
-    }
-
     /// One of two values.
     pub(crate) fn pick<T>(self, short: T, full: T) -> T {
         match self.length {
@@ -65,6 +58,13 @@ impl Args {
             Length::Full => full,
         }
     }
+}
+
+/// Whether that part of the bench is to run: all do unless some are named (`-- --only=PART`).
+pub(crate) fn wants(part: &str) -> bool {
+    let words = std::env::args();
+    let mut named = words.filter_map(|word| word.strip_prefix("--only=").map(str::to_owned)).peekable();
+    named.peek().is_none() || named.any(|name| name == part)
 }
 
 /// Figures measured one after the other.

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use common::agent::Agent;
 use common::victim::{Victim, lift_limit, say, serve};
-use common::{Args, Figures, Report};
+use common::{Args, Figures, Report, wants};
 use fdguard::model::clock::{Clock as _, Timestamp};
 use fdguard::model::decision::{Verdict, Work};
 use fdguard::model::event::Fact;
@@ -69,10 +69,10 @@ fn main() -> ExitCode {
     let args = Args::read();
     let mut report =
         Report::begin("detection", "how long from the crossing to the action, at 1,000 fd/s?", args);
-    if args.wants("quiet") {
+    if wants("quiet") {
         out_of_the_quiet(args, &mut report);
     }
-    if args.wants("storm") {
+    if wants("storm") {
         in_a_storm(args, &mut report);
     }
     report.end()

@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::agent::Agent;
 use common::process::{Usage, descendants, usage};
 use common::victim::{Health, Victim, lift_limit, serve};
-use common::{Args, Report};
+use common::{Args, Report, wants};
 use fdguard::model::clock::Clock as _;
 use fdguard::sys::clock::SystemClock;
 
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let args = Args::read();
     let mut report = Report::begin("footprint", "what does guarding one quiet bot cost?", args);
     for size in [USUAL, 5_000] {
-        if args.wants(&size.to_string()) {
+        if wants(&size.to_string()) {
             measure(size, args, &mut report);
         }
     }

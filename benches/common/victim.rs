@@ -107,15 +107,13 @@ fn hold_sockets(count: usize, health: Health) {
         held.push(Some(pair(&listener, &set, health, place)));
     }
     say("ready");
-    let mut from = 0;
-    for line in std::io::stdin().lines().map_while(Result::ok) {
+    for (from, line) in std::io::stdin().lines().map_while(Result::ok).enumerate() {
         let replaced = number(line.strip_prefix("replace ").expect("no other order is given")) / 2;
         // Spread over the table, and others each time.
         let places = (0..replaced).map(|place| (from + place * (held.len() / replaced)) % held.len());
         let places: Vec<usize> = places.collect();
         places.iter().for_each(|place| held[*place] = None);
         places.iter().for_each(|place| held[*place] = Some(pair(&listener, &set, health, *place)));
-        from += 1;
         say("replaced");
     }
 }
