@@ -39,5 +39,5 @@ pub mod stat;
 pub mod terminal;
 pub mod user;
 #[cfg(test)]
-mod victim;
+pub(crate) mod victim;
 pub mod wake;

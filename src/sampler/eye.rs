@@ -113,6 +113,19 @@ impl Eye {
         self.spread_answers(self.latest.at);
     }
 
+    /// Whether there are other descriptors in number than at the last look. The cheapest question of all; where the kernel
+    /// does not tell the number it is not asked.
+    pub fn has_moved(&self) -> bool {
+        if self.process.descriptors().counting() == Counting::ByListing {
+            return false;
+        }
+        match (self.process.count(), self.latest.plain(Signal::FdOpen)) {
+            (Ok(count), Reading::Known(seen)) => (count as f64).total_cmp(&seen).is_ne(),
+            (Err(_), Reading::Unavailable(_)) => false,
+            (Ok(_), Reading::Unavailable(_)) | (Err(_), Reading::Known(_)) => true,
+        }
+    }
+
     /// The fast look: counts, and gives all that is known now.
     pub fn look(&mut self, at: Timestamp, wall: WallTime) -> &Observation {
         self.latest.at = at;

@@ -215,6 +215,19 @@ fn sockets_are_destroyed_by_age_remote_and_bound_and_counted_by_a_second_look() 
 }
 
 #[test]
+fn a_socket_that_the_process_does_not_hold_any_more_is_not_destroyed() {
+    let leaky = Leaky::start();
+    let subject = leaky.subject(Protection::default());
+    let mut aged = leaky.aged(&subject);
+    // What the memory has at this number was given away, and another took its place.
+    aged.sockets[0].number = aged.sockets[4].number;
+    let feed = format!("127.0.0.1:{}", leaky.feed);
+    let said = carry(&subject, aged.clone(), destroy(60, Some(&feed), 9)).unwrap();
+    assert_eq!(said, "3 of 3 sockets destroyed");
+    assert_eq!(records(&subject)[&aged.sockets[0].inode].state, TcpState::CloseWait);
+}
+
+#[test]
 fn a_protected_or_living_connection_is_never_destroyed() {
     let mut leaky = Leaky::start();
     let subject = leaky.subject(leaky.protect_broker());

@@ -217,8 +217,9 @@ impl Control {
 
     /// Rule state of a process that has ended goes once nothing is under way on it.
     pub(super) fn forget_departed(&mut self) {
-        for place in self.departed.iter().map(|(place, _)| *place).collect::<BTreeSet<_>>() {
-            let Some(target) = self.targets.get_mut(place) else { continue };
+        for name in self.departed.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>() {
+            let Some(place) = self.targets.iter().position(|target| *target.name() == name) else { continue };
+            let target = &mut self.targets[place];
             // No look at the target may come any more, and each look would see to it.
             let Some(lost) = target.engine.expire(SystemClock.now()) else { continue };
             let (id, evaluation) = (lost.process, Evaluation { lost: vec![lost], ..Evaluation::default() });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Control;
 use crate::actuator::Finished;
+use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::settings::SAMPLE_EVERY;
 use crate::model::clock::{Clock as _, Timestamp};
@@ -19,10 +20,11 @@ use crate::sampler::scanner::ScanRequest;
 use crate::sys::clock::SystemClock;
 
 impl Control {
-    /// Looks at every process whose time has come.
+    /// Looks at every process whose time has come, or whose count has moved since the last look.
     pub(super) fn look_at_due(&mut self, now: Timestamp) {
         for place in 0..self.targets.len() {
-            let due = self.targets[place].guarded.values().filter(|guarded| guarded.look_due <= now);
+            let is_due = |guarded: &&Guarded| guarded.look_due <= now || guarded.eye.has_moved();
+            let due = self.targets[place].guarded.values().filter(is_due);
             let due: Vec<ProcessId> = due.map(|guarded| guarded.id).collect();
             for id in due {
                 self.look(place, id);

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::observation::SignalKey;
 use crate::sys::proc_root::ProcRoot;
+use crate::sys::victim::Victim;
 
 const STANDS: Duration = Duration::from_secs(20);
 
@@ -80,4 +81,31 @@ fn the_host_is_late_with_the_scans_that_bring_it() {
         assert_eq!(seen.plain(signal), Reading::Unavailable(Gap::Late), "{signal}");
     }
     assert!(seen.plain(Signal::FdOpen).known().is_some());
+}
+
+#[test]
+fn a_count_has_moved_until_it_is_looked_at() {
+    let mut victim = Victim::python(
+        "
+import os, sys
+print('ready', flush=True)
+for line in sys.stdin:
+print(os.dup(0), flush=True)
+",
+    );
+    victim.line();
+    let (short, long) = (Duration::from_mins(1), Duration::from_mins(10));
+    let settings = EyeSettings { pace: PaceBounds::default(), short, long };
+    let mut eye = Eye::new(Arc::new(victim.adopt()), None, &settings);
+    assert!(eye.has_moved(), "nothing is known yet");
+    for second in 1..4 {
+        eye.look(Timestamp::from_millis(second * 1_000), WallTime::default());
+        assert!(!eye.has_moved());
+        victim.ask("one more");
+        assert!(eye.has_moved());
+    }
+    victim.end();
+    assert!(eye.has_moved(), "it is gone");
+    eye.look(Timestamp::from_millis(9_000), WallTime::default());
+    assert!(!eye.has_moved(), "and known to be");
 }
