@@ -63,6 +63,16 @@ const SPARE_MAX: usize = 256;
 /// A buffer larger than this is given back to the allocator.
 const SPARE_SIZE_MAX: usize = 16 << 10;
 
+/// The other side's half of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Half {
+    /// More may come.
+    Open,
+    /// Its end is there, behind what is still to be read. No event tells so again: a read that leaves room is not
+    /// the last one then.
+    Ended,
+}
+
 /// The thread's state.
 pub(super) struct Worker {
     poll: Poll,
@@ -157,15 +167,17 @@ impl Worker {
             self.writable(token);
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
-            self.readable(token);
+            let ended = event.is_read_closed() || event.is_error();
+            self.readable(token, if ended { Half::Ended } else { Half::Open });
         }
     }
 
-    fn readable(&mut self, token: Token) {
+    fn readable(&mut self, token: Token, half: Half) {
         match token {
             Token::Client { place, turn } => {
                 if let Some(client) = self.clients.get_mut(place).filter(|client| client.turn == turn) {
                     client.drained = false;
+                    client.half = half;
                     self.pump_client(place);
                 }
             }
@@ -173,6 +185,7 @@ impl Worker {
                 let Some(connection) = self.connection(room, slot, turn) else { return };
                 if let Some(server) = self.rooms[room].server_mut(connection) {
                     server.drained = false;
+                    server.half = half;
                     self.pump_server(room, connection);
                 }
             }

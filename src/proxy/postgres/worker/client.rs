@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::model::clock::Timestamp;
 use crate::pool::id::{ConnectionId, Key};
 use crate::proxy::postgres::side::ClientSide;
+use crate::proxy::postgres::worker::Half;
 use crate::proxy::postgres::worker::room::Greeting;
 use crate::proxy::transport::Transport;
 
@@ -28,6 +29,7 @@ pub(crate) struct Client {
     pub(super) state: State,
     /// Nothing can be read until the poll says so.
     pub(super) drained: bool,
+    pub(super) half: Half,
     pub(super) turn: u32,
     pub(super) room: u16,
     pub(super) key: Key,

@@ -3,6 +3,7 @@
 use crate::model::clock::Timestamp;
 use crate::pool::id::Key;
 use crate::proxy::postgres::side::ServerSide;
+use crate::proxy::postgres::worker::Half;
 use crate::proxy::transport::Transport;
 
 /// In whose hands a server connection is.
@@ -24,6 +25,7 @@ pub(crate) struct Server {
     pub(super) holder: Holder,
     /// Nothing can be read until the poll says so.
     pub(super) drained: bool,
+    pub(super) half: Half,
     /// The start of a message whose end has not come.
     pub(super) pending: Vec<u8>,
     pub(super) key: Key,

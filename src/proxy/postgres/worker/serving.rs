@@ -18,7 +18,7 @@ use crate::proxy::postgres::worker::inbox::{Errand, Failed, Message, Ready};
 use crate::proxy::postgres::worker::room::{Greeting, Room, RoomSettings};
 use crate::proxy::postgres::worker::server::{Holder, Server};
 use crate::proxy::postgres::worker::token::Token;
-use crate::proxy::postgres::worker::{Newcomer, Worker};
+use crate::proxy::postgres::worker::{Half, Newcomer, Worker};
 use crate::proxy::postgres::{inbound, settle};
 use crate::wire::postgres::backend::{
     Transaction, write_backend_key_data, write_parameter_status, write_ready_for_query,
@@ -63,6 +63,7 @@ impl Worker {
             side: settle::newcomer(newcomer.settings),
             state: State::Greeting,
             drained: false,
+            half: Half::Open,
             turn: self.turn,
             room: newcomer.room,
             key,
@@ -244,6 +245,7 @@ impl Worker {
             side: ServerSide::default(),
             holder: Holder::Pool,
             drained: false,
+            half: Half::Open,
             pending: Vec::new(),
             key,
             cancel: ready.cancel,
