@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::world::{HOOK_TIMEOUT, World, first, join, outcomes, pid, refused, tiers, words};
+use super::world::{HOOK_TIMEOUT, World, first, outcomes, pid, refused, tiers, words};
 use crate::model::action::{Gate, Hold, Word};
 use crate::model::deadline;
 use crate::model::decision::{Cause, DecisionId, Evaluation, Outcome, Refusal, Verdict, Work};
