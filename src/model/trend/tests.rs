@@ -106,7 +106,7 @@ fn a_leak_that_begins_late_in_a_quiet_life_is_told_after_three_quarters_of_the_s
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     /// At any phase, met at its beginning or after a quiet hour.
     #[test]
