@@ -34,6 +34,7 @@ use crate::model::event::Fact;
 use crate::model::process::ProcessId;
 use crate::model::reading::Reading;
 use crate::model::signal::Signal;
+use crate::proxy::postgres::Residents;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scanner::Scanner;
 use crate::sys::clock::SystemClock;
@@ -55,6 +56,7 @@ pub(super) struct Parts {
     pub(super) own: Own,
     pub(super) hands: Hands,
     pub(super) ends: Ends,
+    pub(super) residents: Residents,
 }
 
 /// The loop.
@@ -72,6 +74,7 @@ pub(super) struct Control {
     own: Own,
     hands: Hands,
     ends: Ends,
+    residents: Residents,
     /// Processes that have ended while something was still under way on their target.
     departed: Vec<(usize, ProcessId)>,
     history_lost: Option<String>,
@@ -95,6 +98,7 @@ impl Control {
             own: parts.own,
             hands: parts.hands,
             ends: parts.ends,
+            residents: parts.residents,
             departed: Vec::new(),
             history_lost: None,
             child_code: None,

@@ -16,6 +16,7 @@ use crate::journal::recorder::{History, Recorder};
 use crate::model::clock::Clock as _;
 use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
+use crate::proxy::postgres::Residents;
 use crate::sampler::scanner::Scanner;
 use crate::sys::clock::SystemClock;
 use crate::sys::keeper::{Keeper, KeeperError, KeeperProgram};
@@ -35,6 +36,8 @@ pub struct Pieces {
     pub manager: (Option<Notifier>, Option<Duration>),
     /// What the end of a child means.
     pub ends: Ends,
+    /// Is told whose the guarded processes are: they may use the proxies.
+    pub residents: Residents,
 }
 
 /// What the end of a child means for the agent.
@@ -88,8 +91,9 @@ impl Agent {
         let targets = targets(&settings, &pieces.memory);
         let (notifier, watchdog) = pieces.manager;
         let own = Own::new(&ProcRoot::new("/proc"), notifier, watchdog);
-        let ends = pieces.ends;
-        let parts = Parts { settings, inbox, scanner, actuator, recorder, targets, own, hands, ends };
+        let Pieces { ends, residents, .. } = pieces;
+        let parts =
+            Parts { settings, inbox, scanner, actuator, recorder, targets, own, hands, ends, residents };
         let (bell, ended) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("fdg-control".to_owned()).stack_size(1 << 20).spawn(
             move || {
