@@ -36,6 +36,7 @@ use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::reading::Reading;
 use crate::model::signal::Signal;
+use crate::proxy::postgres::Residents;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scanner::Scanner;
 use crate::sys::clock::SystemClock;
@@ -61,6 +62,7 @@ pub(super) struct Parts {
     pub(super) own: Own,
     pub(super) hands: Hands,
     pub(super) ends: Ends,
+    pub(super) residents: Residents,
 }
 
 /// The loop.
@@ -78,6 +80,7 @@ pub(super) struct Control {
     own: Own,
     hands: Hands,
     ends: Ends,
+    residents: Residents,
     /// Processes that have ended while something was still under way on their target.
     departed: Vec<(Name, ProcessId)>,
     /// When to look at the keeper next.
@@ -103,6 +106,7 @@ impl Control {
             own: parts.own,
             hands: parts.hands,
             ends: parts.ends,
+            residents: parts.residents,
             departed: Vec::new(),
             keeper_due: Timestamp::ZERO,
             history_lost: None,

@@ -21,7 +21,9 @@
 mod cleaning;
 mod client;
 mod client_path;
+pub(super) mod hall;
 mod inbox;
+mod knocker;
 mod room;
 mod server;
 mod server_path;
@@ -40,7 +42,9 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(super) use client::About;
 use client::Client;
 pub(super) use client::Newcomer;
-pub(super) use inbox::{Errand, Failed, Message, Ready};
+use hall::Hall;
+pub(super) use inbox::{Caller, Errand, Failed, Message, Ready};
+pub(super) use knocker::{Seat, replication};
 use room::Room;
 pub(super) use room::RoomSettings;
 use server::Server;
@@ -63,22 +67,13 @@ const SPARE_MAX: usize = 256;
 /// A buffer larger than this is given back to the allocator.
 const SPARE_SIZE_MAX: usize = 16 << 10;
 
-/// The other side's half of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Half {
-    /// More may come.
-    Open,
-    /// Its end is there, behind what is still to be read. No event tells so again: a read that leaves room is not
-    /// the last one then.
-    Ended,
-}
-
 /// The thread's state.
 pub(super) struct Worker {
     poll: Poll,
     inbox: Receiver<Message>,
     desk: UnboundedSender<Errand>,
     rooms: Vec<Room>,
+    hall: Hall,
     clients: Slab<Client>,
     /// Grows with each client, so that an event of one that is gone meets no other.
     turn: u32,
@@ -116,6 +111,7 @@ impl Worker {
             inbox: parts.inbox,
             desk: parts.desk,
             rooms: Vec::new(),
+            hall: Hall::default(),
             clients: Slab::new(),
             turn: 0,
             scratch: vec![0; SCRATCH].into_boxed_slice(),
@@ -144,6 +140,7 @@ impl Worker {
             if self.now.since(self.swept) >= SWEEP_EVERY {
                 self.swept = self.now;
                 self.sweep();
+                self.sweep_hall();
             }
         }
         Ok(())
@@ -166,18 +163,38 @@ impl Worker {
         if event.is_writable() {
             self.writable(token);
         }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            let ended = event.is_read_closed() || event.is_error();
-            self.readable(token, if ended { Half::Ended } else { Half::Open });
+        let ends = event.is_read_closed() || event.is_error();
+        if ends {
+            self.hung_up(token);
+        }
+        if event.is_readable() || ends {
+            self.readable(token);
         }
     }
 
-    fn readable(&mut self, token: Token, half: Half) {
+    /// An end that comes with the last bytes has no event of its own: reads go on until they find it.
+    fn hung_up(&mut self, token: Token) {
+        match token {
+            Token::Client { place, turn } => {
+                if let Some(client) = self.clients.get_mut(place).filter(|client| client.turn == turn) {
+                    client.transport.hung_up();
+                }
+            }
+            Token::Server { room, slot, turn } => {
+                let Some(connection) = self.connection(room, slot, turn) else { return };
+                if let Some(server) = self.rooms[room].server_mut(connection) {
+                    server.transport.hung_up();
+                }
+            }
+            Token::Ear(_) | Token::Knocker { .. } => {}
+        }
+    }
+
+    fn readable(&mut self, token: Token) {
         match token {
             Token::Client { place, turn } => {
                 if let Some(client) = self.clients.get_mut(place).filter(|client| client.turn == turn) {
                     client.drained = false;
-                    client.half = half;
                     self.pump_client(place);
                 }
             }
@@ -185,10 +202,10 @@ impl Worker {
                 let Some(connection) = self.connection(room, slot, turn) else { return };
                 if let Some(server) = self.rooms[room].server_mut(connection) {
                     server.drained = false;
-                    server.half = half;
                     self.pump_server(room, connection);
                 }
             }
+            Token::Ear(_) | Token::Knocker { .. } => self.pump(token),
         }
     }
 
@@ -202,6 +219,12 @@ impl Worker {
             Token::Server { room, slot, turn } => {
                 if let Some(connection) = self.connection(room, slot, turn) {
                     self.pump_server(room, connection);
+                }
+            }
+            Token::Ear(place) => self.accept(place),
+            Token::Knocker { place, turn } => {
+                if let Some(place) = self.knocker(place, turn) {
+                    self.hear(place);
                 }
             }
         }
@@ -219,6 +242,7 @@ impl Worker {
                     self.server_writable(room, connection);
                 }
             }
+            Token::Ear(_) | Token::Knocker { .. } => {}
         }
     }
 

@@ -8,7 +8,7 @@ use crate::proxy::postgres::side::Mode;
 use crate::proxy::postgres::worker::client::State;
 use crate::proxy::postgres::worker::server::Holder;
 use crate::proxy::postgres::worker::token::Token;
-use crate::proxy::postgres::worker::{Half, READS_MAX, Worker};
+use crate::proxy::postgres::worker::{READS_MAX, Worker};
 use crate::proxy::transport::{Flow, Taken};
 use crate::wire::postgres::exchange::Owed;
 use crate::wire::postgres::sqlstate::{Report, SqlState, error_response};
@@ -52,7 +52,7 @@ impl Worker {
         let count = match client.transport.take(scratch) {
             Ok(Taken::Bytes(count)) => count,
             Ok(Taken::Last(count)) => {
-                client.drained = client.half == Half::Open;
+                client.drained = true;
                 count
             }
             Ok(Taken::Nothing) => {

@@ -1,9 +1,10 @@
 //! A server connection: its socket and what is known of it.
 
+use std::net::SocketAddr;
+
 use crate::model::clock::Timestamp;
 use crate::pool::id::Key;
 use crate::proxy::postgres::side::ServerSide;
-use crate::proxy::postgres::worker::Half;
 use crate::proxy::transport::Transport;
 
 /// In whose hands a server connection is.
@@ -25,12 +26,13 @@ pub(crate) struct Server {
     pub(super) holder: Holder,
     /// Nothing can be read until the poll says so.
     pub(super) drained: bool,
-    pub(super) half: Half,
     /// The start of a message whose end has not come.
     pub(super) pending: Vec<u8>,
     pub(super) key: Key,
     /// Number and secret by which the server cancels what it is doing.
     pub(super) cancel: (u32, Vec<u8>),
+    /// The address it was connected to, where the pool chose one: cancels go there.
+    pub(super) address: Option<SocketAddr>,
     /// Cancels under way: until they are over it may hit a later query.
     pub(super) cancels: u32,
     /// When it last began to owe something, or came to owe nothing.

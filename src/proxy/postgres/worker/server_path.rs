@@ -7,7 +7,7 @@ use crate::proxy::postgres::outbound;
 use crate::proxy::postgres::side::Mode;
 use crate::proxy::postgres::worker::server::Holder;
 use crate::proxy::postgres::worker::token::Token;
-use crate::proxy::postgres::worker::{Half, READS_MAX, Worker};
+use crate::proxy::postgres::worker::{READS_MAX, Worker};
 use crate::proxy::transport::{Flow, Taken};
 use crate::wire::postgres::backend::Transaction;
 use crate::wire::postgres::sqlstate::{Report, SqlState};
@@ -47,7 +47,7 @@ impl Worker {
         let count = match server.transport.take(scratch) {
             Ok(Taken::Bytes(count)) => count,
             Ok(Taken::Last(count)) => {
-                server.drained = server.half == Half::Open;
+                server.drained = true;
                 count
             }
             Ok(Taken::Nothing) => {
