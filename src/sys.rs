@@ -5,6 +5,7 @@
 
 pub mod ability;
 pub mod adopted;
+pub mod books;
 pub mod cgroup;
 pub mod children;
 pub mod clock;
@@ -30,6 +31,7 @@ pub mod proc_root;
 pub mod ptrace;
 pub mod read_error;
 pub mod sock_diag;
+pub mod socket_look;
 pub mod socket_protocol;
 pub mod sockstat;
 pub mod spawn;
@@ -37,5 +39,5 @@ pub mod stat;
 pub mod terminal;
 pub mod user;
 #[cfg(test)]
-mod victim;
+pub(crate) mod victim;
 pub mod wake;

@@ -5,23 +5,30 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::actuator::{self, Actuator};
+use crate::actuator::{self, Actuator, SharedKeeper};
 use crate::agent::child::Hands;
 use crate::agent::control::{Control, Parts};
 use crate::agent::mailbox::{Mailbox, Message, mailbox};
 use crate::agent::own::Own;
-use crate::agent::settings::Settings;
+use crate::agent::seek::Seeker;
+use crate::agent::settings::{Settings, TargetSettings};
 use crate::agent::target::Target;
 use crate::journal::recorder::{History, Recorder};
+use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
 use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
 use crate::sampler::scanner::Scanner;
+use crate::sys::cgroup::Delegated;
 use crate::sys::clock::SystemClock;
 use crate::sys::keeper::{Keeper, KeeperError, KeeperProgram};
+use crate::sys::limits::NoFile;
 use crate::sys::notify::Notifier;
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::spawn::Spawner;
+
+/// Descriptors that the agent wants for itself: some six for each process it guards, and the sockets of those who ask.
+const OWN_NOFILE: u64 = 4_096;
 
 /// What an agent is made of, beside its settings.
 pub struct Pieces {
@@ -72,9 +79,12 @@ impl Agent {
         let post = mailbox.clone();
         let scanner = Scanner::start(settings.scan, move |scan| deliver(&post, Message::Scanned(scan)))?;
         let post = mailbox.clone();
+        let seeker =
+            Seeker::start(ProcRoot::new("/proc"), move |found| deliver(&post, Message::Sought(found)))?;
+        let post = mailbox.clone();
         let told = move |told| deliver(&post, Message::Told(told));
         let keeper = Arc::new(Mutex::new(Keeper::start(&KeeperProgram::default())?));
-        let hands = Hands { spawner: Arc::new(Spawner::start()?), keeper: Arc::clone(&keeper) };
+        let hands = hands(&settings, &pieces, Arc::clone(&keeper))?;
         let equipped = actuator::Settings { keeper: Some(keeper), ..pieces.actuator };
         let actuator = Actuator::start(equipped, Box::new(told))?;
         let post = mailbox.clone();
@@ -89,7 +99,7 @@ impl Agent {
         let (notifier, watchdog) = pieces.manager;
         let own = Own::new(&ProcRoot::new("/proc"), notifier, watchdog);
         let ends = pieces.ends;
-        let parts = Parts { settings, inbox, scanner, actuator, recorder, targets, own, hands, ends };
+        let parts = Parts { settings, inbox, scanner, seeker, actuator, recorder, targets, own, hands, ends };
         let (bell, ended) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("fdg-control".to_owned()).stack_size(1 << 20).spawn(
             move || {
@@ -116,6 +126,23 @@ impl Agent {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
+}
+
+/// What children are started with. They get what the agent was given, not what it takes for itself.
+fn hands(settings: &Settings, pieces: &Pieces, keeper: SharedKeeper) -> io::Result<Hands> {
+    // Where it can't be raised, fewer processes are guarded, and that is told.
+    let nofile = NoFile::raise_own(OWN_NOFILE).ok();
+    let delegated = match Delegated::find(&ProcRoot::new("/proc")) {
+        Ok(delegated) => Some(delegated),
+        Err(error) => {
+            let is_service = pieces.manager.0.is_some();
+            if is_service && settings.targets.iter().any(TargetSettings::is_child) {
+                tracing::info!(why = chain(&error), "children share the agent's control group");
+            }
+            None
+        }
+    };
+    Ok(Hands { spawner: Arc::new(Spawner::start()?), keeper, nofile, delegated })
 }
 
 /// A loop that has ended has no use for messages any more.

@@ -27,10 +27,12 @@ use crate::journal::query::Blocking;
 use crate::journal::recorder::History;
 use crate::journal::retention::Keep;
 use crate::model::chain::chain;
+use crate::model::clock::Clock as _;
 use crate::model::name::{Name, Remote};
 use crate::proxy::postgres;
 use crate::sampler::probe;
 use crate::sampler::remotes::RemoteBook;
+use crate::sys::clock::SystemClock;
 use crate::sys::inotify::FileWatch;
 use crate::sys::notify::{Notifier, watchdog_interval};
 use crate::sys::pidfd::Signal;
@@ -335,8 +337,9 @@ fn probes<'p>(probes: impl Iterator<Item = &'p Probe>, mailbox: &Mailbox) {
         let (mailbox, web) = (mailbox.clone(), web.clone());
         tokio::task::spawn_local(async move {
             loop {
+                let asked = SystemClock.now();
                 let reading = probe::ask(&probe, &web).await;
-                drop(mailbox.post(Message::Probed(probe.name.clone(), reading)));
+                drop(mailbox.post(Message::Probed { probe: probe.name.clone(), asked, reading }));
                 tokio::time::sleep(probe.every).await;
             }
         });

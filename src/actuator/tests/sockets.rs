@@ -114,7 +114,7 @@ fn carry(subject: &Arc<Subject>, aged: AgedSockets, action: Action) -> Result<St
     let bench = Bench::with_hooks(&[]);
     let mut order = order(subject, 1, Work::Do(action));
     order.aged = Some(Arc::new(aged));
-    bench.carry(order).result.map(|done| done.summary)
+    bench.carry(order).result.map(|done| done.summary).map_err(|failure| failure.to_string())
 }
 
 fn reap(older: u64, max: u32) -> Action {
@@ -215,6 +215,19 @@ fn sockets_are_destroyed_by_age_remote_and_bound_and_counted_by_a_second_look() 
 }
 
 #[test]
+fn a_socket_that_the_process_does_not_hold_any_more_is_not_destroyed() {
+    let leaky = Leaky::start();
+    let subject = leaky.subject(Protection::default());
+    let mut aged = leaky.aged(&subject);
+    // What the memory has at this number was given away, and another took its place.
+    aged.sockets[0].number = aged.sockets[4].number;
+    let feed = format!("127.0.0.1:{}", leaky.feed);
+    let said = carry(&subject, aged.clone(), destroy(60, Some(&feed), 9)).unwrap();
+    assert_eq!(said, "3 of 3 sockets destroyed");
+    assert_eq!(records(&subject)[&aged.sockets[0].inode].state, TcpState::CloseWait);
+}
+
+#[test]
 fn a_protected_or_living_connection_is_never_destroyed() {
     let mut leaky = Leaky::start();
     let subject = leaky.subject(leaky.protect_broker());
@@ -231,4 +244,59 @@ fn a_protected_or_living_connection_is_never_destroyed() {
     let said = carry(&subject, aged, destroy(60, None, 100)).unwrap();
     assert!(said.starts_with("0 destroyed: "), "{said}");
     leaky.open();
+}
+
+/// Two transports of asyncio whose peer has gone: reading is paused on one, so that no epoll set knows its socket.
+const ASYNCIO: &str = "
+import asyncio, socket, sys
+async def main():
+    server = socket.create_server(('127.0.0.1', 0))
+    transport, _ = await asyncio.get_running_loop().create_connection(
+        asyncio.Protocol, *server.getsockname())
+    transport.pause_reading()
+    server.accept()[0].close()
+    print(transport.get_extra_info('socket').fileno(), flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    for _ in range(8):
+        await asyncio.get_running_loop().create_connection(asyncio.Protocol, *server.getsockname())
+    print('connected', flush=True)
+asyncio.run(main())
+";
+
+#[test]
+fn a_loop_that_keeps_books_by_number_is_refused() {
+    let mut bot = Bot::python(ASYNCIO);
+    let number = bot.line().parse().unwrap();
+    let subject = Arc::new(bot.subject());
+    let Some(Link::Socket(inode)) = subject.process.descriptors().look(number).unwrap() else {
+        panic!("a socket")
+    };
+    let record = wait_for_close_wait(&subject, inode);
+    let socket = AgedSocket {
+        cookie: record.cookie,
+        inode,
+        number,
+        remote: Some(record.remote),
+        named: None,
+        age: Duration::from_secs(600),
+        death: Death::CloseWait,
+        watched: Watched::No,
+    };
+    let said = carry(&subject, AgedSockets { sockets: vec![socket] }, reap(60, 9)).unwrap_err();
+    assert!(
+        said.starts_with("refused: it has loaded asyncio, which keeps books by descriptor number"),
+        "{said}"
+    );
+    assert_eq!(subject.process.descriptors().look(number).unwrap(), Some(Link::Socket(inode)));
+    assert_eq!(bot.ask("go on"), "connected", "no number was taken from it");
+}
+
+fn wait_for_close_wait(subject: &Subject, inode: u64) -> SocketRecord {
+    loop {
+        match records(subject).get(&inode) {
+            Some(record) if record.state == TcpState::CloseWait => return *record,
+            Some(_) => std::thread::yield_now(),
+            None => panic!("it is in a table"),
+        }
+    }
 }

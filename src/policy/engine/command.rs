@@ -138,9 +138,9 @@ fn begin(action: Action, desk: &mut Desk<'_>) {
         (Ok(()), None) => Verdict::Start,
     };
     let starts = verdict == Verdict::Start;
-    let id = desk.decide(by_hand(), Cause::Command, Work::Do(action), verdict);
+    let id = desk.decide(by_hand(), Cause::Command, Work::Do(action.clone()), verdict);
     if starts && is_main(word) {
-        desk.take_off(id, word);
+        desk.take_off(id, &action);
     }
 }
 
