@@ -5,22 +5,21 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::LocalSet;
 
 use crate::config::proxy::{self as config, Balance, Listen, Postgres, Proxy, Upstream};
 use crate::pool::address::Lookup;
-use crate::pool::breaker::Trip;
-use crate::pool::limits::{ClientLimits, Limits};
 use crate::pool::state::Settings;
 use crate::pool::upstream::{self, UpstreamSettings};
+use crate::proxy::postgres::bounds::limits;
 use crate::proxy::postgres::desk::{self, Counter, Ear, Post};
 use crate::proxy::postgres::place::Place;
+use crate::proxy::postgres::running::{Running, Thread};
 use crate::proxy::postgres::side::Mode;
 use crate::proxy::postgres::worker::{self, Message, RoomSettings, Worker};
+use crate::proxy::proxies::Proxies;
 
 /// Why proxies could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -40,24 +39,6 @@ pub enum StartError {
     Room(#[from] io::Error),
 }
 
-/// Running proxies.
-#[derive(Debug)]
-pub struct Running {
-    post: Post,
-    worker: JoinHandle<io::Result<()>>,
-    desk: JoinHandle<io::Result<()>>,
-}
-
-impl Running {
-    /// Ends in order: no new clients, those that are there drained.
-    pub fn end(self) {
-        self.post.send(Message::End);
-        // What ended a thread was logged where it happened.
-        let _ended = self.worker.join();
-        let _ended = self.desk.join();
-    }
-}
-
 /// Starts proxies for PostgreSQL.
 pub fn start(proxies: &[(&Proxy, &Postgres)]) -> Result<Running, StartError> {
     let (poll, waker) = worker::poll()?;
@@ -73,15 +54,20 @@ pub fn start(proxies: &[(&Proxy, &Postgres)]) -> Result<Running, StartError> {
         counters.push(counter(proxy, postgres));
         post.send(Message::Open(place, Box::new(room(proxy, postgres))));
     }
+    let names = proxies.iter().map(|(proxy, _)| proxy.name.clone());
+    let hand = Proxies::new(names, Box::new(post.clone()));
     let parts = worker::Parts { poll, inbox, desk: to_desk };
-    let worker =
-        std::thread::Builder::new().name("fdg-proxy-1".to_owned()).spawn(move || Worker::new(parts).run())?;
-    let parts = desk::Parts { counters, ears, post: post.clone(), errands };
-    let desk = std::thread::Builder::new().name("fdg-login".to_owned()).spawn(move || {
+    let note = hand.end_note();
+    let worker = Thread::start("fdg-proxy-1", move || {
+        let _note = note;
+        Worker::new(parts).run()
+    })?;
+    let parts = desk::Parts { counters, ears, post, errands };
+    let desk = Thread::start("fdg-login", move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         LocalSet::new().block_on(&runtime, desk::run(parts))
     })?;
-    Ok(Running { post, worker, desk })
+    Ok(Running::new(hand, vec![worker, desk]))
 }
 
 fn open(proxy: &Proxy, listen: &Listen) -> Result<Ear, StartError> {
@@ -131,31 +117,10 @@ fn room(proxy: &Proxy, postgres: &Postgres) -> RoomSettings {
 }
 
 fn pool_settings(proxy: &Proxy) -> Settings {
-    let pool = &proxy.pool;
-    let limits = Limits {
-        max: pool.max,
-        min: pool.min,
-        waiters: pool.waiters,
-        wait: pool.wait,
-        idle: pool.idle,
-        lifetime: pool.lifetime.unwrap_or(Duration::MAX),
-        uses: pool.max_uses.unwrap_or(u32::MAX),
-        connects: pool.connects,
-        connect_timeout: pool.connect_timeout,
-        ping_after: pool.check,
-        drain: proxy.drain,
-        trip: Trip::default(),
-        clients: ClientLimits {
-            max: proxy.clients.max,
-            reserve: proxy.clients.reserve,
-            idle: proxy.clients.idle.unwrap_or(Duration::MAX),
-        },
-        ..Limits::default()
-    };
     let upstreams = proxy.upstream.iter().map(|_| UpstreamSettings { lookup: Lookup::Never }).collect();
     let balance = match proxy.balance {
         Balance::LeastConnections => upstream::Balance::Equal,
         Balance::Failover => upstream::Balance::Priority,
     };
-    Settings { limits, upstreams, balance }
+    Settings { limits: limits(proxy), upstreams, balance }
 }

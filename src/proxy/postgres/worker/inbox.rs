@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::pool::id::{ConnectionId, Key, UpstreamId};
 use crate::pool::reason::ConnectFailure;
 use crate::proxy::postgres::worker::{Newcomer, RoomSettings};
+use crate::proxy::proxies::Question;
 use crate::proxy::transport::Transport;
 
 /// To the worker.
@@ -22,6 +23,8 @@ pub(crate) enum Message {
     Cancel(u16, u32, Vec<u8>),
     /// A cancel has reached the server, or can't any more.
     Cancelled(u16, ConnectionId),
+    /// Somebody asks about a proxy, or has it do something.
+    Asked(u16, Question),
     /// Ends when everything is drained.
     End,
 }

@@ -39,7 +39,8 @@ impl Worker {
             Message::Failed(room, connection, failed) => self.failed(usize::from(room), connection, *failed),
             Message::Cancel(room, number, secret) => self.cancel(usize::from(room), number, &secret),
             Message::Cancelled(room, connection) => self.cancelled(usize::from(room), connection),
-            Message::End => self.ending = true,
+            Message::Asked(room, question) => self.asked(room, question),
+            Message::End => self.begin_to_end(),
         }
     }
 
@@ -68,6 +69,7 @@ impl Worker {
             about: newcomer.about.into(),
             greeting: None,
             active: self.now,
+            since: self.now,
         };
         let fd = client.transport.fd();
         let turn = client.turn;
