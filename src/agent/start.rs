@@ -10,6 +10,7 @@ use crate::agent::child::Hands;
 use crate::agent::control::{Control, Parts};
 use crate::agent::mailbox::{Mailbox, Message, mailbox};
 use crate::agent::own::Own;
+use crate::agent::pools::Pools;
 use crate::agent::seek::Seeker;
 use crate::agent::settings::{Settings, TargetSettings};
 use crate::agent::target::Target;
@@ -85,6 +86,7 @@ impl Agent {
         let told = move |told| deliver(&post, Message::Told(told));
         let keeper = Arc::new(Mutex::new(Keeper::start(&KeeperProgram::default())?));
         let hands = hands(&settings, &pieces, Arc::clone(&keeper))?;
+        let pools = Pools::new(pieces.actuator.proxies.clone());
         let equipped = actuator::Settings { keeper: Some(keeper), ..pieces.actuator };
         let actuator = Actuator::start(equipped, Box::new(told))?;
         let post = mailbox.clone();
@@ -99,7 +101,8 @@ impl Agent {
         let (notifier, watchdog) = pieces.manager;
         let own = Own::new(&ProcRoot::new("/proc"), notifier, watchdog);
         let ends = pieces.ends;
-        let parts = Parts { settings, inbox, scanner, seeker, actuator, recorder, targets, own, hands, ends };
+        let parts =
+            Parts { settings, inbox, scanner, seeker, actuator, recorder, targets, own, hands, ends, pools };
         let (bell, ended) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("fdg-control".to_owned()).stack_size(1 << 20).spawn(
             move || {

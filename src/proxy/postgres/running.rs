@@ -79,7 +79,9 @@ impl Running {
             let name = thread.handle.thread().name().unwrap_or_default().to_owned();
             match thread.handle.join() {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(thread = name, %error, "a thread of the proxies has failed"),
+                Ok(Err(error)) => {
+                    tracing::error!(thread = name, %error, "a thread of the proxies has failed")
+                }
                 // Where and why was said by the panic itself.
                 Err(_) => tracing::error!(thread = name, "a thread of the proxies has panicked"),
             }

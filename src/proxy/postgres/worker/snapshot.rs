@@ -31,10 +31,7 @@ impl Worker {
             clients: clients.iter().map(|(place, client)| self.client_view(room, *place, client)).collect(),
             clients_more,
             parted: parted
-                .map(|(identity, at)| Parted {
-                    identity: Arc::clone(identity),
-                    since: self.now.since(*at),
-                })
+                .map(|(identity, at)| Parted { identity: Arc::clone(identity), since: self.now.since(*at) })
                 .collect(),
             servers: self.server_views(room),
         })
