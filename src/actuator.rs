@@ -32,6 +32,7 @@ mod procdir;
 mod raise_nofile;
 mod reap_descriptors;
 mod redact;
+mod reset_pool;
 mod resolve;
 mod run;
 mod settings;
@@ -39,6 +40,7 @@ mod snapshot;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod throttle_connects;
 mod worker;
 
 pub use freeze::SharedKeeper;
@@ -55,6 +57,7 @@ use crew::{Crew, Message, Ticket};
 use freeze::Holds;
 use kit::Kit;
 use notify::Notifier;
+use throttle_connects::Throttles;
 use worker::Worker;
 
 /// Orders that may be under way, waiting ones included.
@@ -145,5 +148,6 @@ fn equip(settings: Settings, worker: Worker, tell: kit::Tell) -> Kit {
     let notifier = Notifier::start(settings.receivers.clone(), &web, &settings.clock, &not_delivered);
     let redactor = Arc::new(Redactor::new());
     let holds = Arc::new(Holds::new(settings.keeper.clone()));
-    Kit { settings, web, notifier, worker, redactor, holds, tell }
+    let throttles = Throttles::default();
+    Kit { settings, web, notifier, worker, redactor, holds, throttles, tell }
 }

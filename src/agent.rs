@@ -8,6 +8,7 @@ mod guarded;
 mod herald;
 pub mod mailbox;
 mod own;
+mod pools;
 pub mod request;
 pub mod seek;
 pub mod settings;

@@ -16,6 +16,7 @@ mod load;
 mod lookup;
 mod page;
 mod policy;
+mod pools;
 mod print;
 mod quantity;
 mod reach;

@@ -8,6 +8,7 @@ mod host;
 pub mod joined;
 mod load;
 pub mod pace;
+pub mod pools;
 mod precision;
 pub mod probe;
 pub mod remotes;

@@ -32,7 +32,7 @@ use super::order::{Finished, Order, Told};
 pub(super) enum Message {
     /// Carry it out.
     Order(Box<Ticket>),
-    /// Thaw what is frozen of a process, now and not in its turn; told with this reason.
+    /// End what is held of a process, now and not in its turn; a thaw is told with this reason.
     LetGo(ProcessId, &'static str),
     /// Come to an end within so long. The sender is dropped once nothing is frozen any more.
     Stop(Duration, std::sync::mpsc::Sender<()>),
@@ -87,6 +87,7 @@ impl Crew {
             }
         };
         let closed = self.kit.holds.close();
+        self.kit.throttles.close(self.kit.settings.proxies.as_ref());
         drop(thawed);
         self.kit.holds.tell_all(closed, &self.kit.tell, "the agent stops");
         self.wind_up(within, inbox).await;
@@ -104,6 +105,7 @@ impl Crew {
 
     /// Aside: a keeper that does not answer must not hold up the thread of all orders.
     fn let_go(&self, process: ProcessId, why: &'static str) {
+        self.kit.throttles.let_go(self.kit.settings.proxies.as_ref(), process);
         let kit = Arc::clone(&self.kit);
         tokio::spawn(async move { kit.holds.let_go(process, &kit.tell, why).await });
     }

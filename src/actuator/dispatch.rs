@@ -5,7 +5,7 @@ use crate::model::decision::{Done, Work};
 
 use super::kit::Kit;
 use super::order::Order;
-use super::{destroy_sockets, raise_nofile, reap_descriptors, run, snapshot, stop};
+use super::{destroy_sockets, raise_nofile, reap_descriptors, reset_pool, run, snapshot, stop};
 
 /// What came of an order.
 pub(super) struct Carried {
@@ -22,19 +22,22 @@ impl From<Result<Done, String>> for Carried {
 
 /// Carries an order out.
 pub(super) async fn carry_out(kit: &Kit, order: &Order) -> Carried {
+    let proxies = kit.settings.proxies.as_ref();
     match &order.work {
         Work::Do(action) => act(kit, order, action).await,
         Work::Take(hold) => match hold {
             Hold::Freeze { limit } => kit.holds.freeze(kit, order, *limit).await.into(),
-            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => {
-                no_proxies()
+            Hold::ThrottleConnects { pool, rate } => {
+                kit.throttles.take(proxies, (pool, order.process), *rate).await.into()
             }
+            Hold::PollStream { .. } | Hold::PauseTrading { .. } => no_such_proxy(),
         },
         Work::Release(hold) => match hold {
             Hold::Freeze { .. } => kit.holds.thaw(order).await.into(),
-            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => {
-                no_proxies()
+            Hold::ThrottleConnects { pool, .. } => {
+                kit.throttles.release(proxies, (pool, order.process)).await.into()
             }
+            Hold::PollStream { .. } | Hold::PauseTrading { .. } => no_such_proxy(),
         },
     }
 }
@@ -44,7 +47,9 @@ async fn act(kit: &Kit, order: &Order, action: &Action) -> Carried {
         Action::Notify { to, message } => kit.notify(order, to, message.as_deref()).into(),
         Action::Snapshot => snapshot::take(kit, order).await.into(),
         Action::RaiseNofile { to } => raise_nofile::raise(order, *to).into(),
-        Action::ResetPool { .. } => no_proxies(),
+        Action::ResetPool { pool, how, share } => {
+            reset_pool::reset(kit.settings.proxies.as_ref(), pool, (*how, *share)).await.into()
+        }
         Action::DestroySockets { older, remote, max } => {
             destroy_sockets::destroy(kit, order, (*older, remote.as_ref(), *max)).await.into()
         }
@@ -57,6 +62,6 @@ async fn act(kit: &Kit, order: &Order, action: &Action) -> Carried {
 }
 
 /// The engine refuses these before, as long as there are none.
-fn no_proxies() -> Carried {
-    Err("no proxies in this agent".to_owned()).into()
+fn no_such_proxy() -> Carried {
+    Err("this agent has no streams and no order gate".to_owned()).into()
 }

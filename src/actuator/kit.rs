@@ -10,6 +10,7 @@ use super::notify::{Notice, Notifier};
 use super::order::{Order, Told};
 use super::redact::Redactor;
 use super::settings::Settings;
+use super::throttle_connects::Throttles;
 use super::worker::Worker;
 use crate::call::web::Web;
 
@@ -24,6 +25,7 @@ pub(super) struct Kit {
     pub(super) worker: Worker,
     pub(super) redactor: Arc<Redactor>,
     pub(super) holds: Arc<Holds>,
+    pub(super) throttles: Throttles,
     pub(super) tell: Tell,
 }
 

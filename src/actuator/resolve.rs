@@ -64,7 +64,7 @@ pub enum ResolveError {
 impl Settings {
     /// What the agent's file says, with everything read that it only names. All faults at once.
     ///
-    /// `variable` gives a variable of the agent's environment. No keeper: it is set by who has one.
+    /// `variable` gives a variable of the agent's environment. No keeper and no proxies: they are set by who has them.
     pub fn resolve(
         config: &Config,
         (host, clock): (String, Arc<dyn Clock>),
@@ -87,7 +87,7 @@ impl Settings {
         let bounds = Bounds { bundle: *max_size, number, file: Bounds::default().file.min(*max_size) };
         let evidence = Evidence { folder: dir.clone(), bounds };
         let systemctl = PathBuf::from("systemctl");
-        Ok(Self { host, clock, hooks, receivers, evidence, systemctl, keeper: None })
+        Ok(Self { host, clock, hooks, receivers, evidence, systemctl, keeper: None, proxies: None })
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::config::{Method, Secret};
 use crate::model::clock::Clock;
 use crate::model::name::Name;
+use crate::proxy::Proxies;
 use crate::sys::user::UserIds;
 
 use super::freeze::SharedKeeper;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub systemctl: PathBuf,
     /// Who thaws what is frozen if the agent dies. Without one nothing is frozen.
     pub keeper: Option<SharedKeeper>,
+    /// The agent's own proxies, where it has any.
+    pub proxies: Option<Proxies>,
 }
 
 /// Where evidence bundles go and how much is kept.

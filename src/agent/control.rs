@@ -25,6 +25,7 @@ use crate::agent::child::Hands;
 use crate::agent::herald::{About, Herald};
 use crate::agent::mailbox::{Inbox, MESSAGES_MAX, Message};
 use crate::agent::own::Own;
+use crate::agent::pools::Pools;
 use crate::agent::seek::Seeker;
 use crate::agent::settings::Settings;
 use crate::agent::start::Ends;
@@ -63,6 +64,7 @@ pub(super) struct Parts {
     pub(super) hands: Hands,
     pub(super) ends: Ends,
     pub(super) residents: Residents,
+    pub(super) pools: Pools,
 }
 
 /// The loop.
@@ -81,6 +83,7 @@ pub(super) struct Control {
     hands: Hands,
     ends: Ends,
     residents: Residents,
+    pools: Pools,
     /// Processes that have ended while something was still under way on their target.
     departed: Vec<(Name, ProcessId)>,
     /// When to look at the keeper next.
@@ -107,6 +110,7 @@ impl Control {
             hands: parts.hands,
             ends: parts.ends,
             residents: parts.residents,
+            pools: parts.pools,
             departed: Vec::new(),
             keeper_due: Timestamp::ZERO,
             history_lost: None,
@@ -151,6 +155,10 @@ impl Control {
                 Message::Asked(envelope) => self.answer(envelope),
                 Message::Book(book) => self.take_book(book),
                 Message::Probed { probe, asked, reading } => self.take_probe(&probe, asked, reading),
+                Message::Pool { name, asked, view } => self.take_pool(name, asked, view),
+                Message::Commanded { command, uid } => {
+                    self.herald.tell(About::default(), Fact::Commanded { command, uid });
+                }
                 Message::Reload(settings, asked) => self.reload(settings, asked),
                 Message::Forward(signal) => self.forward(signal),
                 Message::History(fact) => self.take_history(fact),
@@ -224,6 +232,17 @@ impl Control {
         }
     }
 
+    /// Lets nobody in any more and waits for what is at work, each proxy under its own deadline; the worker keeps them.
+    fn end_proxies(&mut self) {
+        self.pools.begin_to_end();
+        let mut unwatched = Vec::new();
+        while !self.pools.have_ended() {
+            self.inbox.waker.wait(&[], HEARD_OUT_EVERY, &mut unwatched);
+            self.take_messages();
+            self.own.turn(SystemClock.now());
+        }
+    }
+
     /// Hands changed rule memory to the history: budgets and latches must survive whatever comes.
     fn remember(&mut self) {
         let Some(recorder) = &self.recorder else { return };
@@ -237,7 +256,8 @@ impl Control {
         }
     }
 
-    /// Ends in order: nothing new, holds released (what stands still hears no TERM), children ended, history flushed.
+    /// Ends in order: nothing new, holds released (what stands still hears no TERM), children ended while their proxies
+    /// still serve their last words, proxies drained, history flushed.
     fn shut_down(mut self) -> Option<i32> {
         let why = self.stopping.take().unwrap_or_default();
         self.own.stopping();
@@ -247,6 +267,7 @@ impl Control {
             actuator.begin_to_end(ACTIONS_END_WITHIN);
         }
         let code = self.end_children();
+        self.end_proxies();
         if let Some(actuator) = actuator {
             self.hear_out(&actuator);
         }

@@ -11,6 +11,7 @@ use crate::model::clock::Timestamp;
 use crate::model::event::Fact;
 use crate::model::name::Name;
 use crate::model::reading::Reading;
+use crate::proxy::view::View;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scan::Scan;
 use crate::sys::pidfd::Signal;
@@ -40,6 +41,22 @@ pub enum Message {
         asked: Timestamp,
         /// What it said.
         reading: Reading<f64>,
+    },
+    /// A pool has answered.
+    Pool {
+        /// Which.
+        name: Name,
+        /// When it was asked.
+        asked: Timestamp,
+        /// What it said.
+        view: Box<View>,
+    },
+    /// A person had something done that the loop has no part in.
+    Commanded {
+        /// What, as typed.
+        command: String,
+        /// User id of the one who asked.
+        uid: u32,
     },
     /// Settings were read anew, or could not be; a person may wait for the answer.
     Reload(Result<Box<Settings>, String>, Option<Envelope>),

@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::status::Status;
-use crate::model::action::Then;
+use crate::model::action::{ResetHow, Then};
 use crate::model::event::Event;
 use crate::model::name::Name;
+use crate::model::units::format_ratio;
 
 /// What can be asked.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -38,6 +39,15 @@ pub enum Request {
 pub enum Command {
     /// Read settings and policies anew.
     Reload,
+    /// Replace server connections of a pool.
+    ResetPool {
+        /// The pool.
+        pool: Name,
+        /// Which, by what they do.
+        how: ResetHow,
+        /// Which share of those, oldest first.
+        share: f64,
+    },
     /// Release a latch.
     Release {
         /// The target.
@@ -88,6 +98,9 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reload => write!(f, "reload"),
+            Self::ResetPool { pool, how, share } => {
+                write!(f, "reset {pool} --how {} --share {}", how.name(), format_ratio(*share))
+            }
             Self::Release { target, rule: None } => write!(f, "release {target}"),
             Self::Release { target, rule: Some(rule) } => write!(f, "release {target} {rule}"),
             Self::Hold { target } => write!(f, "hold {target}"),

@@ -9,6 +9,8 @@ use crate::model::name::{Name, Remote};
 use crate::model::signal::Signal;
 use crate::policy::engine::Enrolled;
 use crate::policy::means::Means;
+use crate::pool::limits::Limits;
+use crate::proxy::postgres::{differ_in_limits_alone, limits};
 use crate::sampler::eye::EyeSettings;
 use crate::sampler::scan::ScanSettings;
 
@@ -44,7 +46,14 @@ impl Fixed {
 
     fn changed(&self, new: &Self, keys: &mut Vec<String>) {
         let (old, new) = (&self.0, &new.0);
-        entries("proxy", &old.proxies, &new.proxies, keys);
+        let limits = |name: &&Name| match (old.proxies.get(*name), new.proxies.get(*name)) {
+            // The same ones do as well.
+            (Some(old), Some(new)) => differ_in_limits_alone(old, new),
+            (None, _) | (_, None) => false,
+        };
+        let proxies: BTreeSet<&Name> = old.proxies.keys().chain(new.proxies.keys()).collect();
+        let fixed = proxies.into_iter().filter(|name| !limits(name));
+        keys.extend(fixed.map(|name| format!("proxy.{name}")));
         entries("probe", &old.probes, &new.probes, keys);
         entries("hook", &old.hooks, &new.hooks, keys);
         entries("receiver", &old.receivers, &new.receivers, keys);
@@ -56,6 +65,14 @@ impl Fixed {
             ("agent.log", old.agent.log != new.agent.log),
         ];
         keys.extend(parts.iter().filter(|(_, differs)| *differs).map(|(key, _)| (*key).to_owned()));
+    }
+}
+
+impl Fixed {
+    /// The proxies whose limits differ in `new`, and what these are from now on.
+    pub fn new_limits(&self, new: &Self) -> Vec<(Name, Limits)> {
+        let changed = new.0.proxies.iter().filter(|(name, proxy)| self.0.proxies.get(*name) != Some(*proxy));
+        changed.map(|(name, proxy)| (name.clone(), limits(proxy))).collect()
     }
 }
 
@@ -236,6 +253,25 @@ mod tests {
         let parts =
             "[agent.tick]\nfull = \"9s\"\n[history]\nstore = \"none\"\n[target.bot.window]\nshort = \"7s\"\n";
         assert_eq!(needs(BOT, &with(parts)), ["history", "agent.tick", "target.bot.window"]);
+    }
+
+    #[test]
+    fn limits_of_a_proxy_need_none_and_the_rest_of_it_does() {
+        let with = |rest: &str| {
+            format!(
+                "{BOT}[proxy.db]\nprotocol = \"postgres\"\nlisten = \"127.0.0.1:6432\"\n\
+                 upstream = \"127.0.0.1:5432\"\n{rest}\n"
+            )
+        };
+        let (old, more) = (with("pool = { max = 2 }"), with("pool = { max = 5 }"));
+        assert_eq!(needs(&old, &more), [""; 0]);
+        assert_eq!(needs(&old, &with("pool = { max = 2, mode = \"session\" }")), ["proxy.db"]);
+        assert_eq!(needs(&old, BOT), ["proxy.db"]);
+        let new = settings(&old).fixed.new_limits(&settings(&more).fixed);
+        assert_eq!(
+            new.iter().map(|(name, limits)| (name.as_str(), limits.max)).collect::<Vec<_>>(),
+            [("db", 5)]
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::agent::child::Hands;
 use crate::agent::control::{Control, Parts};
 use crate::agent::mailbox::{Mailbox, Message, mailbox};
 use crate::agent::own::Own;
+use crate::agent::pools::Pools;
 use crate::agent::seek::Seeker;
 use crate::agent::settings::{Settings, TargetSettings};
 use crate::agent::target::Target;
@@ -90,6 +91,7 @@ impl Agent {
         let told = move |told| deliver(&post, Message::Told(told));
         let keeper = Arc::new(Mutex::new(Keeper::start(&KeeperProgram::default())?));
         let hands = hands(&settings, &pieces, Arc::clone(&keeper))?;
+        let pools = Pools::new(pieces.actuator.proxies.clone());
         let equipped = actuator::Settings { keeper: Some(keeper), ..pieces.actuator };
         let actuator = Actuator::start(equipped, Box::new(told))?;
         let post = mailbox.clone();
@@ -116,6 +118,7 @@ impl Agent {
             hands,
             ends,
             residents,
+            pools,
         };
         let (bell, ended) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("fdg-control".to_owned()).stack_size(1 << 20).spawn(

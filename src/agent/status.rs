@@ -17,6 +17,9 @@ pub struct Status {
     pub agent: AgentStatus,
     /// Its targets.
     pub targets: Vec<TargetStatus>,
+    /// Its pools.
+    #[serde(default)]
+    pub pools: Vec<PoolStatus>,
 }
 
 /// The agent itself: it counts its own descriptors too.
@@ -83,4 +86,126 @@ pub struct ProcessStatus {
     pub holds: Vec<Hold>,
     /// Time between fast ticks now.
     pub period: Duration,
+    /// Its descriptors that are clients of a pool, by number.
+    #[serde(default)]
+    pub clients: Vec<HeldClient>,
+}
+
+/// A pool of the agent's own.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PoolStatus {
+    /// Its name.
+    pub name: Name,
+    /// How it stands: running, paused, disabled, draining; empty before its first answer.
+    pub mode: String,
+    /// How long ago the question was put that is answered here.
+    pub asked: Option<Duration>,
+    /// Its signals, late where it does not answer.
+    #[serde(with = "crate::agent::figures")]
+    pub signals: BTreeMap<String, Reading<f64>>,
+    /// Server connections being opened.
+    pub connecting: u32,
+    /// Clients between units of work.
+    pub clients_idle: u32,
+    /// New clients a second, where they are throttled.
+    pub throttle: Option<f64>,
+    /// The best of its breakers.
+    pub breaker: String,
+    /// What happened so far, by reason: `closed.reset`, `refused.throttled`; without what never did.
+    pub counters: BTreeMap<String, u64>,
+    /// Server connections, the oldest first.
+    pub servers: Vec<PoolServer>,
+    /// Clients, those longest without work first.
+    pub clients: Vec<PoolClient>,
+    /// Clients that are not among those.
+    pub clients_more: usize,
+}
+
+impl PoolStatus {
+    /// A pool of which nothing is known.
+    pub(super) fn blank() -> Self {
+        Self {
+            name: Name::parse("unknown").expect("a constant name is right"),
+            mode: String::new(),
+            asked: None,
+            signals: BTreeMap::new(),
+            connecting: 0,
+            clients_idle: 0,
+            throttle: None,
+            breaker: String::new(),
+            counters: BTreeMap::new(),
+            servers: Vec::new(),
+            clients: Vec::new(),
+            clients_more: 0,
+        }
+    }
+}
+
+/// A server connection of a pool.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PoolServer {
+    /// As whom it logged in.
+    pub user: String,
+    /// To which database.
+    pub database: String,
+    /// What it does.
+    pub state: String,
+    /// For how long.
+    pub since: Duration,
+    /// For how long it is open.
+    pub age: Duration,
+    /// How often it was handed out.
+    pub uses: u32,
+    /// The number of the server's process.
+    pub backend: Option<u32>,
+    /// The place of the client that has it.
+    pub holder: Option<u32>,
+    /// Why it is closed when it comes back.
+    pub retired: Option<String>,
+}
+
+/// A client of a pool.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PoolClient {
+    /// Its place.
+    pub place: u32,
+    /// The user it logged in as.
+    pub user: String,
+    /// The database it asked for.
+    pub database: String,
+    /// What it calls itself.
+    pub application: String,
+    /// Its address, or `unix`.
+    pub address: String,
+    /// The user that owns its socket.
+    pub uid: Option<u32>,
+    /// The process that connected, where the kernel says.
+    pub pid: Option<i32>,
+    /// The inode of its socket.
+    pub inode: Option<u64>,
+    /// What it does.
+    pub state: String,
+    /// For how long.
+    pub since: Duration,
+    /// For how long it is there.
+    pub age: Duration,
+    /// Whether it keeps its server connection beyond its work.
+    pub pinned: bool,
+}
+
+/// A descriptor of a guarded process that is a client of a pool, or was one.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct HeldClient {
+    /// Its number in the process.
+    pub descriptor: u32,
+    /// The pool.
+    pub pool: Name,
+    /// What the client calls itself.
+    pub application: String,
+    /// For how long it is open.
+    pub opened: Option<Duration>,
+    /// For how long it was not used; for an abandoned one, how long ago its pool has closed it.
+    pub unused: Duration,
+    /// Whether the pool has closed it and the process keeps its descriptor.
+    pub abandoned: bool,
 }

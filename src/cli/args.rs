@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::name::Name;
-use crate::model::units::parse_span;
+use crate::model::units::{parse_ratio, parse_span};
 
 /// Keeps a leaking trading bot alive: watches its descriptors from outside, acts by policy, checks whether it helped.
 #[derive(Parser, Debug)]
@@ -328,6 +328,17 @@ pub struct CtlArgs {
 pub enum Verb {
     /// Read settings and policies anew
     Reload,
+    /// Replace server connections of a pool
+    Reset {
+        /// The pool.
+        pool: Name,
+        /// Which connections.
+        #[arg(long, value_enum, default_value_t = Which::Idle)]
+        how: Which,
+        /// The share of those, oldest first.
+        #[arg(long, default_value = "100%", value_parser = parse_share)]
+        share: f64,
+    },
     /// Release a latch: the tier may act again
     Release {
         /// The target.
@@ -376,6 +387,17 @@ pub enum Verb {
     },
 }
 
+/// Which connections a reset replaces.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub enum Which {
+    /// Idle ones, now.
+    Idle,
+    /// Idle ones now, busy ones when they come back.
+    Drain,
+    /// All, now.
+    Hard,
+}
+
 /// What follows a stop.
 #[derive(ValueEnum, Clone, Copy, Debug)]
 pub enum After {
@@ -383,4 +405,14 @@ pub enum After {
     Restart,
     /// Leave it stopped.
     Stay,
+}
+
+/// A share of something: above nothing, at most all.
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = parse_ratio(text).map_err(|error| error.to_string())?;
+    if share > 0.0 && share <= 1.0 {
+        Ok(share)
+    } else {
+        Err("a share is above 0% and at most 100%".to_owned())
+    }
 }

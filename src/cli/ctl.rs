@@ -1,10 +1,10 @@
 //! `fdguard ctl` and `fdguard explain`: commands and questions to the running agent.
 
 use crate::agent::request::{Answer, Command, Request};
-use crate::cli::args::{After, CtlArgs, ExplainArgs, Verb};
+use crate::cli::args::{After, CtlArgs, ExplainArgs, Verb, Which};
 use crate::cli::exit::Exit;
 use crate::cli::{print, reach};
-use crate::model::action::Then;
+use crate::model::action::{ResetHow, Then};
 
 /// `fdguard ctl`
 pub(super) fn run(args: CtlArgs) -> Exit {
@@ -43,6 +43,14 @@ pub(super) fn explain(args: &ExplainArgs) -> Exit {
 fn command(verb: Verb) -> Command {
     match verb {
         Verb::Reload => Command::Reload,
+        Verb::Reset { pool, how, share } => {
+            let how = match how {
+                Which::Idle => ResetHow::Idle,
+                Which::Drain => ResetHow::Drain,
+                Which::Hard => ResetHow::Hard,
+            };
+            Command::ResetPool { pool, how, share }
+        }
         Verb::Release { target, rule } => Command::Release { target, rule },
         Verb::Hold { target } => Command::Hold { target },
         Verb::Resume { target } => Command::Resume { target },

@@ -2,15 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::Config;
+use crate::config::proxy::Protocol;
 use crate::model::action::Word;
 use crate::sys::ability::{Ability, Capability};
 
 /// Words that can't work here, and why.
-pub(super) fn impossible(ability: &Ability) -> BTreeMap<Word, String> {
+pub(super) fn impossible(config: &Config, ability: &Ability) -> BTreeMap<Word, String> {
     let mut words = BTreeMap::new();
-    for word in [Word::ResetPool, Word::ThrottleConnects, Word::PollStream, Word::PauseTrading] {
-        words.insert(word, "this agent has no proxies".to_owned());
+    let has_pools = config.proxies.values().any(|proxy| matches!(proxy.protocol, Protocol::Postgres(_)));
+    if !has_pools {
+        for word in [Word::ResetPool, Word::ThrottleConnects] {
+            words.insert(word, "this agent has no pools".to_owned());
+        }
     }
+    words.insert(Word::PollStream, "this agent has no streams".to_owned());
+    words.insert(Word::PauseTrading, "this agent has no order gate".to_owned());
     if !ability.has(Capability::NetAdmin) {
         words.insert(Word::DestroySockets, "CAP_NET_ADMIN is missing".to_owned());
     }

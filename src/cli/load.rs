@@ -11,6 +11,7 @@ use crate::agent::settings::{Fixed, ProbeSettings, Settings, TargetSettings};
 use crate::cli::equip;
 use crate::cli::print;
 use crate::cli::render::diagnostics::{Style, render, render_report};
+use crate::config::proxy::Protocol;
 use crate::config::{self, Config, Folders, Input, Match, SourceFile, Target};
 use crate::document::Faults;
 use crate::model::chain::chain;
@@ -252,14 +253,23 @@ pub(super) fn read_policy(text: &str, means: Option<&Means>) -> (Option<Policy>,
 fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
     Means {
         allowed: target.allow.clone(),
-        impossible: equip::impossible(ability),
-        pools: config.proxies.keys().cloned().collect(),
+        impossible: equip::impossible(config, ability),
+        pools: pools(config),
         streams: BTreeSet::new(),
         hooks: config.hooks.values().map(|hook| (hook.name.clone(), hook.timeout)).collect(),
         receivers: config.receivers.keys().cloned().collect(),
         protect: target.protect.clone(),
         dry_run: config.agent.dry_run || target.dry_run,
     }
+}
+
+/// The proxies whose pools policies may speak of.
+fn pools(config: &Config) -> BTreeSet<Name> {
+    let with_pool = config.proxies.values().filter(|proxy| match proxy.protocol {
+        Protocol::Postgres(_) => true,
+        Protocol::Tcp => false,
+    });
+    with_pool.map(|proxy| proxy.name.clone()).collect()
 }
 
 fn target_settings(

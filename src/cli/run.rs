@@ -19,8 +19,7 @@ use crate::call::web::Web;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
 use crate::cli::load::{self, Loaded, Source};
-use crate::cli::{lookup, print, reach};
-use crate::config::proxy::Protocol;
+use crate::cli::{lookup, pools, print, reach};
 use crate::config::{self, Config, Probe, Store};
 use crate::journal::log::{LogTo, init_logging};
 use crate::journal::query::Blocking;
@@ -29,7 +28,8 @@ use crate::journal::retention::Keep;
 use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
 use crate::model::name::{Name, Remote};
-use crate::proxy::postgres;
+use crate::proxy::Proxies;
+use crate::proxy::postgres::{self, Running};
 use crate::sampler::probe;
 use crate::sampler::remotes::RemoteBook;
 use crate::sys::clock::SystemClock;
@@ -75,7 +75,7 @@ pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
 }
 
 async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
-    let Loaded { settings, config, actuator, remotes, files, .. } = loaded;
+    let Loaded { settings, config, mut actuator, remotes, files, .. } = loaded;
     // Before anything is started or guarded.
     let listener = match listen(&config, ends).await {
         Ok(listener) => listener,
@@ -86,17 +86,22 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     };
     let _socket = listener.is_some().then(|| SocketFile(config.admin.socket.clone()));
     let residents = postgres::Residents::default();
-    let pieces = match pieces(&config, actuator, (ends, &residents)) {
-        Ok(pieces) => pieces,
-        Err(why) => {
-            print::complain(&why);
+    // Before the proxies raise it: children get the limit that the agent was given.
+    let nofile = NoFile::own().ok();
+    let mut running = match pools::start(&config, &residents) {
+        Ok(running) => running,
+        Err(error) => {
+            print::complain(&chain(&error));
             return Exit::Usage;
         }
     };
-    let proxies = match proxies(&config, &residents) {
-        Ok(proxies) => proxies,
-        Err(error) => {
-            print::complain(&chain(&error));
+    let proxies = running.as_ref().map(Running::proxies);
+    actuator.proxies.clone_from(&proxies);
+    let around = Around { ends, residents, nofile };
+    let pieces = match pieces(&config, actuator, around) {
+        Ok(pieces) => pieces,
+        Err(why) => {
+            print::complain(&why);
             return Exit::Usage;
         }
     };
@@ -112,14 +117,21 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     // They end with the runtime.
     signals(&mailbox, &known, ends);
     probes(config.probes.values(), &mailbox);
+    if let Some(proxies) = &proxies {
+        pools::watch(proxies, &mailbox);
+    }
     if let Some(listener) = listener {
-        tokio::task::spawn_local(socket(listener, config.admin, mailbox.clone(), Rc::clone(&known)));
+        let ways = (mailbox.clone(), proxies);
+        tokio::task::spawn_local(socket(listener, config.admin, ways, Rc::clone(&known)));
     }
     tokio::task::spawn_local(addresses(Rc::clone(&known), mailbox.clone()));
-    tokio::task::spawn_local(changes(known, mailbox));
-    let code = agent.ended().await;
-    if let Some(proxies) = proxies {
-        proxies.end();
+    tokio::task::spawn_local(changes(known, mailbox.clone()));
+    let (code, fault) = ended(agent, running.as_mut(), &mailbox).await;
+    if let Some(running) = running {
+        running.end();
+    }
+    if fault == Fault::Proxies {
+        return Exit::Finding;
     }
     match (ends, code) {
         (Ends::WithChild, Some(code)) => Exit::Child(u8::try_from(code & 0xff).unwrap_or(1)),
@@ -128,27 +140,35 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     }
 }
 
-/// Starts what the file says under `[proxy]`.
-fn proxies(
-    config: &Config,
-    residents: &postgres::Residents,
-) -> Result<Option<postgres::Running>, postgres::StartError> {
-    let found: Vec<_> = config
-        .proxies
-        .values()
-        .filter_map(|proxy| match &proxy.protocol {
-            Protocol::Postgres(settings) => Some((proxy, &**settings)),
-            Protocol::Tcp => None,
-        })
-        .collect();
-    if found.is_empty() { Ok(None) } else { postgres::start(&found, residents).map(Some) }
+/// What ended the agent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    None,
+    /// A thread of the proxies was lost.
+    Proxies,
 }
 
-fn pieces(
-    config: &Config,
-    actuator: actuator::Settings,
-    (ends, residents): (Ends, &postgres::Residents),
-) -> Result<Pieces, String> {
+/// Waits for the end of the agent. Where a thread of the proxies is lost, clients would hang: then the agent ends in
+/// order, with a code by which whoever watches over it starts it again.
+async fn ended(agent: Agent, running: Option<&mut Running>, mailbox: &Mailbox) -> (Option<i32>, Fault) {
+    let mut ended = std::pin::pin!(agent.ended());
+    tokio::select! {
+        code = &mut ended => return (code, Fault::None),
+        () = pools::lost(running) => {}
+    }
+    tracing::error!("a thread of the proxies has ended by itself: the agent ends");
+    drop(mailbox.post(Message::Stop("a thread of the proxies has ended by itself".to_owned())));
+    (ended.await, Fault::Proxies)
+}
+
+/// What stands around the agent.
+struct Around {
+    ends: Ends,
+    residents: postgres::Residents,
+    nofile: Option<NoFile>,
+}
+
+fn pieces(config: &Config, actuator: actuator::Settings, around: Around) -> Result<Pieces, String> {
     let var = |name: &str| std::env::var_os(name);
     let text = |name: &str| var(name).and_then(|value| value.into_string().ok());
     let notifier = Notifier::from_value(var("NOTIFY_SOCKET").as_deref()).map_err(|error| chain(&error))?;
@@ -157,16 +177,8 @@ fn pieces(
         Store::None => (None, Vec::new()),
         Store::Sqlite(path) => (Some(history(config, path)), memory(config, path)),
     };
-    let residents = residents.clone();
-    Ok(Pieces {
-        actuator,
-        history,
-        memory,
-        manager: (notifier, watchdog),
-        ends,
-        residents,
-        nofile: NoFile::own().ok(),
-    })
+    let Around { ends, residents, nofile } = around;
+    Ok(Pieces { actuator, history, memory, manager: (notifier, watchdog), ends, residents, nofile })
 }
 
 fn history(config: &Config, path: &Path) -> History {
@@ -282,10 +294,16 @@ async fn listen(config: &Config, ends: Ends) -> Result<Option<UnixListener>, Adm
     }
 }
 
-async fn socket(listener: UnixListener, admin: config::Admin, mailbox: Mailbox, known: Rc<Known>) {
+async fn socket(
+    listener: UnixListener,
+    admin: config::Admin,
+    (mailbox, proxies): (Mailbox, Option<Proxies>),
+    known: Rc<Known>,
+) {
     let uids = admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();
     let gids = admin.gids.iter().filter_map(|gid| u32::try_from(*gid).ok()).collect();
     let submit = move |envelope: Envelope| {
+        let Err(envelope) = pools::command(proxies.as_ref(), &mailbox, envelope) else { return };
         let message = match &envelope.request {
             Request::Do(Command::Reload) => Message::Reload(known.reload(), Some(envelope)),
             Request::Status | Request::Explain { .. } | Request::Events { .. } | Request::Do(_) => {

@@ -1,5 +1,7 @@
 //! `fdguard status`: what the agent sees and holds now.
 
+mod pools;
+
 use std::fmt::Write as _;
 
 use crate::agent::request::{Answer, Request};
@@ -62,6 +64,7 @@ fn render(status: &Status) -> String {
     for target in &status.targets {
         render_target(&mut text, target);
     }
+    text.push_str(&pools::render(&status.pools));
     text
 }
 
@@ -95,6 +98,7 @@ fn render_process(text: &mut String, process: &ProcessStatus) {
     for hold in &process.holds {
         let _ = writeln!(text, "    holds {}", hold.word());
     }
+    pools::render_clients(text, &process.clients);
     if !process.remotes.is_empty() {
         let _ = writeln!(text, "    {:<40}{:>8}{:>12}", "remote", "sockets", "CLOSE_WAIT");
         for (remote, count, close_wait) in &process.remotes {

@@ -88,6 +88,17 @@ pub enum ResetHow {
     Hard,
 }
 
+impl ResetHow {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Drain => "drain",
+            Self::Hard => "hard",
+        }
+    }
+}
+
 /// What follows a stop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -18,6 +18,8 @@ pub const DESTROY_SOCKETS: Duration = Duration::from_secs(15);
 pub const REAP_DESCRIPTORS: Duration = Duration::from_secs(15);
 /// Freezing or thawing.
 pub const FREEZE: Duration = Duration::from_secs(10);
+/// A pool's answer to a reset or a throttle; what drains afterwards is not waited for.
+pub const POOL: Duration = Duration::from_secs(5);
 /// What is answered at once.
 pub const NOTHING: Duration = Duration::from_secs(1);
 /// Between KILL and the end of the process: exit work such as unmapping much memory.
@@ -33,7 +35,8 @@ pub fn of(work: &Work, hook: impl Fn(&Name) -> Duration) -> Duration {
         Work::Do(action) => of_action(action, hook),
         Work::Take(hold) | Work::Release(hold) => match hold {
             Hold::Freeze { .. } => FREEZE,
-            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => NOTHING,
+            Hold::ThrottleConnects { .. } => POOL,
+            Hold::PollStream { .. } | Hold::PauseTrading { .. } => NOTHING,
         },
     }
 }
@@ -44,7 +47,7 @@ pub fn of_action(action: &Action, hook: impl Fn(&Name) -> Duration) -> Duration 
         Action::Notify { .. } => NOTIFY,
         Action::Snapshot => SNAPSHOT,
         Action::RaiseNofile { .. } => RAISE_NOFILE,
-        Action::ResetPool { .. } => NOTHING,
+        Action::ResetPool { .. } => POOL,
         Action::DestroySockets { .. } => DESTROY_SOCKETS,
         Action::ReapDescriptors { .. } => REAP_DESCRIPTORS,
         Action::Run { hook: name } => hook(name) + MARGIN,

@@ -119,7 +119,7 @@ pub struct Observation {
     /// When the full tick was begun whose values are carried here; `at` where this is a full tick itself. An
     /// expectation that reads such a value is judged only on a survey begun after the action was done.
     pub surveyed: Timestamp,
-    /// When the oldest of the questions was put whose answers by probes are carried here; `at` where there is none, and
+    /// When the oldest of the questions was put whose answers by probes and pools are carried here; `at` where there is none, and
     /// where it is not recorded.
     pub probed: Timestamp,
     /// Whether `exited` the process is gone: every other reading is then a gap or old.

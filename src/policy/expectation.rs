@@ -8,8 +8,8 @@
 //! ```
 //!
 //! An observation is **fresh** where everything that the expectation reads was looked at after the run was
-//! done: the observation itself, and its survey where signals of a full tick are read. What a probe says may be
-//! as old as its period, so it counts where it was asked after. One fresh true is not enough: a destroyed
+//! done: the observation itself, and its survey where signals of a full tick are read. What a probe or a pool
+//! says may be as old as its period, so it counts where it was asked after. One fresh true is not enough: a destroyed
 //! socket may be opened again at once. The condition must be true on every fresh observation for [`SETTLE`].
 
 use std::time::Duration;
@@ -49,8 +49,8 @@ impl Trial {
         for key in condition.keys() {
             match key.signal().row().source {
                 Source::FullTick | Source::Host => reads.survey = true,
-                Source::Probe => reads.probe = true,
-                Source::FastTick | Source::Proxy | Source::Clock => {}
+                Source::Probe | Source::Proxy => reads.probe = true,
+                Source::FastTick | Source::Clock => {}
             }
         }
         Self { done, within, reads, confirming: None }

@@ -102,6 +102,11 @@ impl Pool {
         }
     }
 
+    /// How new clients are let in.
+    pub fn gate(&self) -> Gate {
+        self.gate.stand()
+    }
+
     /// Sets how new clients are let in.
     pub fn set_gate(&mut self, gate: Gate, now: Timestamp) {
         self.gate.set(gate, now);

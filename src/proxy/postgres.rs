@@ -1,6 +1,7 @@
 //! Pools of PostgreSQL connections.
 
 mod assembly;
+mod bounds;
 mod connect;
 mod credentials;
 mod desk;
@@ -15,6 +16,7 @@ mod outbound;
 mod piece;
 mod place;
 mod prepared;
+mod running;
 mod secrets;
 mod settle;
 pub mod side;
@@ -24,8 +26,10 @@ mod statements;
 mod tls;
 mod worker;
 
+pub use bounds::{differ_in_limits_alone, limits};
 pub use guests::{GuestError, Residents};
 pub use login::users::UsersError;
+pub use running::Running;
 pub use secrets::SecretError;
-pub use start::{Running, StartError, start};
+pub use start::{StartError, start};
 pub use tls::TlsError;

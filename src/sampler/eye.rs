@@ -16,6 +16,7 @@ use crate::model::reading::{Gap, Reading};
 use crate::model::signal::{Argument, CATALOGUE, Signal, Source};
 use crate::model::trend::Exhaustion;
 use crate::sampler::pace::{Pace, PaceBounds};
+use crate::sampler::pools::PoolAnswers;
 use crate::sampler::precision::thousandths;
 use crate::sampler::view::FullView;
 use crate::sys::adopted::Adopted;
@@ -52,6 +53,7 @@ pub struct Eye {
     latest: Observation,
     full: Option<Arc<FullView>>,
     answers: Answers,
+    pools: Arc<PoolAnswers>,
 }
 
 impl Eye {
@@ -67,6 +69,7 @@ impl Eye {
             latest: Observation::blank(Timestamp::ZERO, WallTime::default(), Gap::NotYet),
             full: None,
             answers: Answers::default(),
+            pools: Arc::default(),
         }
     }
 
@@ -113,6 +116,12 @@ impl Eye {
         self.spread_answers(self.latest.at);
     }
 
+    /// Sets what pools said, in place of what they said before.
+    pub fn tell_pools(&mut self, pools: Arc<PoolAnswers>) {
+        self.pools = pools;
+        self.spread_answers(self.latest.at);
+    }
+
     /// Whether there are other descriptors in number than at the last look. The cheapest question of all; where the kernel
     /// does not tell the number it is not asked.
     pub fn has_moved(&self) -> bool {
@@ -130,7 +139,7 @@ impl Eye {
     pub fn look(&mut self, at: Timestamp, wall: WallTime) -> &Observation {
         self.latest.at = at;
         self.latest.wall = wall;
-        if self.answers.is_empty() {
+        if self.answers.is_empty() && self.pools.is_empty() {
             self.latest.probed = at;
         }
         let count = match self.process.count() {
@@ -146,7 +155,7 @@ impl Eye {
             .set(Signal::ProcessUptime, age.map_or(Reading::Unavailable(Gap::NotSupported), Reading::Known));
         self.derive(at, count, limits.map(|(soft, _)| as_count(soft)));
         self.mark_late(at);
-        if self.answers.values().any(|answer| answer.is_overdue(at) && answer.reading.known().is_some()) {
+        if self.grows_old(at) {
             self.spread_answers(at);
         }
         &self.latest
@@ -195,6 +204,14 @@ impl Eye {
         }
     }
 
+    /// Whether something that was said stands no longer and is still told.
+    fn grows_old(&self, at: Timestamp) -> bool {
+        let told = |pool: &Name| self.latest.named.get(&(Signal::PoolActive, pool.clone()));
+        let is_told = |pool: &Name| told(pool).is_some_and(|reading| reading.known().is_some());
+        self.answers.values().any(|answer| answer.is_overdue(at) && answer.reading.known().is_some())
+            || self.pools.iter().any(|(name, answer)| answer.asked(at).is_none() && is_told(name))
+    }
+
     fn spread_answers(&mut self, at: Timestamp) {
         for answer in self.answers.values_mut().filter(|answer| answer.is_overdue(at)) {
             answer.reading = Reading::Unavailable(Gap::Late);
@@ -206,8 +223,12 @@ impl Eye {
         }
         let named =
             self.answers.iter().map(|(name, answer)| ((Signal::ProbeValue, name.clone()), answer.reading));
-        self.latest.named = Arc::new(named.collect());
+        let pools = self.pools.iter().flat_map(|(name, answer)| {
+            answer.signals(at).map(move |(signal, reading)| ((signal, name.clone()), reading))
+        });
+        self.latest.named = Arc::new(named.chain(pools).collect());
         let asked = self.answers.values().map(|answer| answer.asked);
+        let asked = asked.chain(self.pools.values().filter_map(|answer| answer.asked(at)));
         self.latest.probed = asked.min().unwrap_or(at);
     }
 

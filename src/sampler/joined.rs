@@ -1,6 +1,8 @@
 //! The sockets of a process with what the kernel's tables say of them: both sides are put in order once, and
 //! everything that follows is a walk. Hashing them anew for each question cost more than asking the kernel.
 
+use std::sync::Arc;
+
 use crate::model::kind::Kind;
 use crate::sys::descriptors::Descriptor;
 use crate::sys::sock_diag::SocketRecord;
@@ -82,6 +84,11 @@ impl<'a> Joined<'a> {
     /// The sockets that the tables know, with what they say.
     pub fn known(&self) -> impl Iterator<Item = (u64, &'a SocketRecord)> {
         self.sockets.iter().filter_map(|socket| Some((socket.inode, socket.record?)))
+    }
+
+    /// Every socket's inode with its first descriptor, by inode.
+    pub fn descriptors(&self) -> Arc<[(u64, u32)]> {
+        self.sockets.iter().map(|socket| (socket.inode, socket.number)).collect()
     }
 
     /// The descriptors that hold a socket.

@@ -71,6 +71,8 @@ pub struct Scan {
     pub view: Arc<FullView>,
     /// Its CLOSE_WAIT sockets and orphans, oldest first.
     pub aged: Arc<AgedSockets>,
+    /// Its sockets: inode and descriptor, by inode; empty where they were not seen.
+    pub sockets: Arc<[(u64, u32)]>,
     /// The host's readings, where they were due.
     pub host: Option<Vec<(Signal, Reading<f64>)>>,
 }
@@ -118,6 +120,7 @@ impl Memory {
         let mut view = FullView::blank(at);
         kept.load.read(process, at, &mut view.plain);
         let mut aged = AgedSockets::default();
+        let mut sockets: Arc<[(u64, u32)]> = Arc::from([]);
         match listed {
             Ok(()) => {
                 let unknown_tcp = match &dumped {
@@ -130,6 +133,9 @@ impl Memory {
                 };
                 let mut survey = kept.survey(process, joined.as_ref(), &unknown_tcp, (book, at));
                 aged.sockets = std::mem::take(&mut survey.aged);
+                if let Reading::Known(joined) = joined.as_ref() {
+                    sockets = joined.descriptors();
+                }
                 view.take(survey);
             }
             Err(error) => view.blind(error.gap()),
@@ -138,7 +144,7 @@ impl Memory {
         view.cost = Duration::from_nanos(thread_cpu().saturating_sub(cpu));
         view.period = self.period_after(view.cost);
         let host = self.host.read(at);
-        Scan { process: process.id(), view: Arc::new(view), aged: Arc::new(aged), host }
+        Scan { process: process.id(), view: Arc::new(view), aged: Arc::new(aged), sockets, host }
     }
 
     fn period_after(&self, cost: Duration) -> Duration {

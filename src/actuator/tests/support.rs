@@ -127,6 +127,7 @@ impl Bench {
             evidence: Evidence { folder: evidence.to_owned(), bounds: Bounds::default() },
             systemctl: "/bin/false".into(),
             keeper: None,
+            proxies: None,
         };
         configure(&mut settings);
         let (tell, told) = channel();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Control;
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
+use crate::agent::pools::Pools;
 use crate::agent::request::{Answer, Command, Envelope, Explained, Request};
 use crate::agent::status::{ProcessStatus, Status, TargetStatus};
 use crate::agent::target::Target;
@@ -35,8 +36,9 @@ impl Control {
 
     fn status(&self) -> Status {
         let lost = self.history_lost.clone();
-        let targets = self.targets.iter().map(target_status).collect();
-        Status { agent: self.own.status(self.settings.dry_run, lost), targets }
+        let targets = self.targets.iter().map(|target| target_status(target, &self.pools)).collect();
+        let pools = self.pools.status(SystemClock.now());
+        Status { agent: self.own.status(self.settings.dry_run, lost), targets, pools }
     }
 
     fn explain(&self, wanted: Option<&Name>) -> Vec<Explained> {
@@ -60,6 +62,8 @@ impl Control {
         let words = command.to_string();
         let result = match command {
             Command::Reload => Err("the agent can't read its files here".to_owned()),
+            // Answered by the pool, on the thread that may wait for it.
+            Command::ResetPool { pool, .. } => Err(format!("no pool `{pool}` here")),
             Command::Release { target, rule } => self.of_target(&target, &EngineCommand::Release { rule }),
             Command::Hold { target } => self.of_target(&target, &EngineCommand::HumanHold),
             Command::Resume { target } => self.of_target(&target, &EngineCommand::HumanResume),
@@ -163,7 +167,7 @@ fn refusal(evaluation: &Evaluation) -> Option<String> {
     })
 }
 
-fn target_status(target: &Target) -> TargetStatus {
+fn target_status(target: &Target, pools: &Pools) -> TargetStatus {
     let policies = target.settings.policies.iter().map(|enrolled| match enrolled.role {
         Role::Live => enrolled.policy.name.to_string(),
         Role::Shadow => format!("{} (shadow)", enrolled.policy.name),
@@ -181,11 +185,11 @@ fn target_status(target: &Target) -> TargetStatus {
         policies: policies.collect(),
         human_hold: target.engine.human_hold() == HumanHold::On,
         latched: latched.into_iter().collect(),
-        processes: target.guarded.values().map(|guarded| process_status(target, guarded)).collect(),
+        processes: target.guarded.values().map(|guarded| process_status(target, guarded, pools)).collect(),
     }
 }
 
-fn process_status(target: &Target, guarded: &Guarded) -> ProcessStatus {
+fn process_status(target: &Target, guarded: &Guarded, pools: &Pools) -> ProcessStatus {
     let latest = guarded.eye.latest();
     let plain = CATALOGUE.iter().filter(|row| row.argument == Argument::None);
     let tiers = target.engine.tiers(&guarded.id).into_iter();
@@ -211,5 +215,6 @@ fn process_status(target: &Target, guarded: &Guarded) -> ProcessStatus {
             .collect(),
         holds: target.engine.holds(&guarded.id),
         period: guarded.eye.period(),
+        clients: pools.held_by(&guarded.sockets),
     }
 }

@@ -175,7 +175,8 @@ impl Control {
             crate::actuator::Redactor::new().text(&command).chars().take(COMMAND_KEPT).collect();
         let target = &mut self.targets[place];
         let again = target.known_before.contains(&id);
-        let eye = Eye::new(Arc::clone(&process), Some(started(&id)), &target.settings.eye);
+        let mut eye = Eye::new(Arc::clone(&process), Some(started(&id)), &target.settings.eye);
+        eye.tell_pools(Arc::clone(self.pools.answers()));
         let subject = subject(&process, target, &self.book);
         let guarded = Guarded {
             id,
@@ -185,6 +186,7 @@ impl Control {
             command: command.clone(),
             since: SystemClock.wall(),
             aged: None,
+            sockets: Arc::from([]),
             look_due: now,
             scan_due: now,
             sample_due: now,

@@ -7,6 +7,7 @@ use crate::agent::settings::{Settings, TargetSettings};
 use crate::agent::target::Target;
 use crate::model::clock::Clock as _;
 use crate::model::event::Fact;
+use crate::proxy::Command;
 use crate::sys::clock::SystemClock;
 
 impl Control {
@@ -37,6 +38,12 @@ impl Control {
     fn replace(&mut self, mut settings: Settings) -> String {
         let mut what = Vec::new();
         let mut kept = Vec::new();
+        for (pool, limits) in self.settings.fixed.new_limits(&settings.fixed) {
+            match self.pools.tell(&pool, Command::Adjust(Box::new(limits))) {
+                Ok(()) => what.push(format!("proxy {pool} has new limits")),
+                Err(why) => what.push(format!("proxy {pool} keeps its limits: {why}")),
+            }
+        }
         for target in std::mem::take(&mut self.targets) {
             let Some(place) = settings.targets.iter().position(|new| new.name == target.settings.name) else {
                 what.push(format!("target {} is not guarded any more", target.name()));

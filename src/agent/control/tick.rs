@@ -13,6 +13,7 @@ use crate::model::event::Fact;
 use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::reading::Reading;
+use crate::proxy::view::View;
 use crate::sampler::eye::Answer;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scan::Scan;
@@ -68,6 +69,7 @@ impl Control {
         guarded.scan_due = scan.view.at + scan.view.period;
         guarded.eye.absorb(scan.view);
         guarded.aged = Some(scan.aged);
+        guarded.sockets = scan.sockets;
         for (signal, reading) in &self.host {
             guarded.eye.tell(*signal, *reading);
         }
@@ -126,6 +128,14 @@ impl Control {
             for guarded in target.guarded.values_mut() {
                 guarded.eye.tell_answers(target.probed.clone());
             }
+        }
+    }
+
+    /// What a pool said goes to every process.
+    pub(super) fn take_pool(&mut self, name: Name, asked: Timestamp, view: Box<View>) {
+        self.pools.take(name, asked, view);
+        for guarded in self.targets.iter_mut().flat_map(|target| target.guarded.values_mut()) {
+            guarded.eye.tell_pools(Arc::clone(self.pools.answers()));
         }
     }
 

@@ -44,9 +44,16 @@ fn one(word: Word, given: Option<&Adopted>, patient: &mut Patient, ability: &Abi
         Word::Freeze => freeze::freeze(given, patient.adopted()),
         Word::Run => run(),
         Word::Stop => stop(given, patient),
-        Word::ResetPool | Word::ThrottleConnects | Word::PollStream | Word::PauseTrading => {
-            Finding::absent(HERE, word.name(), "this agent has no proxies, which it works on")
-        }
+        Word::ResetPool | Word::ThrottleConnects => Finding::works(
+            HERE,
+            word.name(),
+            "the agent's own pools do it, those of `[proxy.NAME]`: no right is needed",
+        ),
+        Word::PollStream | Word::PauseTrading => Finding::absent(
+            HERE,
+            word.name(),
+            "this agent has no streams and no order gate, which it works on",
+        ),
     }
 }
 

@@ -3,8 +3,6 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::LocalSet;
@@ -13,10 +11,9 @@ use crate::config::proxy::{
     self as config, Auth, Balance, Listen, ListenerTls, Postgres, Proxy, SessionState,
 };
 use crate::pool::address::Lookup;
-use crate::pool::breaker::Trip;
-use crate::pool::limits::{ClientLimits, Limits};
 use crate::pool::state::Settings;
 use crate::pool::upstream::{self, UpstreamSettings};
+use crate::proxy::postgres::bounds::limits;
 use crate::proxy::postgres::desk::{self, Post};
 use crate::proxy::postgres::ear::Ear;
 use crate::proxy::postgres::guests::{GuestError, Guests, Residents};
@@ -24,11 +21,13 @@ use crate::proxy::postgres::lobby::LOGINS_MAX;
 use crate::proxy::postgres::login::users::UsersError;
 use crate::proxy::postgres::piece::Piece;
 use crate::proxy::postgres::place::Place;
+use crate::proxy::postgres::running::{Running, Thread};
 use crate::proxy::postgres::secrets::SecretError;
 use crate::proxy::postgres::side::{Keeps, Mode};
 use crate::proxy::postgres::tls::TlsError;
 use crate::proxy::postgres::worker::hall::{Doorway, Hall, KNOCKERS_MAX, Proof, RESERVE, Tls};
 use crate::proxy::postgres::worker::{self, Message, RoomSettings, Worker};
+use crate::proxy::proxies::Proxies;
 use crate::sys::handed::Offer;
 use crate::sys::limits::NoFile;
 
@@ -85,24 +84,6 @@ pub enum StartError {
     Room(#[from] io::Error),
 }
 
-/// Running proxies.
-#[derive(Debug)]
-pub struct Running {
-    post: Post,
-    worker: JoinHandle<io::Result<()>>,
-    desk: JoinHandle<io::Result<()>>,
-}
-
-impl Running {
-    /// Ends in order: no new clients, those that are there drained.
-    pub fn end(self) {
-        self.post.send(Message::End);
-        // What ended a thread was logged where it happened.
-        let _ended = self.worker.join();
-        let _ended = self.desk.join();
-    }
-}
-
 /// Starts proxies for PostgreSQL. `residents` are the users of guarded processes, as they become known.
 pub fn start(proxies: &[(&Proxy, &Postgres)], residents: &Residents) -> Result<Running, StartError> {
     descriptors(proxies);
@@ -122,18 +103,23 @@ pub fn start(proxies: &[(&Proxy, &Postgres)], residents: &Residents) -> Result<R
         post.send(Message::Open(place, Box::new(room(proxy, postgres))));
     }
     post.send(Message::Listen(Box::new(Hall::new(doorways, ears))));
+    let names = proxies.iter().map(|(proxy, _)| proxy.name.clone());
+    let hand = Proxies::new(names, Box::new(post.clone()));
     let parts = worker::Parts { poll, inbox, desk: to_desk };
-    let worker =
-        std::thread::Builder::new().name("fdg-proxy-1".to_owned()).spawn(move || Worker::new(parts).run())?;
-    let to_worker = post.clone();
-    let desk = std::thread::Builder::new().name("fdg-login".to_owned()).spawn(move || {
+    let note = hand.end_note();
+    let worker = Thread::start("fdg-proxy-1", move || {
+        let _note = note;
+        Worker::new(parts).run()
+    })?;
+    let to_worker = post;
+    let desk = Thread::start("fdg-login", move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let counters = pieces.into_iter().map(Piece::into_counter).collect();
         let parts = desk::Parts { counters, post: to_worker, errands };
         LocalSet::new().block_on(&runtime, desk::run(parts));
         Ok(())
     })?;
-    Ok(Running { post, worker, desk })
+    Ok(Running::new(hand, vec![worker, desk]))
 }
 
 /// Raises our own limit of descriptors, and tells where it does not cover what the settings allow.
@@ -205,27 +191,6 @@ fn room(proxy: &Proxy, postgres: &Postgres) -> RoomSettings {
 }
 
 fn pool_settings(proxy: &Proxy) -> Settings {
-    let pool = &proxy.pool;
-    let limits = Limits {
-        max: pool.max,
-        min: pool.min,
-        waiters: pool.waiters,
-        wait: pool.wait,
-        idle: pool.idle,
-        lifetime: pool.lifetime.unwrap_or(Duration::MAX),
-        uses: pool.max_uses.unwrap_or(u32::MAX),
-        connects: pool.connects,
-        connect_timeout: pool.connect_timeout,
-        ping_after: pool.check,
-        drain: proxy.drain,
-        trip: Trip::default(),
-        clients: ClientLimits {
-            max: proxy.clients.max,
-            reserve: proxy.clients.reserve,
-            idle: proxy.clients.idle.unwrap_or(Duration::MAX),
-        },
-        ..Limits::default()
-    };
     let lookup = |upstream| {
         if Place::of(upstream).is_looked_up() { Lookup::Every(proxy.lookup) } else { Lookup::Never }
     };
@@ -234,5 +199,5 @@ fn pool_settings(proxy: &Proxy) -> Settings {
         Balance::LeastConnections => upstream::Balance::Equal,
         Balance::Failover => upstream::Balance::Priority,
     };
-    Settings { limits, upstreams: upstreams.collect(), balance }
+    Settings { limits: limits(proxy), upstreams: upstreams.collect(), balance }
 }

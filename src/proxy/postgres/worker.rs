@@ -21,6 +21,7 @@
 mod cleaning;
 mod client;
 mod client_path;
+mod control;
 pub(super) mod hall;
 mod inbox;
 mod knocker;
@@ -28,6 +29,7 @@ mod room;
 mod server;
 mod server_path;
 mod serving;
+mod snapshot;
 mod sweep;
 mod token;
 
@@ -87,6 +89,8 @@ pub(super) struct Worker {
     now: Timestamp,
     swept: Timestamp,
     ending: bool,
+    /// When what is not drained is dropped.
+    last: Option<Timestamp>,
 }
 
 /// What a worker is made of.
@@ -122,13 +126,14 @@ impl Worker {
             now,
             swept: now,
             ending: false,
+            last: None,
         }
     }
 
     /// Turns until it is told to end and everything is drained.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
-        while !(self.ending && self.is_drained()) {
+        while !self.is_over() {
             self.wait(&mut events)?;
             self.now = SystemClock.now();
             for event in &events {
@@ -262,10 +267,6 @@ impl Worker {
                 }
             }
         }
-    }
-
-    fn is_drained(&self) -> bool {
-        self.clients.is_empty()
     }
 
     /// A buffer for bytes that have to wait.

@@ -44,26 +44,12 @@ pub(crate) struct Client {
     pub(super) greeting: Option<Rc<Greeting>>,
     /// When it last began or ended a unit of work.
     pub(super) active: Timestamp,
+    /// When it came.
+    pub(super) since: Timestamp,
 }
 
 /// Who a client is; told in the console and in reports.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct About {
-    /// The user it logged in as.
-    pub(crate) user: String,
-    /// The database it asked for.
-    pub(crate) database: String,
-    /// What it calls itself.
-    pub(crate) application: String,
-    /// Its address, or "unix".
-    pub(crate) address: String,
-    /// The user that owns its socket.
-    pub(crate) uid: Option<u32>,
-    /// The inode of its socket, by which its descriptor is found.
-    pub(crate) inode: Option<u64>,
-    /// The process that connected, where the kernel says.
-    pub(crate) pid: Option<i32>,
-}
+pub(crate) type About = crate::proxy::view::Identity;
 
 /// A client that has logged in.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use crate::proxy::postgres::guests::Origin;
 use crate::proxy::postgres::login::entrance::Wish;
 use crate::proxy::postgres::worker::hall::Hall;
 use crate::proxy::postgres::worker::{Newcomer, RoomSettings};
+use crate::proxy::proxies::Question;
 use crate::proxy::transport::{Stream, Transport};
 
 /// To the worker.
@@ -30,6 +31,8 @@ pub(crate) enum Message {
     Cancelled(u16, ConnectionId),
     /// The addresses behind the name of an upstream; none where the look-up failed.
     Resolved(u16, UpstreamId, Vec<SocketAddr>),
+    /// Somebody asks about a proxy, or has it do something.
+    Asked(u16, Question),
     /// Ends when everything is drained.
     End,
 }

@@ -50,9 +50,10 @@ impl Worker {
                 self.resolved(usize::from(room), upstream, &addresses)
             }
             Message::Listen(hall) => self.open_hall(*hall),
+            Message::Asked(room, question) => self.asked(room, question),
             Message::End => {
                 self.close_hall();
-                self.ending = true;
+                self.begin_to_end();
             }
         }
     }
@@ -90,6 +91,7 @@ impl Worker {
             about: newcomer.about.into(),
             greeting: None,
             active: self.now,
+            since: self.now,
         };
         let fd = client.transport.fd();
         let turn = client.turn;

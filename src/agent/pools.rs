@@ -1,0 +1,216 @@
+//! The agent's own proxies as the control loop knows them: what each said last, and what is told of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::agent::status::{HeldClient, PoolClient, PoolServer, PoolStatus};
+use crate::model::clock::Timestamp;
+use crate::model::name::Name;
+use crate::pool::breaker::BreakerState;
+use crate::pool::counters::Counters;
+use crate::pool::gate::Gate;
+use crate::pool::mode::Mode;
+use crate::pool::reason::{CloseReason, Farewell, OpenReason, Refusal};
+use crate::pool::snapshot::{Activity, ClientActivity};
+use crate::proxy::view::{ClientView, ServerView, View};
+use crate::proxy::{Command, Proxies};
+use crate::sampler::pools::{PoolAnswer, PoolAnswers};
+
+/// The proxies.
+#[derive(Debug, Default)]
+pub(super) struct Pools {
+    proxies: Option<Proxies>,
+    views: BTreeMap<Name, (Timestamp, Box<View>)>,
+    answers: Arc<PoolAnswers>,
+}
+
+impl Pools {
+    pub(super) fn new(proxies: Option<Proxies>) -> Self {
+        let names = proxies.iter().flat_map(Proxies::names);
+        let answers = names.map(|name| (name.clone(), PoolAnswer::UNHEARD)).collect();
+        Self { proxies, views: BTreeMap::new(), answers: Arc::new(answers) }
+    }
+
+    /// A pool has answered.
+    pub(super) fn take(&mut self, name: Name, asked: Timestamp, view: Box<View>) {
+        Arc::make_mut(&mut self.answers).insert(name.clone(), PoolAnswer::new(asked, &view.pool));
+        self.views.insert(name, (asked, view));
+    }
+
+    /// What they said last.
+    pub(super) fn answers(&self) -> &Arc<PoolAnswers> {
+        &self.answers
+    }
+
+    /// Has a pool do something, and does not wait for it; why not, where it can't be told.
+    pub(super) fn tell(&self, name: &Name, command: Command) -> Result<(), String> {
+        let proxies = self.proxies.as_ref().ok_or_else(|| format!("no pool `{name}` here"))?;
+        proxies.tell(name, command).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Begins to end them.
+    pub(super) fn begin_to_end(&self) {
+        if let Some(proxies) = &self.proxies {
+            proxies.begin_to_end();
+        }
+    }
+
+    /// Whether nothing is left of them.
+    pub(super) fn have_ended(&self) -> bool {
+        self.proxies.as_ref().is_none_or(Proxies::has_ended)
+    }
+
+    /// What is told of each.
+    pub(super) fn status(&self, now: Timestamp) -> Vec<PoolStatus> {
+        self.answers.iter().map(|(name, answer)| self.one(name, answer, now)).collect()
+    }
+
+    fn one(&self, name: &Name, answer: &PoolAnswer, now: Timestamp) -> PoolStatus {
+        let signals = answer.signals(now).map(|(signal, reading)| (signal.name().to_owned(), reading));
+        let mut status = PoolStatus { name: name.clone(), signals: signals.collect(), ..PoolStatus::blank() };
+        let Some((asked, view)) = self.views.get(name) else { return status };
+        status.asked = Some(now.since(*asked));
+        status.mode = mode(view.pool.mode).to_owned();
+        status.connecting = view.pool.connecting;
+        status.clients_idle = view.pool.clients_idle;
+        status.throttle = match view.gate {
+            Gate::Throttled { rate } => Some(rate),
+            Gate::Open | Gate::Scarce => None,
+        };
+        status.breaker = breaker(view.pool.breaker).to_owned();
+        status.counters = counters(&view.counters);
+        status.servers = view.servers.iter().map(server).collect();
+        status.clients = view.clients.iter().map(client).collect();
+        status.clients_more = view.clients_more;
+        status
+    }
+
+    /// The descriptors of a process that are clients of a pool, by the inodes of its sockets.
+    pub(super) fn held_by(&self, sockets: &[(u64, u32)]) -> Vec<HeldClient> {
+        let mut held = Vec::new();
+        for (name, (_, view)) in &self.views {
+            for client in &view.clients {
+                let idle = matches!(client.activity, ClientActivity::Idle(_));
+                let found = descriptor(sockets, client.identity.inode);
+                held.extend(found.map(|descriptor| HeldClient {
+                    descriptor,
+                    pool: name.clone(),
+                    application: client.identity.application.clone(),
+                    opened: Some(client.age),
+                    unused: if idle { client.unused } else { Duration::ZERO },
+                    abandoned: false,
+                }));
+            }
+            for parted in &view.parted {
+                let found = descriptor(sockets, parted.identity.inode);
+                held.extend(found.map(|descriptor| HeldClient {
+                    descriptor,
+                    pool: name.clone(),
+                    application: parted.identity.application.clone(),
+                    opened: None,
+                    unused: parted.since,
+                    abandoned: true,
+                }));
+            }
+        }
+        held.sort_by_key(|client| client.descriptor);
+        held
+    }
+}
+
+/// `sockets` is ordered by inode.
+fn descriptor(sockets: &[(u64, u32)], inode: Option<u64>) -> Option<u32> {
+    let inode = inode?;
+    let place = sockets.partition_point(|(other, _)| *other < inode);
+    sockets.get(place).filter(|(other, _)| *other == inode).map(|(_, number)| *number)
+}
+
+const fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Running => "running",
+        Mode::Paused { .. } => "paused",
+        Mode::Disabled => "disabled",
+        Mode::Draining { .. } => "draining",
+    }
+}
+
+const fn breaker(state: BreakerState) -> &'static str {
+    match state {
+        BreakerState::Closed => "closed",
+        BreakerState::HalfOpen => "half_open",
+        BreakerState::Open => "open",
+    }
+}
+
+/// What has happened at all, by reason.
+fn counters(seen: &Counters) -> BTreeMap<String, u64> {
+    let opened = OpenReason::ALL.iter().map(|reason| ("opened", reason.name(), seen.opened(*reason)));
+    let closed = CloseReason::ALL.iter().map(|reason| ("closed", reason.name(), seen.closed(*reason)));
+    let refused = Refusal::ALL.iter().map(|reason| ("refused", reason.name(), seen.refused(*reason)));
+    let parted = Farewell::ALL.iter().map(|reason| ("parted", reason.name(), seen.farewells(*reason)));
+    let all = opened.chain(closed).chain(refused).chain(parted);
+    all.filter(|(_, _, count)| *count > 0)
+        .map(|(what, reason, count)| (format!("{what}.{reason}"), count))
+        .collect()
+}
+
+fn client(seen: &ClientView) -> PoolClient {
+    let (state, since) = match seen.activity {
+        ClientActivity::Idle(since) => ("idle", since),
+        ClientActivity::Active(since) => ("active", since),
+        ClientActivity::Waiting(since) => ("waiting", since),
+        ClientActivity::Leaving(since) => ("leaving", since),
+        ClientActivity::Abandoned(since) => ("abandoned", since),
+    };
+    let identity = &seen.identity;
+    PoolClient {
+        place: seen.place,
+        user: identity.user.clone(),
+        database: identity.database.clone(),
+        application: identity.application.clone(),
+        address: identity.address.clone(),
+        uid: identity.uid,
+        pid: identity.pid,
+        inode: identity.inode,
+        state: state.to_owned(),
+        since,
+        age: seen.age,
+        pinned: seen.pinned,
+    }
+}
+
+fn server(seen: &ServerView) -> PoolServer {
+    let state = match seen.activity {
+        Activity::Connecting => "connecting",
+        Activity::Idle => "idle",
+        Activity::Checking => "checking",
+        Activity::Active => "active",
+        Activity::Cleaning => "cleaning",
+    };
+    PoolServer {
+        user: seen.user.clone(),
+        database: seen.database.clone(),
+        state: state.to_owned(),
+        since: seen.since,
+        age: seen.age,
+        uses: seen.uses,
+        backend: seen.backend,
+        holder: seen.holder,
+        retired: seen.retired.map(|reason| reason.name().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_is_found_by_its_inode() {
+        let sockets = [(7, 12), (9, 412), (11, 3)];
+        assert_eq!(descriptor(&sockets, Some(9)), Some(412));
+        assert_eq!(descriptor(&sockets, Some(10)), None);
+        assert_eq!(descriptor(&sockets, Some(99)), None);
+        assert_eq!(descriptor(&sockets, None), None);
+    }
+}

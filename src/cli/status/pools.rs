@@ -1,0 +1,125 @@
+//! The pools of the agent in `fdguard status`: a row each, and which descriptors of a process are clients of one.
+
+use std::fmt::Write as _;
+
+use crate::agent::status::{HeldClient, PoolStatus};
+use crate::cli::columns::{Columns, Lean};
+use crate::cli::quantity::quantity;
+use crate::model::reading::{Gap, Reading};
+use crate::model::signal::Signal;
+use crate::model::units::format_span;
+
+/// Clients of a process that get a line of their own; those longest without use come first.
+const CLIENTS_SHOWN: usize = 10;
+/// The widest a row may be.
+const WIDTH: usize = 120;
+
+/// After `name` and `mode`, each a signal under its head.
+const SHOWN: [(&str, Signal); 9] = [
+    ("active", Signal::PoolActive),
+    ("idle", Signal::PoolIdle),
+    ("waiting", Signal::PoolWaiting),
+    ("max wait", Signal::PoolMaxWait),
+    ("clients", Signal::PoolClients),
+    ("breaker", Signal::PoolBreaker),
+    ("connects", Signal::PoolConnects),
+    ("errors", Signal::PoolErrors),
+    ("queries", Signal::PoolQueries),
+];
+
+/// A table of the pools; nothing where there are none.
+pub(super) fn render(pools: &[PoolStatus]) -> String {
+    if pools.is_empty() {
+        return String::new();
+    }
+    let mut heads = vec![("pool", Lean::Left), ("mode", Lean::Left)];
+    heads.extend(SHOWN.iter().map(|(head, _)| (*head, Lean::Right)));
+    let mut columns = Columns::new(&heads);
+    for pool in pools {
+        let mode = if pool.mode.is_empty() { "?".to_owned() } else { pool.mode.clone() };
+        let cells = SHOWN.iter().map(|(_, signal)| cell(pool, *signal));
+        columns.row([pool.name.to_string(), mode].into_iter().chain(cells));
+    }
+    let mut text = String::from("\n");
+    for line in columns.lines(WIDTH) {
+        let _ = writeln!(text, "{line}");
+    }
+    for pool in pools {
+        if let Some(rate) = pool.throttle {
+            let _ = writeln!(text, "{}: THROTTLED to {:.1}/min new clients", pool.name, rate * 60.0);
+        }
+        if pool.signals.values().any(|reading| *reading == Reading::Unavailable(Gap::Late)) {
+            let _ = writeln!(text, "{}: does not answer", pool.name);
+        }
+    }
+    text
+}
+
+fn cell(pool: &PoolStatus, signal: Signal) -> String {
+    match pool.signals.get(signal.name()).copied() {
+        Some(Reading::Known(value)) => quantity(signal, Reading::Known(value)),
+        Some(Reading::Unavailable(_)) | None => "-".to_owned(),
+    }
+}
+
+/// Which descriptors of a process are clients of a pool.
+pub(super) fn render_clients(text: &mut String, clients: &[HeldClient]) {
+    let abandoned = clients.iter().filter(|client| client.abandoned).count();
+    if abandoned > 0 {
+        let _ =
+            writeln!(text, "    {abandoned} clients of pools abandoned: closed by the pool, kept open here");
+    }
+    let mut longest: Vec<&HeldClient> = clients.iter().collect();
+    longest.sort_by_key(|client| std::cmp::Reverse(client.unused));
+    for client in longest.iter().take(CLIENTS_SHOWN) {
+        let _ = writeln!(text, "    {}", sentence(client));
+    }
+    if clients.len() > CLIENTS_SHOWN {
+        let _ = writeln!(text, "    and {} more clients of pools", clients.len() - CLIENTS_SHOWN);
+    }
+}
+
+fn sentence(client: &HeldClient) -> String {
+    let HeldClient { descriptor, pool, unused, .. } = client;
+    let unused = format_span(*unused);
+    match (client.abandoned, client.opened) {
+        (true, _) => {
+            format!("descriptor {descriptor} was a client of {pool}, which closed it {unused} ago")
+        }
+        (false, Some(opened)) => format!(
+            "descriptor {descriptor} is a client of {pool}, opened {} ago, last used {unused} ago",
+            format_span(opened)
+        ),
+        (false, None) => format!("descriptor {descriptor} is a client of {pool}, last used {unused} ago"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::name::Name;
+    use std::time::Duration;
+
+    fn held(descriptor: u32, minutes: u64, abandoned: bool) -> HeldClient {
+        HeldClient {
+            descriptor,
+            pool: Name::parse("orders-db").unwrap(),
+            application: "bot".to_owned(),
+            opened: (!abandoned).then_some(Duration::from_mins(20)),
+            unused: Duration::from_mins(minutes),
+            abandoned,
+        }
+    }
+
+    #[test]
+    fn a_descriptor_is_told_with_its_pool_and_the_longest_unused_first() {
+        let mut text = String::new();
+        render_clients(&mut text, &[held(7, 1, true), held(412, 13, false)]);
+        assert_eq!(
+            text,
+            "    1 clients of pools abandoned: closed by the pool, kept open here\n    \
+             descriptor 412 is a client of orders-db, opened 20m ago, last used 13m ago\n    \
+             descriptor 7 was a client of orders-db, which closed it 1m ago\n"
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! What a policy, a person or a reload can have a proxy do, and what came of it.
+
+use std::fmt;
+
+use crate::model::action::ResetHow;
+use crate::pool::gate::Gate;
+use crate::pool::limits::Limits;
+
+/// Something to do to the pool of a proxy.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Command {
+    /// Replace server connections.
+    Reset {
+        /// Which, by what they do.
+        how: ResetHow,
+        /// Which share of those, oldest first.
+        share: f64,
+    },
+    /// Say how new clients are let in.
+    Admit(Gate),
+    /// New work waits; server connections are closed as they come free.
+    Pause,
+    /// Back to work.
+    Resume,
+    /// Replace all server connections as they come free.
+    Reconnect,
+    /// Refuse new clients and new work.
+    Disable,
+    /// Close all clients and server connections now, and pause.
+    Kill,
+    /// Change the limits; what still fits stays.
+    Adjust(Box<Limits>),
+}
+
+/// What a command did at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Done {
+    /// Server connections closed.
+    pub closed: usize,
+    /// Server connections in use that are closed when they come back.
+    pub retired: usize,
+    /// Clients told to go.
+    pub clients: usize,
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connections = |count| if count == 1 { "connection" } else { "connections" };
+        write!(f, "closed {} {}", self.closed, connections(self.closed))?;
+        if self.retired > 0 {
+            write!(f, "; {} in use, closed when they come back", self.retired)?;
+        }
+        match self.clients {
+            0 => Ok(()),
+            1 => f.write_str("; 1 client was told to go"),
+            clients => write!(f, "; {clients} clients were told to go"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_what_was_done() {
+        let done = |closed, retired, clients| Done { closed, retired, clients }.to_string();
+        assert_eq!(done(0, 0, 0), "closed 0 connections");
+        assert_eq!(done(1, 2, 0), "closed 1 connection; 2 in use, closed when they come back");
+        assert_eq!(done(3, 0, 1), "closed 3 connections; 1 client was told to go");
+    }
+}

@@ -1,0 +1,107 @@
+//! A proxy as others see it at one moment: its pool, its clients, its server connections.
+//!
+//! Made by the thread that owns them, when it is asked, as one value: what stands in it was true together. What is
+//! long is bounded, so that a pool with very many clients costs its thread no more than a moment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::clock::Timestamp;
+use crate::pool::counters::Counters;
+use crate::pool::gate::Gate;
+use crate::pool::reason::CloseReason;
+use crate::pool::snapshot::{Activity, ClientActivity, Snapshot};
+
+/// The most clients that are told of one by one; those longest without work come first.
+pub const CLIENTS_SHOWN_MAX: usize = 1_024;
+
+/// A proxy at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// When.
+    pub at: Timestamp,
+    /// The pool as a whole.
+    pub pool: Snapshot,
+    /// How new clients are let in.
+    pub gate: Gate,
+    /// What was opened, closed and refused so far, by reason.
+    pub counters: Counters,
+    /// Clients, those longest without work first, at most [`CLIENTS_SHOWN_MAX`].
+    pub clients: Vec<ClientView>,
+    /// Clients beyond those.
+    pub clients_more: usize,
+    /// Clients that were told to go of late, those of most recent first.
+    pub parted: Vec<Parted>,
+    /// Server connections.
+    pub servers: Vec<ServerView>,
+}
+
+/// Who a client is, as far as it is known.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Identity {
+    /// The user it logged in as.
+    pub user: String,
+    /// The database it asked for.
+    pub database: String,
+    /// What it calls itself.
+    pub application: String,
+    /// Its address, or `unix`.
+    pub address: String,
+    /// The user that owns its socket.
+    pub uid: Option<u32>,
+    /// The process that connected, where the kernel says.
+    pub pid: Option<i32>,
+    /// The inode of its socket, by which its descriptor is found.
+    pub inode: Option<u64>,
+}
+
+/// One client.
+#[derive(Clone, Debug)]
+pub struct ClientView {
+    /// Its place in the worker.
+    pub place: u32,
+    /// Who it is.
+    pub identity: Arc<Identity>,
+    /// What it does, and for how long.
+    pub activity: ClientActivity,
+    /// For how long it is there.
+    pub age: Duration,
+    /// For how long it has begun and ended no work.
+    pub unused: Duration,
+    /// Whether it keeps its server connection beyond its work.
+    pub pinned: bool,
+}
+
+/// A client whose socket this side has closed.
+#[derive(Clone, Debug)]
+pub struct Parted {
+    /// Who it was.
+    pub identity: Arc<Identity>,
+    /// How long ago.
+    pub since: Duration,
+}
+
+/// One server connection.
+#[derive(Clone, Debug)]
+pub struct ServerView {
+    /// What it does.
+    pub activity: Activity,
+    /// For how long.
+    pub since: Duration,
+    /// For how long it is open.
+    pub age: Duration,
+    /// How often it was handed out.
+    pub uses: u32,
+    /// Which upstream of the settings it goes to.
+    pub upstream: u16,
+    /// As whom.
+    pub user: String,
+    /// To which database.
+    pub database: String,
+    /// The number of the server's process; none while it is being connected.
+    pub backend: Option<u32>,
+    /// The place of the client that has it.
+    pub holder: Option<u32>,
+    /// Why it is closed when it comes back.
+    pub retired: Option<CloseReason>,
+}
