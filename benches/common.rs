@@ -60,6 +60,13 @@ impl Args {
     }
 }
 
+/// Whether that part of the bench is to run: all do unless some are named (`-- --only=PART`).
+pub(crate) fn wants(part: &str) -> bool {
+    let words = std::env::args();
+    let mut named = words.filter_map(|word| word.strip_prefix("--only=").map(str::to_owned)).peekable();
+    named.peek().is_none() || named.any(|name| name == part)
+}
+
 /// Figures measured one after the other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures(Vec<f64>);

@@ -1,8 +1,12 @@
 //! How long from the moment a bot crosses a threshold to the start of the action?
 //!
 //! Budget: p99 under 50 ms at 1,000 descriptors a second. A bot opens a descriptor each millisecond and writes down
-//! when the one was opened that makes the raise true; a real agent guards it. The end is taken twice: when the
-//! agent decided (its event), and when the hook that it starts runs its first line. All three are CLOCK_BOOTTIME.
+//! when the one was opened that makes the raise true; a real agent guards it. The end is taken where the agent decided (its
+//! event); where the bot sees its limit raised, an action of the agent itself; and where the hook that the
+//! agent starts runs its first line. All are CLOCK_BOOTTIME.
+//!
+//! Two parts. *Out of the quiet*: bots that did nothing for a while, each crosses once, 40 ms after it began to leak:
+//! the agent looks at its slowest when it begins. *In a storm*: one bot that crosses again and again.
 
 mod common;
 
@@ -12,39 +16,47 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use common::agent::Agent;
-use common::victim::{Victim, say, serve};
-use common::{Args, Figures, Report};
+use common::victim::{Victim, lift_limit, say, serve};
+use common::{Args, Figures, Report, wants};
 use fdguard::model::clock::{Clock as _, Timestamp};
 use fdguard::model::decision::{Verdict, Work};
 use fdguard::model::event::Fact;
 use fdguard::sys::clock::SystemClock;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// The raise is `fd.open > THRESHOLD`.
-const THRESHOLD: usize = 300;
-/// The bot opens on to this count, then closes all.
-const TOP: usize = 500;
+/// The raise is `fd.open > QUIET.threshold` of a bot out of the quiet.
+const QUIET: Ramp = Ramp { threshold: 50, top: 300 };
+/// The same of a bot in a storm.
+const STORM: Ramp = Ramp { threshold: 300, top: 500 };
 /// Between two descriptors.
 const PACE: Duration = Duration::from_millis(1);
 /// At the most between a crossing and what belongs to it.
-const NEAR: Duration = Duration::from_millis(700);
+const NEAR: Duration = Duration::from_millis(400);
+/// The soft limit of a bot, which the action raises to its hard one.
+const SOFT: u64 = 1_024;
+/// So long nothing happens before the first bot leaks: the agent has come to its slowest pace.
+const SETTLED: Duration = Duration::from_secs(3);
+/// Bots that wait for their turn.
+const BOTS: (usize, usize) = (24, 120);
+/// Times that the bot in a storm crosses.
+const ROUNDS: (usize, usize) = (24, 120);
 
-const POLICY: &str = "
-schema = 1
-name = \"bench\"
-about = \"Acts as soon as it can, again and again.\"
+/// How a bot leaks.
+#[derive(Clone, Copy, Debug)]
+struct Ramp {
+    /// The count that is to be crossed.
+    threshold: usize,
+    /// It opens on to this count, then closes all.
+    top: usize,
+}
 
-[ladder.descriptors]
-start_grace = \"0s\"
-
-[[ladder.descriptors.tier]]
-name = \"over\"
-raise = \"fd.open > 300\"
-clear = \"fd.open < 100\"
-dwell = \"0s\"
-cooldown = \"0s\"
-do = [{ run = { hook = \"stamp\" } }]
-";
+/// What one crossing had for its ends, as the bot saw it.
+#[derive(Clone, Copy, Debug)]
+struct Crossing {
+    at: Timestamp,
+    /// When its limit was raised.
+    raised: Option<Timestamp>,
+}
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("stamp") {
@@ -53,70 +65,138 @@ fn main() -> ExitCode {
     if serve(leak) {
         return ExitCode::SUCCESS;
     }
+    lift_limit();
     let args = Args::read();
     let mut report =
         Report::begin("detection", "how long from the crossing to the action, at 1,000 fd/s?", args);
-    measure("1024", 1_024, args, &mut report);
-    measure("as high as may be", usize::MAX, args, &mut report);
+    if wants("quiet") {
+        out_of_the_quiet(args, &mut report);
+    }
+    if wants("storm") {
+        in_a_storm(args, &mut report);
+    }
     report.end()
 }
 
-/// One bot with a limit on descriptors: the agent looks the oftener the nearer the limit is.
-fn measure(name: &str, limit: usize, args: Args, report: &mut Report) {
-    let rounds = args.pick(12, 110);
-    let mut victim = Victim::start(&format!("leak {limit} {rounds}"));
-    assert_eq!(victim.line(), "ready", "the bot waits to be guarded");
-    let program = std::env::current_exe().expect("this program has a path");
-    let stamps = tempfile::NamedTempFile::new().expect("a temporary file can be made");
-    let hook = format!(
-        "\n[hook.stamp]\nrun = [\"{}\", \"stamp\", \"{}\"]\n",
-        program.display(),
-        stamps.path().display()
-    );
-    let agent = Agent::guarding(victim.pid(), POLICY, &hook);
+fn policy(ramp: Ramp) -> String {
+    let Ramp { threshold, top: _ } = ramp;
+    format!(
+        "schema = 1
+name = \"bench\"
+about = \"Acts as soon as it can, again and again.\"
+
+[ladder.descriptors]
+start_grace = \"0s\"
+
+[[ladder.descriptors.tier]]
+name = \"over\"
+raise = \"fd.open > {threshold}\"
+clear = \"fd.open < {}\"
+dwell = \"0s\"
+cooldown = \"0s\"
+do = [{{ raise_nofile = {{ to = \"hard\" }} }}, {{ run = {{ hook = \"stamp\" }} }}]
+",
+        threshold / 2
+    )
+}
+
+/// Each bot crosses once, after it has been quiet.
+fn out_of_the_quiet(args: Args, report: &mut Report) {
+    let bot = |_| Victim::start(&format!("leak {} {} 1", QUIET.threshold, QUIET.top));
+    let mut victims: Vec<Victim> = (0..args.pick(BOTS.0, BOTS.1)).map(bot).collect();
+    let guard = Guard::over(&mut victims, QUIET);
+    std::thread::sleep(SETTLED);
+    let crossings: Vec<Crossing> = victims.iter_mut().flat_map(crossings).collect();
+    tell("out of the quiet", &crossings, &guard, report);
+}
+
+/// One bot that crosses again and again.
+fn in_a_storm(args: Args, report: &mut Report) {
+    let rounds = args.pick(ROUNDS.0, ROUNDS.1);
+    let mut victim = Victim::start(&format!("leak {} {} {rounds}", STORM.threshold, STORM.top));
+    let guard = Guard::over(std::slice::from_mut(&mut victim), STORM);
+    let crossings = crossings(&mut victim);
+    tell("in a storm", &crossings, &guard, report);
+}
+
+/// An agent over bots that wait to be told to go.
+struct Guard {
+    agent: Agent,
+    stamps: tempfile::NamedTempFile,
+}
+
+impl Guard {
+    fn over(victims: &mut [Victim], ramp: Ramp) -> Self {
+        for victim in victims.iter_mut() {
+            assert_eq!(victim.line(), "ready", "the bot waits to be guarded");
+        }
+        let program = std::env::current_exe().expect("this program has a path");
+        let stamps = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+        let (program, file) = (program.display(), stamps.path().display());
+        let hook = format!("\n[hook.stamp]\nrun = [\"{program}\", \"stamp\", \"{file}\"]\n");
+        let pids: Vec<u32> = victims.iter().map(Victim::pid).collect();
+        Self { agent: Agent::guarding(&pids, &policy(ramp), &hook), stamps }
+    }
+
+    /// When the agent decided to act.
+    fn decided(&self) -> Vec<Timestamp> {
+        // The history is written within a second.
+        std::thread::sleep(Duration::from_secs(2));
+        let events = self.agent.events().into_iter();
+        let started = events.filter(|event| match &event.fact {
+            Fact::Decision(decision) => {
+                decision.verdict == Verdict::Start && matches!(decision.work, Work::Do(_))
+            }
+            _ => false,
+        });
+        started.map(|event| event.at).collect()
+    }
+
+    /// When the hook ran.
+    fn ran(&self) -> Vec<Timestamp> {
+        let text = std::fs::read_to_string(self.stamps.path()).unwrap_or_default();
+        text.lines().filter_map(timestamp).collect()
+    }
+}
+
+/// Has a bot leak, and hears what it saw.
+fn crossings(victim: &mut Victim) -> Vec<Crossing> {
     victim.tell("go");
     let mut crossings = Vec::new();
     loop {
         let line = victim.line();
-        match line.parse() {
-            Ok(nanos) => crossings.push(Timestamp::from_nanos(nanos)),
-            Err(_) => break,
-        }
+        let Some((at, raised)) = line.split_once(' ') else { break };
+        let at = timestamp(at).expect("a bot writes numbers");
+        crossings.push(Crossing { at, raised: timestamp(raised) });
     }
-    // The history is written within a second.
-    std::thread::sleep(Duration::from_secs(2));
-    let decided = decisions(&agent);
-    let text = std::fs::read_to_string(stamps.path()).unwrap_or_default();
-    let ran: Vec<Timestamp> =
-        text.lines().filter_map(|line| line.parse().ok()).map(Timestamp::from_nanos).collect();
-    let at = format!("limit {name}");
-    report.tell(&format!("crossings, {at}"), crossings.len() as f64, "");
-    tell(&format!("crossing to decision, {at}"), &crossings, &decided, report);
-    tell(&format!("crossing to the running action, {at}"), &crossings, &ran, report);
+    crossings
+}
+
+fn timestamp(nanos: &str) -> Option<Timestamp> {
+    nanos.parse().ok().map(Timestamp::from_nanos)
+}
+
+fn tell(part: &str, crossings: &[Crossing], guard: &Guard, report: &mut Report) {
+    report.tell(&format!("crossings {part}"), crossings.len() as f64, "");
+    let (decided, ran) = (guard.decided(), guard.ran());
+    let raised: Vec<Timestamp> = crossings.iter().filter_map(|crossing| crossing.raised).collect();
+    judge(&format!("crossing to decision, {part}"), crossings, &decided, report);
+    judge(&format!("crossing to the raised limit, {part}"), crossings, &raised, report);
+    judge(&format!("crossing to the running hook, {part}"), crossings, &ran, report);
 }
 
 /// A crossing without its action is none that was fast.
-fn tell(what: &str, crossings: &[Timestamp], ends: &[Timestamp], report: &mut Report) {
+fn judge(what: &str, crossings: &[Crossing], ends: &[Timestamp], report: &mut Report) {
     let mut figures = Figures::default();
-    for crossing in crossings {
-        let end = ends.iter().find(|end| **end >= *crossing && end.since(*crossing) < NEAR);
-        figures.push(end.map_or(f64::INFINITY, |end| end.since(*crossing).as_secs_f64() * 1e3));
+    for Crossing { at, raised: _ } in crossings {
+        let end = ends.iter().find(|end| **end >= *at && end.since(*at) < NEAR);
+        figures.push(end.map_or(f64::INFINITY, |end| end.since(*at).as_secs_f64() * 1e3));
     }
     let missed = crossings.len() - figures.within(NEAR.as_secs_f64() * 1e3);
     report.tell(&format!("{what}, missed"), missed as f64, "");
     report.tell(&format!("{what}, median"), figures.median(), "ms");
     report.judge(&format!("{what}, p99"), figures.quantile(0.99), 50.0, "ms");
-}
-
-fn decisions(agent: &Agent) -> Vec<Timestamp> {
-    let events = agent.events().into_iter();
-    let started = events.filter(|event| match &event.fact {
-        Fact::Decision(decision) => {
-            decision.verdict == Verdict::Start && matches!(decision.work, Work::Do(_))
-        }
-        _ => false,
-    });
-    started.map(|event| event.at).collect()
+    report.tell(&format!("{what}, worst"), figures.quantile(1.0), "ms");
 }
 
 /// The hook: writes down when it ran.
@@ -130,38 +210,52 @@ fn stamp() -> ExitCode {
 /// The bot.
 fn leak(task: &str) {
     let words: Vec<&str> = task.split(' ').collect();
-    let ["leak", limit, rounds] = words.as_slice() else { unreachable!("no task of this bench: {task}") };
-    let limit: u64 = limit.parse().expect("the bench writes numbers");
-    if limit < 1 << 20 {
-        setrlimit(Resource::RLIMIT_NOFILE, limit, limit).expect("a limit may be lowered");
-    }
-    let rounds: u32 = rounds.parse().expect("the bench writes numbers");
+    let ["leak", threshold, top, rounds] = words.as_slice() else {
+        unreachable!("no task of this bench: {task}")
+    };
+    let number = |word: &str| word.parse::<usize>().expect("the bench writes numbers");
+    let ramp = Ramp { threshold: number(threshold), top: number(top) };
     say("ready");
     let mut go = String::new();
     std::io::stdin().read_line(&mut go).expect("the bench says when to go");
-    for round in 0..rounds {
+    for round in 0..number(rounds) {
+        limit_softly();
         // Never in step with the agent: pauses of another length each time.
-        std::thread::sleep(Duration::from_millis(900 + u64::from(round * 337 % 800)));
-        say(&ramp().as_nanos().to_string());
+        let turn = u64::from(std::process::id()) + round as u64;
+        std::thread::sleep(Duration::from_millis(200 + turn * 337 % 300));
+        let Crossing { at, raised } = climb(ramp);
+        let raised = raised.map_or_else(|| "-".to_owned(), |at| at.as_nanos().to_string());
+        say(&format!("{} {raised}", at.as_nanos()));
     }
+    say("done");
 }
 
-/// Opens one descriptor a millisecond up to the top; gives when the threshold was crossed.
-fn ramp() -> Timestamp {
+/// Back to the limit that the agent is to raise.
+fn limit_softly() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a process may ask for its limits");
+    setrlimit(Resource::RLIMIT_NOFILE, SOFT, hard).expect("the soft limit may be lowered");
+}
+
+/// Opens one descriptor a millisecond up to the top.
+fn climb(ramp: Ramp) -> Crossing {
     let open = std::fs::read_dir("/proc/self/fd").expect("a process sees its own table").count() - 1;
-    let (mut held, mut crossed) = (Vec::with_capacity(TOP), None);
+    let (mut held, mut crossed, mut raised) = (Vec::with_capacity(ramp.top), None, None);
     let begun = SystemClock.now();
-    for number in open..TOP {
+    for number in open..ramp.top {
         let due = begun + PACE * u32::try_from(number - open).unwrap_or(0);
         let left = due.since(SystemClock.now());
         if !left.is_zero() {
             std::thread::sleep(left);
         }
+        let soft = getrlimit(Resource::RLIMIT_NOFILE).expect("a process may ask for its limits").0;
+        if soft != SOFT && raised.is_none() {
+            raised = Some(SystemClock.now());
+        }
         // Before it is opened: whoever notices can't be earlier.
-        if held.len() + open == THRESHOLD {
+        if number == ramp.threshold {
             crossed = Some(SystemClock.now());
         }
         held.push(File::open("/dev/null").expect("there is room below the limit"));
     }
-    crossed.expect("the top is above the threshold")
+    Crossing { at: crossed.expect("the top is above the threshold"), raised }
 }

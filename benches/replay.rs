@@ -22,7 +22,7 @@ use fdguard::model::observation::{Observation, RemoteSurvey};
 use fdguard::model::process::ProcessId;
 use fdguard::model::reading::{Gap, Reading};
 use fdguard::model::signal::Signal;
-use fdguard::sys::clock::SystemClock;
+use fdguard::sys::clock::{SystemClock, process_cpu};
 
 const DAY: u32 = 86_400;
 const PROCESS: ProcessId = ProcessId { pid: 4_242, inode: 7, started: 7, exe: (1, 2) };
@@ -35,7 +35,10 @@ fn main() -> ExitCode {
     let mut report = Report::begin("replay", "how long does a replay of a day at 1 Hz take?", args);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let file = folder.path().join("history.db");
+    let before = process_cpu();
     record(&file);
+    let recording = Duration::from_nanos(process_cpu().saturating_sub(before)).as_secs_f64();
+    report.tell("recording it, CPU, with the making of the samples", recording, "s");
     let size = std::fs::metadata(&file).map_or(f64::NAN, |file| file.len() as f64);
     report.tell("the history of a day", size / 1_048_576.0, "MiB");
     report.tell("  that is a sample", size / f64::from(DAY), "bytes");

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - [`Actuator::submit`] never waits: beyond [`ORDERS_MAX`] orders under way it refuses.
-//! - Every order is finished exactly once, within its [`deadline`], whatever happens to it.
+//! - Every order is finished exactly once, within its [`deadline`](crate::model::deadline), whatever happens to it.
 //! - Orders of one process run one after the other, in the order they came; holds and notices do not wait for them.
 //! - When the actuator ends, nothing it has frozen stays frozen.
 //! - What is said of a failure never holds a secret.
@@ -22,7 +22,6 @@ use tokio::sync::{Semaphore, mpsc};
 
 mod aged;
 mod crew;
-pub mod deadline;
 mod destroy_sockets;
 mod dispatch;
 mod freeze;
@@ -51,6 +50,7 @@ pub use settings::{Evidence, Hook, HookCall, HookCommand, HookRequest, Settings}
 pub use snapshot::Bounds;
 
 use crate::call::web::Web;
+use crate::model::process::ProcessId;
 use crew::{Crew, Message, Ticket};
 use freeze::Holds;
 use kit::Kit;
@@ -59,6 +59,8 @@ use worker::Worker;
 
 /// Orders that may be under way, waiting ones included.
 pub const ORDERS_MAX: usize = 256;
+/// How long the thaw at the end is waited for: a write for each that is frozen.
+pub const THAWED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Carries out orders on threads of its own. Dropped, it ends at once, and nothing stays frozen.
 pub struct Actuator {
@@ -93,26 +95,44 @@ impl Actuator {
         self.orders.send(Message::Order(Box::new(ticket))).map_err(|_| Full)
     }
 
-    /// Ends: thaws what is frozen, begins nothing new, gives what runs and the notices that wait so long, and
-    /// reports the rest as failed. Returns when all is told.
-    pub fn shutdown(mut self, within: Duration) {
-        self.end(within);
+    /// Thaws a process that is not guarded any more, where it is frozen; that is told with this reason. Never waits.
+    pub fn let_go(&self, process: ProcessId, why: &'static str) {
+        // Where the thread is gone, nothing is frozen.
+        drop(self.orders.send(Message::LetGo(process, why)));
     }
 
-    fn end(&mut self, within: Duration) {
-        // Where the thread is gone already, there is nobody to tell.
-        drop(self.orders.send(Message::Stop(within)));
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the actuator's thread has panicked");
-        }
+    /// Begins to end: thaws what is frozen, begins nothing new, gives what runs and the notices that wait so long,
+    /// and reports the rest as failed. Returns once nothing is frozen, at the latest after [`THAWED_WITHIN`]. The
+    /// end itself is the drop.
+    pub fn begin_to_end(&self, within: Duration) {
+        let (thawed, heard) = std::sync::mpsc::channel();
+        // Where the thread is gone already, there is nobody to tell, and nothing is frozen.
+        drop(self.orders.send(Message::Stop(within, thawed)));
+        // The sender is dropped unused: any answer but a timeout means that it is done.
+        let _thawed = heard.recv_timeout(THAWED_WITHIN);
+    }
+
+    /// Whether it has ended and all is told.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Begins to end, and returns when all is told.
+    pub fn shutdown(self, within: Duration) {
+        self.begin_to_end(within);
     }
 }
 
 impl Drop for Actuator {
     fn drop(&mut self) {
-        self.end(Duration::ZERO);
+        // Unheard where the end has begun already.
+        let (thawed, _) = std::sync::mpsc::channel();
+        drop(self.orders.send(Message::Stop(Duration::ZERO, thawed)));
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the actuator's thread has panicked");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod herald;
 pub mod mailbox;
 mod own;
 pub mod request;
-mod seek;
+pub mod seek;
 pub mod settings;
 mod start;
 pub mod status;

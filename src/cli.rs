@@ -31,8 +31,15 @@ use clap::Parser as _;
 use args::{Cli, Command};
 use exit::Exit;
 
+/// The word that makes this program a keeper; see [`crate::sys::keeper`].
+const KEEPER: &str = "__keeper";
+
 /// Runs what was typed.
 pub fn main() -> ExitCode {
+    // It lives as long as the agent and waits: to build the parser of arguments would be most of its memory.
+    if std::env::args_os().skip(1).eq([KEEPER]) {
+        return exec::keeper().into();
+    }
     let exit = match Cli::try_parse() {
         Ok(cli) => dispatch(cli.command),
         Err(error) => {
@@ -61,7 +68,6 @@ fn dispatch(command: Command) -> Exit {
         Command::Completions { shell } => reference::completions(shell),
         Command::Man { out } => reference::man(out.as_deref()),
         Command::DemoBot(args) => demo::bot::main(&args),
-        Command::Keeper => exec::keeper(),
         Command::Patient => doctor::patient(),
     }
 }

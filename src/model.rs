@@ -9,6 +9,7 @@ pub mod ages;
 pub mod chain;
 pub mod clock;
 pub mod column;
+pub mod deadline;
 pub mod decision;
 pub mod diagnostic;
 pub mod event;

@@ -5,6 +5,7 @@
 
 pub mod ability;
 pub mod adopted;
+pub mod books;
 pub mod cgroup;
 pub mod children;
 pub mod clock;
@@ -16,6 +17,7 @@ pub mod epoll_sets;
 pub mod find;
 pub mod freezer;
 pub mod group;
+pub mod handed;
 pub mod host;
 pub mod inotify;
 pub mod io;
@@ -25,17 +27,20 @@ pub mod net_text;
 pub mod notify;
 pub mod peer;
 pub mod pidfd;
+pub mod polled;
 pub mod pressure;
 pub mod proc_root;
 pub mod ptrace;
 pub mod read_error;
 pub mod sock_diag;
+pub mod socket_look;
 pub mod socket_protocol;
 pub mod sockstat;
 pub mod spawn;
 pub mod stat;
+pub mod tcp;
 pub mod terminal;
 pub mod user;
 #[cfg(test)]
-mod victim;
+pub(crate) mod victim;
 pub mod wake;

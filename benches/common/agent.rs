@@ -21,14 +21,18 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Starts one that guards a process by a policy; `more` is added to its file.
-    pub(crate) fn guarding(pid: u32, policy: &str, more: &str) -> Self {
+    /// Starts one that guards processes by a policy, each as a target of its own; `more` is added to its file.
+    pub(crate) fn guarding(pids: &[u32], policy: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("bench.toml"), policy).expect("the folder takes files");
+        let targets = pids.iter().enumerate().map(|(place, pid)| {
+            format!("[target.bot-{place}]\nmatch = {{ pid = {pid} }}\npolicy = [\"bench.toml\"]\n\n")
+        });
         let file = format!(
-            "schema = 1\n\n[target.bot]\nmatch = {{ pid = {pid} }}\npolicy = [\"bench.toml\"]\n\n[history]\nstore = \"sqlite:{}\"\n\n\
+            "schema = 1\n\n{}[history]\nstore = \"sqlite:{}\"\n\n\
              [admin]\nsocket = \"{}\"\n\n[agent]\nevidence = {{ dir = \"{}\" }}\n{more}",
+            targets.collect::<String>(),
             path("history.db").display(),
             path("agent.sock").display(),
             path("evidence").display(),
@@ -39,8 +43,9 @@ impl Agent {
         command.args(["run", "--config"]).arg(path("agent.toml"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         let agent = Self { child: child.expect("the agent starts"), folder };
-        agent.wait_until("the process is adopted", || {
-            agent.events().iter().any(|event| matches!(event.fact, Fact::Adopted { .. }))
+        agent.wait_until("all are adopted", || {
+            let adopted = |event: &&Event| matches!(event.fact, Fact::Adopted { .. });
+            agent.events().iter().filter(adopted).count() == pids.len()
         });
         agent
     }

@@ -33,18 +33,25 @@ pub(crate) struct Usage {
     pub(crate) cpu: f64,
     /// Resident memory in KiB.
     pub(crate) resident: f64,
-    /// Of that, its own and not backed by a file, in KiB.
-    pub(crate) own: f64,
+    /// The same where a page that several processes map counts for each with its share, in KiB.
+    pub(crate) proportional: f64,
+    /// What would be free if it ended, in KiB.
+    pub(crate) private: f64,
 }
 
 /// Asks for it; `None` where there is no such process.
 pub(crate) fn usage(pid: u32) -> Option<Usage> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let memory = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let kib = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name))?;
+        let line = memory.lines().find(|line| line.starts_with(name))?;
         line.split_whitespace().nth(1)?.parse::<f64>().ok()
     };
-    Some(Usage { cpu: cpu(pid)?, resident: kib("VmRSS:")?, own: kib("RssAnon:")? })
+    Some(Usage {
+        cpu: cpu(pid)?,
+        resident: kib("Rss:")?,
+        proportional: kib("Pss:")?,
+        private: kib("Private_Clean:")? + kib("Private_Dirty:")?,
+    })
 }
 
 /// The sum over its threads where the kernel counts them exactly, else its clock ticks.

@@ -1,6 +1,6 @@
 //! A process to look at: this very program, started again with a task.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -101,28 +101,40 @@ pub(crate) fn most_descriptors() -> usize {
 
 fn hold_sockets(count: usize, health: Health) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port");
-    let address = listener.local_addr().expect("a bound socket has an address");
     let set = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).expect("an epoll set can be made");
     let mut held = Vec::with_capacity(count);
-    for pair in 0..count / 2 {
-        let near = TcpStream::connect(address).expect("loopback connects");
-        let (far, _) = listener.accept().expect("loopback connects");
-        for end in [&near, &far] {
-            // Closed by RST: nothing stays in TIME_WAIT to burden the next measurement.
-            let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-            setsockopt(end, sockopt::Linger, &linger).expect("a socket takes options");
-        }
-        let event = EpollEvent::new(EpollFlags::EPOLLIN, pair as u64);
-        set.add(near.as_fd(), event).expect("a socket can be watched");
-        if health == Health::Leaking && pair % 2 == 0 {
-            // The near end goes to CLOSE_WAIT, the far one to FIN_WAIT2, and both stay.
-            far.shutdown(Shutdown::Write).expect("a connected socket can be shut down");
-        }
-        held.push((near, far));
+    for place in 0..count / 2 {
+        held.push(Some(pair(&listener, &set, health, place)));
     }
     say("ready");
-    wait_for_end();
-    drop(held);
+    for (from, line) in std::io::stdin().lines().map_while(Result::ok).enumerate() {
+        let replaced = number(line.strip_prefix("replace ").expect("no other order is given")) / 2;
+        // Spread over the table, and others each time.
+        let places = (0..replaced).map(|place| (from + place * (held.len() / replaced)) % held.len());
+        let places: Vec<usize> = places.collect();
+        places.iter().for_each(|place| held[*place] = None);
+        places.iter().for_each(|place| held[*place] = Some(pair(&listener, &set, health, *place)));
+        say("replaced");
+    }
+}
+
+/// Both ends of a connection, the near one watched.
+fn pair(listener: &TcpListener, set: &Epoll, health: Health, place: usize) -> (TcpStream, TcpStream) {
+    let address = listener.local_addr().expect("a bound socket has an address");
+    let near = TcpStream::connect(address).expect("loopback connects");
+    let (far, _) = listener.accept().expect("loopback connects");
+    for end in [&near, &far] {
+        // Closed by RST: nothing stays in TIME_WAIT to burden the next measurement.
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        setsockopt(end, sockopt::Linger, &linger).expect("a socket takes options");
+    }
+    let event = EpollEvent::new(EpollFlags::EPOLLIN, place as u64);
+    set.add(near.as_fd(), event).expect("a socket can be watched");
+    if health == Health::Leaking && place.is_multiple_of(2) {
+        // The near end goes to CLOSE_WAIT, the far one to FIN_WAIT2, and both stay.
+        far.shutdown(Shutdown::Write).expect("a connected socket can be shut down");
+    }
+    (near, far)
 }
 
 /// Writes a line to the bench.
@@ -130,12 +142,6 @@ pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     // A bench that has ended reads nothing; the victim ends next.
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));
-}
-
-/// Returns when the bench has no more orders or has ended.
-pub(crate) fn wait_for_end() {
-    let mut rest = Vec::new();
-    drop(std::io::stdin().read_to_end(&mut rest));
 }
 
 fn number(word: &str) -> usize {

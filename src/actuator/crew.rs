@@ -18,11 +18,12 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use crate::model::action::Action;
-use crate::model::decision::Work;
+use crate::model::deadline;
+use crate::model::decision::{Failure, Work};
+use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::units::format_span;
 
-use super::deadline;
 use super::dispatch::{Carried, carry_out};
 use super::kit::Kit;
 use super::order::{Finished, Order, Told};
@@ -31,8 +32,10 @@ use super::order::{Finished, Order, Told};
 pub(super) enum Message {
     /// Carry it out.
     Order(Box<Ticket>),
-    /// Come to an end within so long.
-    Stop(Duration),
+    /// Thaw what is frozen of a process, now and not in its turn; told with this reason.
+    LetGo(ProcessId, &'static str),
+    /// Come to an end within so long. The sender is dropped once nothing is frozen any more.
+    Stop(Duration, std::sync::mpsc::Sender<()>),
 }
 
 /// An order with its place among those under way.
@@ -72,16 +75,20 @@ impl Crew {
 
     /// Works until told to stop, or until the handle is gone; then comes to an end.
     pub(super) async fn serve(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
-        let within = loop {
+        let (within, thawed) = loop {
             tokio::select! {
                 message = inbox.recv() => match message {
                     Some(Message::Order(ticket)) => self.take(*ticket),
-                    Some(Message::Stop(within)) => break within,
-                    None => break Duration::ZERO,
+                    Some(Message::LetGo(process, why)) => self.let_go(process, why),
+                    Some(Message::Stop(within, thawed)) => break (within, Some(thawed)),
+                    None => break (Duration::ZERO, None),
                 },
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
             }
         };
+        let closed = self.kit.holds.close();
+        drop(thawed);
+        self.kit.holds.tell_all(closed, &self.kit.tell, "the agent stops");
         self.wind_up(within, inbox).await;
     }
 
@@ -93,6 +100,12 @@ impl Crew {
             self.lanes.insert(lane, VecDeque::new());
             self.begin(lane, ticket);
         }
+    }
+
+    /// Aside: a keeper that does not answer must not hold up the thread of all orders.
+    fn let_go(&self, process: ProcessId, why: &'static str) {
+        let kit = Arc::clone(&self.kit);
+        tokio::spawn(async move { kit.holds.let_go(process, &kit.tell, why).await });
     }
 
     fn begin(&mut self, lane: Lane, ticket: Ticket) {
@@ -109,8 +122,8 @@ impl Crew {
         let Some(Running { lane, ticket }) = self.running.remove(&id) else { return };
         let finished = match ended {
             Ok((_, finished)) => finished,
-            Err(error) if error.is_panic() => failed(&ticket.order, "a fault of the agent itself ended it"),
-            Err(_) => failed(&ticket.order, "given up because the agent stops"),
+            Err(error) if error.is_panic() => given_up(&ticket.order, "a fault of the agent itself ended it"),
+            Err(_) => given_up(&ticket.order, "given up because the agent stops"),
         };
         drop(ticket);
         (self.kit.tell)(Told::Finished(finished));
@@ -120,20 +133,20 @@ impl Crew {
         }
     }
 
-    /// Nobody stays frozen; what has not begun is not begun; what runs has its time; notices go out last.
+    /// What has not begun is not begun; what runs has its time; notices go out last.
     async fn wind_up(mut self, within: Duration, mut inbox: mpsc::UnboundedReceiver<Message>) {
         let end = Instant::now() + within;
-        self.kit.holds.release_all(&self.kit.tell, "the agent stops");
         inbox.close();
         let mut never_begun: Vec<Ticket> = std::mem::take(&mut self.lanes).into_values().flatten().collect();
         while let Some(message) = inbox.recv().await {
             match message {
                 Message::Order(ticket) => never_begun.push(*ticket),
-                Message::Stop(_) => {}
+                // All is let go by now.
+                Message::Stop(..) | Message::LetGo(..) => {}
             }
         }
         for ticket in never_begun {
-            (self.kit.tell)(Told::Finished(failed(&ticket.order, "not begun because the agent stops")));
+            (self.kit.tell)(Told::Finished(given_up(&ticket.order, "not begun because the agent stops")));
         }
         while let Ok(Some(ended)) = timeout_at(end, self.tasks.join_next_with_id()).await {
             self.ended(ended);
@@ -142,8 +155,6 @@ impl Crew {
         while let Some(ended) = self.tasks.join_next_with_id().await {
             self.ended(ended);
         }
-        // A hold that was being taken meanwhile.
-        self.kit.holds.release_all(&self.kit.tell, "the agent stops");
         if let Some(kit) = Arc::into_inner(self.kit) {
             drop(timeout_at(end, kit.notifier.close()).await);
         }
@@ -153,21 +164,24 @@ impl Crew {
 async fn under_deadline(kit: Arc<Kit>, ticket: Arc<Ticket>) -> Finished {
     let order = &ticket.order;
     let begun = kit.settings.clock.now();
-    let limit = deadline::of(&order.work, &kit.settings.hooks);
+    let hook = |name: &Name| kit.settings.hooks.get(name).map_or(Duration::ZERO, |hook| hook.timeout);
+    let limit = deadline::of(&order.work, hook);
     let carried = tokio::time::timeout(limit, carry_out(&kit, order)).await;
     let took = kit.settings.clock.now().since(begun);
     let Carried { result, restart } =
         carried.unwrap_or_else(|_| Err(format!("timed out after {}", format_span(limit))).into());
     let (decision, target, process) = (order.decision, order.target.clone(), order.process);
+    let result = result.map_err(Failure::Failed);
     Finished { decision, target, process, result, took, restart }
 }
 
-fn failed(order: &Order, why: &str) -> Finished {
+/// Nobody can tell what it did, if anything.
+fn given_up(order: &Order, why: &str) -> Finished {
     Finished {
         decision: order.decision,
         target: order.target.clone(),
         process: order.process,
-        result: Err(why.to_owned()),
+        result: Err(Failure::GivenUp(why.to_owned())),
         took: Duration::ZERO,
         restart: None,
     }

@@ -3,8 +3,9 @@
 //! An event loop hears of it and closes; an abandoned object keeps its descriptor. So what is counted here are
 //! sockets, and whether it helped is judged on descriptors by the expectation.
 //!
-//! Only what the kernel still shows in CLOSE_WAIT under the same cookie is destroyed, by its full id: never an
-//! established one, never one to a protected remote, never a stranger's that took over the addresses.
+//! Only what the process still holds and the kernel still shows in CLOSE_WAIT under the same cookie is destroyed, by its
+//! full id: never an established one, never one to a protected remote, never a stranger's that took over the addresses
+//! or was given the socket.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use crate::model::decision::Done;
 use crate::model::name::Remote;
 use crate::model::units::format_span;
+use crate::sys::descriptors::Link;
 use crate::sys::destroy::{DestroyError, Destroyer, SocketFamily, SocketIdentity};
 use crate::sys::read_error::ReadError;
 use crate::sys::sock_diag::{Detail, Family, SockDiag, SocketRecord, States, TcpState};
@@ -104,14 +106,22 @@ fn identity(record: &SocketRecord) -> Option<SocketIdentity> {
     Some(SocketIdentity { family, local, remote, interface: 0, cookie: record.cookie?, state })
 }
 
-/// Cookies of those meant, oldest first, each socket once however many descriptors hold it.
+/// Cookies of those meant that the process holds now, oldest first, each socket once however many descriptors hold it.
 fn pick(subject: &Subject, aged: &AgedSockets, meant: &Meant) -> Vec<u64> {
     let to = |socket: &crate::model::aged::AgedSocket| {
         meant.remote.as_ref().is_none_or(|remote| socket.is_to(remote))
     };
+    let held = |socket: &crate::model::aged::AgedSocket| {
+        let link = subject.process.descriptors().look(socket.number);
+        matches!(link, Ok(Some(Link::Socket(inode))) if inode == socket.inode)
+    };
     let mut seen = BTreeSet::new();
     let picked = aged.pick(meant.older, &subject.protection, to).into_iter();
-    picked.filter_map(|socket| socket.cookie).filter(|cookie| seen.insert(*cookie)).collect()
+    picked
+        .filter(|socket| held(socket))
+        .filter_map(|socket| socket.cookie)
+        .filter(|cookie| seen.insert(*cookie))
+        .collect()
 }
 
 /// Those of `cookies` that are in CLOSE_WAIT now and not protected, in the same order.

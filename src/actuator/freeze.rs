@@ -7,6 +7,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,7 +35,13 @@ pub type SharedKeeper = Arc<Mutex<Keeper>>;
 pub(super) struct Holds {
     keeper: Option<SharedKeeper>,
     frozen: Mutex<BTreeMap<ProcessId, Held>>,
+    /// Set under the lock of `frozen`: what comes after is not taken any more.
+    closed: AtomicBool,
 }
+
+/// What was let go at the end and is still to be told.
+#[derive(Debug)]
+pub(super) struct Closed(BTreeMap<ProcessId, Held>);
 
 #[derive(Debug)]
 struct Held {
@@ -47,7 +54,7 @@ struct Held {
 
 impl Holds {
     pub(super) fn new(keeper: Option<SharedKeeper>) -> Self {
-        Self { keeper, frozen: Mutex::default() }
+        Self { keeper, frozen: Mutex::default(), closed: AtomicBool::new(false) }
     }
 
     /// Freezes the process for at most `limit`.
@@ -89,9 +96,22 @@ impl Holds {
         }
     }
 
-    /// Thaws everything.
-    pub(super) fn release_all(&self, tell: &Tell, why: &str) {
-        let all = std::mem::take(&mut *self.all());
+    /// Lets everything go on, and freezes nothing more. Gives what is still to be told, see [`Self::tell_all`]:
+    /// that may wait for the keeper, and no target shall stand still for it.
+    pub(super) fn close(&self) -> Closed {
+        let mut all = self.all();
+        self.closed.store(true, Ordering::Release);
+        let mut closed = std::mem::take(&mut *all);
+        drop(all);
+        for held in closed.values_mut() {
+            // Tried again, and told, with the keeper.
+            let _again = held.frozen.go_on();
+        }
+        Closed(closed)
+    }
+
+    /// Tells the keeper and the control loop of what [`Self::close`] has let go.
+    pub(super) fn tell_all(&self, Closed(all): Closed, tell: &Tell, why: &str) {
         for (process, held) in all {
             let (target, limit) = (held.target.clone(), held.limit);
             let result = self.end(held);
@@ -111,8 +131,8 @@ impl Holds {
         let means = frozen.means();
         let held = Held { frozen, target: order.target.clone(), limit, decision: order.decision.0 };
         let mut all = self.all();
-        if !wanted.still() {
-            // Reported as failed by now: dropped, it is thawed.
+        if !wanted.still() || self.closed.load(Ordering::Acquire) {
+            // Reported as failed by now, or the agent stops: dropped, it is thawed.
             return Err("given up".to_owned());
         }
         all.insert(order.process, held);
@@ -139,7 +159,9 @@ impl Holds {
         ended.unwrap_or_else(|_| Err("could not thaw the target".to_owned()))
     }
 
-    fn end(&self, held: Held) -> Result<(), String> {
+    /// The target first: the keeper may be busy with a freeze of another.
+    fn end(&self, mut held: Held) -> Result<(), String> {
+        held.frozen.go_on().map_err(|error| chain(&error))?;
         let Some(keeper) = &self.keeper else { return Ok(()) };
         let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
         held.frozen.thaw(&keeper).map_err(|error| chain(&error))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::model::action::Then;
 use crate::model::clock::WallTime;
-use crate::model::decision::{DecisionId, Done, Work};
+use crate::model::decision::{DecisionId, Done, Failure, Work};
 use crate::model::event::Fact;
 use crate::model::name::{Name, Remote};
 use crate::model::process::ProcessId;
@@ -28,6 +28,8 @@ pub struct Order {
     pub work: Work,
     /// On whom, and what must not be touched.
     pub subject: Arc<Subject>,
+    /// The target's other processes, where a person wants all of them stopped: they end side by side.
+    pub fellows: Vec<Arc<Adopted>>,
     /// The sockets of the process with their ages, from the last full tick; none where it was not seen.
     pub aged: Option<Arc<AgedSockets>>,
     /// What is told about it.
@@ -123,8 +125,8 @@ pub struct Finished {
     pub target: Name,
     /// The process.
     pub process: ProcessId,
-    /// What was done, or what failed.
-    pub result: Result<Done, String>,
+    /// What was done, or why it was not.
+    pub result: Result<Done, Failure>,
     /// How long it took.
     pub took: Duration,
     /// What the agent itself has to do next: start its child again, or not.

@@ -1,17 +1,22 @@
 //! `reap_descriptors`: closes dead sockets inside the target. Break-glass.
 //!
 //! What is picked: aged, CLOSE_WAIT or orphan, not seen in an epoll set, surely not to a protected remote, oldest
-//! first. (The scan reads epoll sets rarely: of what died since it knows nothing, and the look below tells.) What was picked is looked at once more while every thread of the target stands still, in the
-//! kernel's tables and not in the agent's memory:
+//! first. (The scan reads epoll sets rarely: of what died since it knows nothing, and the look below tells.) What was
+//! picked is looked at once more while every thread of the target stands still, in the kernel and not in the agent's
+//! memory:
 //!
-//! - still in CLOSE_WAIT under the same cookie, or in no table and a TCP socket;
+//! - still in CLOSE_WAIT under the same cookie, or closed and in no table;
 //! - its remote not protected;
 //! - in no epoll set of the table as it is then.
 //!
 //! Anything that can't be verified is left open. That no sleeping call uses the number, and that it still is
-//! the same socket, `sys::ptrace` sees to itself.
+//! the same socket, `sys::ptrace` sees to itself. The clock is looked at between all steps: what the time did not
+//! reach is left open and told.
+//!
+//! A process whose event loop keeps its books by descriptor number is refused: no epoll set shows what such a loop
+//! still has in its books, and the number comes back as a new connection's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +25,13 @@ use crate::model::decision::Done;
 use crate::model::kind::Kind;
 use crate::model::units::format_span;
 use crate::sys::adopted::Adopted;
+use crate::sys::books::Books;
 use crate::sys::descriptors::{Descriptor, Listing, Progress, Trust};
 use crate::sys::epoll_sets::EpollSets;
 use crate::sys::ptrace::reap::{Doomed, ReapReport, Refusal, Stopped, Verdict, close_in};
 use crate::sys::read_error::ReadError;
-use crate::sys::sock_diag::{Detail, SockDiag, SocketRecord, States, TcpState};
-use crate::sys::socket_protocol::Protocol;
+use crate::sys::sock_diag::TcpState;
+use crate::sys::socket_look::{Look, TcpLook, look};
 
 use super::aged::Pick as _;
 use super::kit::Kit;
@@ -36,8 +42,8 @@ use crate::model::chain::chain;
 
 /// How long the target may stand still.
 const STOP_MAX: Duration = Duration::from_millis(250);
-/// Entries of the table walked at once.
-const CHUNK: usize = 4_096;
+/// Entries of the table walked between two looks at the clock: some 3 ms where each is looked at.
+const CHUNK: usize = 1_024;
 
 /// Closes at most `max` dead sockets of at least that age.
 pub(super) async fn reap(kit: &Kit, order: &Order, age: Duration, max: u32) -> Result<Done, String> {
@@ -68,7 +74,11 @@ fn reap_now(
             format_span(older)
         ));
     }
-    let mut check = Check::new(subject, doomed).map_err(|error| chain(&error))?;
+    let said = |error: ReadError| chain(&error);
+    let mut check = Check::new(subject, doomed).map_err(said)?;
+    if let Some(books) = check.books().map_err(said)? {
+        return Err(format!("refused: {books}"));
+    }
     if !wanted.still() {
         return Err("given up".to_owned());
     }
@@ -77,8 +87,8 @@ fn reap_now(
     report.map(|report| summary(&report)).map_err(|error| chain(&error))
 }
 
-/// Those that the agent's own memory lets pass. Whether an epoll set watches them is read anew inside the stop. An orphan whose remote was never seen may have been to a
-/// protected one: where any is, it stays.
+/// Those that the agent's own memory lets pass. Whether an epoll set watches them is read anew inside the stop. An
+/// orphan whose remote was never seen may have been to a protected one: where any is, it stays.
 fn pick<'a>(aged: &'a AgedSockets, older: Duration, protection: &Protection) -> Vec<&'a AgedSocket> {
     let unprotected = |socket: &AgedSocket| socket.remote.is_some() || protection.addresses.is_empty();
     aged.pick(older, protection, |socket| socket.watched != Watched::Yes && unprotected(socket))
@@ -88,79 +98,94 @@ fn pick<'a>(aged: &'a AgedSockets, older: Duration, protection: &Protection) -> 
 struct Check<'a> {
     subject: &'a Subject,
     doomed: BTreeMap<Doomed, &'a AgedSocket>,
-    diag: SockDiag,
     listing: Listing,
     epoll: EpollSets,
 }
 
 impl<'a> Check<'a> {
     fn new(subject: &'a Subject, doomed: BTreeMap<Doomed, &'a AgedSocket>) -> Result<Self, ReadError> {
-        let diag = SockDiag::in_namespace_of(&subject.process)?;
-        let mut check = Self { subject, doomed, diag, listing: Listing::new(), epoll: EpollSets::new()? };
-        check.list(|_| Trust::Look)?;
+        let mut check = Self { subject, doomed, listing: Listing::new(), epoll: EpollSets::new()? };
+        let whole = check.list(|_| Trust::Look, || true)?;
+        debug_assert_eq!(whole, Progress::Complete, "nobody ends it early");
         Ok(check)
+    }
+
+    /// What keeps books by number in the target, where anything does.
+    fn books(&self) -> Result<Option<Books>, ReadError> {
+        Books::kept_by(&self.subject.process, self.listing.table())
     }
 
     /// A verdict for each candidate. What fails leaves everything open.
     fn verdicts(&mut self, stopped: &Stopped<'_>) -> Vec<Verdict> {
-        match self.look(stopped.candidates) {
-            Ok(verdicts) => verdicts,
-            Err(_) => vec![Verdict::Refuse(Refusal::Unverified); stopped.candidates.len()],
+        let all = |why| vec![Verdict::Refuse(why); stopped.candidates.len()];
+        match self.read_sets(|| !stopped.left().is_zero()) {
+            Ok(Progress::Complete) => {}
+            Ok(Progress::More) => return all(Refusal::TimeUp),
+            Err(_) => return all(Refusal::Unverified),
         }
+        let each = |one: &Doomed| {
+            if stopped.left().is_zero() { Verdict::Refuse(Refusal::TimeUp) } else { self.verdict(*one) }
+        };
+        stopped.candidates.iter().map(each).collect()
     }
 
-    fn look(&mut self, candidates: &[Doomed]) -> Result<Vec<Verdict>, ReadError> {
+    /// Reads which sockets any epoll set watches, as far as the time goes.
+    fn read_sets(&mut self, may_go_on: impl Fn() -> bool) -> Result<Progress, ReadError> {
         // A socket row of a moment ago can't have become an epoll set that knows one of the dead sockets.
-        self.list(|row| if row.kind == Kind::Socket { Trust::Keep } else { Trust::Look })?;
-        self.epoll.read(&self.subject.process, self.listing.table())?;
-        let mut known = self.dump(States::CLOSE_WAIT)?;
-        if candidates.iter().any(|one| !known.contains_key(&one.inode)) {
-            // Dearer, and needed only to tell a socket in another state from one in no table.
-            known = self.dump(States::ALL)?;
+        let trust = |row: &Descriptor| if row.kind == Kind::Socket { Trust::Keep } else { Trust::Look };
+        match self.list(trust, &may_go_on)? {
+            Progress::Complete => {
+                self.epoll.read_while(&self.subject.process, self.listing.table(), may_go_on)
+            }
+            Progress::More => Ok(Progress::More),
         }
-        Ok(candidates.iter().map(|one| self.verdict(*one, known.get(&one.inode))).collect())
     }
 
-    fn verdict(&self, one: Doomed, record: Option<&SocketRecord>) -> Verdict {
+    fn verdict(&self, one: Doomed) -> Verdict {
         let Some(socket) = self.doomed.get(&one) else { return Verdict::Refuse(Refusal::Unverified) };
         let row =
             Descriptor { number: one.number, kind: Kind::Socket, inode: Some(one.inode), deleted: false };
         if self.epoll.watches(&row) {
             return Verdict::Refuse(Refusal::Watched);
         }
-        match record {
-            Some(record) => self.verdict_on_close_wait(socket, record),
-            None => match Protocol::of(&self.subject.process, one.number, one.inode) {
-                Ok(Some(Protocol::Tcp)) => Verdict::Close,
-                Ok(Some(_)) => Verdict::Refuse(Refusal::StateChanged),
-                Ok(None) => Verdict::Refuse(Refusal::ChangedInode),
-                Err(_) => Verdict::Refuse(Refusal::Unverified),
-            },
+        match look(self.subject.process.pidfd(), one.number) {
+            Ok(Look::Tcp(now)) if now.inode == one.inode => self.verdict_on(socket, now),
+            Ok(Look::Tcp(_)) => Verdict::Refuse(Refusal::ChangedInode),
+            Ok(Look::Other) => Verdict::Refuse(Refusal::StateChanged),
+            Ok(Look::Nothing) => Verdict::Refuse(Refusal::Closed),
+            Err(_) => Verdict::Refuse(Refusal::Unverified),
         }
     }
 
-    fn verdict_on_close_wait(&self, socket: &AgedSocket, record: &SocketRecord) -> Verdict {
-        let same = socket.cookie.is_some() && socket.cookie == record.cookie;
-        if !same || record.state != TcpState::CloseWait {
+    fn verdict_on(&self, socket: &AgedSocket, now: TcpLook) -> Verdict {
+        let same = match (now.state, socket.cookie) {
+            (TcpState::CloseWait, known) => known == Some(now.cookie),
+            // An orphan is in no table, so its cookie may never have been seen.
+            (TcpState::Close, known) => known.is_none_or(|cookie| cookie == now.cookie),
+            _ => false,
+        };
+        if !same {
             return Verdict::Refuse(Refusal::StateChanged);
         }
-        if self.subject.protection.covers(record.remote) {
+        if now.remote.is_some_and(|remote| self.subject.protection.covers(remote)) {
             return Verdict::Refuse(Refusal::Protected);
         }
         Verdict::Close
     }
 
-    /// Sockets in these states by inode.
-    fn dump(&mut self, states: States) -> Result<HashMap<u64, SocketRecord>, ReadError> {
-        let mut records = Vec::new();
-        self.diag.dump(states, Detail::Plain, &mut records)?;
-        Ok(records.into_iter().map(|record| (u64::from(record.inode), record)).collect())
-    }
-
-    fn list(&mut self, trust: impl Fn(&Descriptor) -> Trust) -> Result<(), ReadError> {
+    /// Walks over the table, as far as `may_go_on` lets it.
+    fn list(
+        &mut self,
+        trust: impl Fn(&Descriptor) -> Trust,
+        may_go_on: impl Fn() -> bool,
+    ) -> Result<Progress, ReadError> {
         let process: &Adopted = &self.subject.process;
-        while process.list(&mut self.listing, CHUNK, &trust)? == Progress::More {}
-        Ok(())
+        while process.list(&mut self.listing, CHUNK, &trust)? == Progress::More {
+            if !may_go_on() {
+                return Ok(Progress::More);
+            }
+        }
+        Ok(Progress::Complete)
     }
 }
 

@@ -1,4 +1,5 @@
-//! `stop`: hooks, TERM, grace, KILL, confirmed by the pidfd; then what shall follow.
+//! `stop`: hooks, TERM, grace, KILL, confirmed by the pidfd; then what shall follow. Where a person stops a target of
+//! several processes, hooks and what follows come once, and all processes end side by side.
 //!
 //! ```text
 //! hooks (a failure is noted, no more) ─► thaw ─► TERM ─► ends within grace ─────────► after
@@ -14,15 +15,15 @@ use crate::model::decision::Done;
 use crate::model::name::Name;
 use crate::model::units::format_span;
 use crate::sys::adopted::Adopted;
-use crate::sys::pidfd::{PidFdError, Signal, Waited};
+use crate::sys::pidfd::{PidFdError, Signal, Waited, wait_all};
 
-use super::deadline;
 use super::dispatch::Carried;
 use super::kit::Kit;
 use super::order::{Order, Tenancy};
 use super::run;
 use crate::call::capture::{self, Command};
 use crate::model::chain::chain;
+use crate::model::deadline;
 
 /// Stops the process; see the module. Evidence is an action of its own.
 pub(super) async fn stop(
@@ -51,55 +52,114 @@ pub(super) async fn stop(
     Carried { result: if ended_well { Ok(Done { summary }) } else { Err(summary) }, restart }
 }
 
-/// Ends the process; says how, or why it still runs.
+/// Ends the process, and its fellows side by side; says how, or why one still runs.
 async fn end(kit: &Kit, order: &Order, grace: Duration) -> Result<String, String> {
-    let process = &order.subject.process;
     let clock = &kit.settings.clock;
+    let mut running: Vec<Arc<Adopted>> =
+        [&order.subject.process].into_iter().chain(&order.fellows).cloned().collect();
+    let mut tally = Tally { all: running.len(), ..Tally::default() };
     // A frozen process would take the signal only after the thaw; under a v1 freezer even KILL waits.
-    kit.holds.let_go(order.process, &kit.tell, "the process is stopped").await;
+    let_go(kit, &running, "the process is stopped").await;
     let begun = clock.now();
-    if let Ended::Before = send(process, Signal::TERM)? {
-        return Ok("it had ended by itself".to_owned());
+    tally.before = send(&mut running, Signal::TERM, &mut tally.refused);
+    for process in &running {
+        // One stopped by job control does not hear TERM before it goes on; one that has heard it may be gone.
+        let _gone = process.pidfd().signal(Signal::CONT);
     }
-    // One stopped by job control does not hear TERM before it goes on.
-    send(process, Signal::CONT)?;
-    if ends_within(process, grace).await? {
-        return Ok(format!("ended {} after TERM", format_span(clock.now().since(begun))));
+    tally.by_term = wait(&mut running, grace).await?;
+    tally.took = clock.now().since(begun);
+    if !running.is_empty() {
+        let_go(kit, &running, "the process is killed").await;
+        tally.by_term += send(&mut running, Signal::KILL, &mut tally.refused);
+        tally.by_kill = wait(&mut running, deadline::KILL_TO_END).await?;
     }
-    kit.holds.let_go(order.process, &kit.tell, "the process is killed").await;
-    send(process, Signal::KILL)?;
-    if ends_within(process, deadline::KILL_TO_END).await? {
-        return Ok(format!("ignored TERM for {}, ended by KILL", format_span(grace)));
-    }
-    Err(format!("still runs {} after KILL", format_span(deadline::KILL_TO_END)))
+    tally.left = running.len();
+    tally.said(grace)
 }
 
-enum Ended {
-    Before,
-    NotYet,
+/// How many ended, and by what.
+#[derive(Debug, Default)]
+struct Tally {
+    all: usize,
+    before: usize,
+    by_term: usize,
+    by_kill: usize,
+    left: usize,
+    /// Why signals were not sent, where the kernel said so.
+    refused: Vec<String>,
+    /// Until the last of those ended that heard TERM, or until the grace was over.
+    took: Duration,
 }
 
-fn send(process: &Adopted, signal: Signal) -> Result<Ended, String> {
-    if !process.is_alive() {
-        return Ok(Ended::Before);
-    }
-    match process.pidfd().signal(signal) {
-        Ok(()) => Ok(Ended::NotYet),
-        Err(PidFdError::Gone { .. }) => Ok(Ended::Before),
-        Err(error) => Err(chain(&error)),
+impl Tally {
+    fn said(self, grace: Duration) -> Result<String, String> {
+        let (took, grace, last) =
+            (format_span(self.took), format_span(grace), format_span(deadline::KILL_TO_END));
+        if let Some(why) = self.refused.into_iter().next() {
+            return Err(why);
+        }
+        if self.all == 1 {
+            return match (self.before, self.by_term, self.by_kill) {
+                (1.., _, _) => Ok("it had ended by itself".to_owned()),
+                (_, 1.., _) => Ok(format!("ended {took} after TERM")),
+                (_, _, 1..) => Ok(format!("ignored TERM for {grace}, ended by KILL")),
+                (0, 0, 0) => Err(format!("still runs {last} after KILL")),
+            };
+        }
+        let parts = [
+            (self.before, "had ended by themselves".to_owned()),
+            (self.by_term, "ended after TERM".to_owned()),
+            (self.by_kill, format!("ignored it for {grace} and were ended by KILL")),
+            (self.left, format!("still run {last} after KILL")),
+        ];
+        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+        let said: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+        let said = format!("of {} processes {}", self.all, said.join(", "));
+        if self.left == 0 { Ok(said) } else { Err(said) }
     }
 }
 
-/// Waits on a thread of its own, since a wait for a pidfd is one for the kernel. It ends by `limit` also where
-/// nobody waits for the answer any more.
-async fn ends_within(process: &Arc<Adopted>, limit: Duration) -> Result<bool, String> {
-    let process = Arc::clone(process);
-    let waited = tokio::task::spawn_blocking(move || process.pidfd().wait_exit(limit)).await;
-    match waited {
-        Ok(Ok(waited)) => Ok(waited == Waited::Ended),
-        Ok(Err(error)) => Err(chain(&error)),
-        Err(_) => Err("could not wait for its end".to_owned()),
+async fn let_go(kit: &Kit, processes: &[Arc<Adopted>], why: &str) {
+    for process in processes {
+        kit.holds.let_go(process.id(), &kit.tell, why).await;
     }
+}
+
+/// Sends a signal to each, and keeps those that got it; how many had ended before. Why the kernel refuses one is
+/// noted, and keeps the signal from no other.
+fn send(running: &mut Vec<Arc<Adopted>>, signal: Signal, refused: &mut Vec<String>) -> usize {
+    let (before, refused_before) = (running.len(), refused.len());
+    running.retain(|process| {
+        process.is_alive()
+            && match process.pidfd().signal(signal) {
+                Ok(()) => true,
+                Err(PidFdError::Gone { .. }) => false,
+                Err(error) => {
+                    refused.push(chain(&error));
+                    false
+                }
+            }
+    });
+    before - running.len() - (refused.len() - refused_before)
+}
+
+/// Waits until all have ended, at most so long; keeps those that have not, and says how many have.
+///
+/// On a thread of its own, since a wait for a pidfd is one for the kernel. It ends by `limit` also where nobody
+/// waits for the answer any more.
+async fn wait(running: &mut Vec<Arc<Adopted>>, limit: Duration) -> Result<usize, String> {
+    let before = running.len();
+    let processes = std::mem::take(running);
+    let waited = tokio::task::spawn_blocking(move || {
+        let pidfds: Vec<_> = processes.iter().map(|process| process.pidfd()).collect();
+        let waited = wait_all(&pidfds, limit);
+        let both = processes.iter().zip(waited);
+        both.filter(|(_, waited)| *waited == Waited::StillRunning)
+            .map(|(process, _)| Arc::clone(process))
+            .collect::<Vec<_>>()
+    });
+    *running = waited.await.map_err(|_| "could not wait for its end".to_owned())?;
+    Ok(before - running.len())
 }
 
 /// What follows the end, by who starts the process.

@@ -20,11 +20,14 @@ use crate::config::{Child, Restart, RestartWhen};
 use crate::model::action::Then;
 use crate::model::chain::chain;
 use crate::model::clock::Timestamp;
+use crate::model::name::Name;
 use crate::sys::adopted::{AdoptError, Adopted};
-use crate::sys::keeper::{Keeper, UndoId};
-use crate::sys::pidfd::{Ended, Signal, Waited};
+use crate::sys::cgroup::{ChildGroup, Delegated};
+use crate::sys::keeper::{Keeper, KeeperError, UndoId};
+use crate::sys::limits::NoFile;
+use crate::sys::pidfd::{Ended, Signal, Waited, wait_all};
 use crate::sys::proc_root::ProcRoot;
-use crate::sys::spawn::{Group, Launch, LaunchError, Launched, Output, Spawner};
+use crate::sys::spawn::{Apart, Group, Launch, LaunchError, Launched, Oom, Output, Spawner};
 use crate::sys::terminal::Foreground;
 
 /// Time between TERM and KILL where the agent dies under a running child.
@@ -37,6 +40,7 @@ const KILL_SEEN_WITHIN: Duration = Duration::from_secs(5);
 /// Starts and ends one child.
 #[derive(Debug)]
 pub(super) struct Nursery {
+    name: Name,
     child: Child,
     restart: Restart,
     running: Option<Running>,
@@ -65,6 +69,10 @@ pub(super) struct Hands {
     pub(super) spawner: Arc<Spawner>,
     /// Who ends the child should the agent be killed.
     pub(super) keeper: SharedKeeper,
+    /// The limits on descriptors that the agent was started with, before it raised its own.
+    pub(super) nofile: Option<NoFile>,
+    /// The agent's control group, where it may divide it.
+    pub(super) delegated: Option<Delegated>,
 }
 
 #[derive(Debug)]
@@ -74,6 +82,8 @@ struct Running {
     since: Timestamp,
     /// Gives the terminal back to us when dropped.
     _foreground: Option<Foreground>,
+    /// Its control group, removed with it.
+    _group: Option<ChildGroup>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,8 +113,9 @@ pub(super) enum Ending {
 
 impl Nursery {
     /// A child to be started at once.
-    pub(super) fn new(child: Child, restart: Restart) -> Self {
+    pub(super) fn new(name: Name, child: Child, restart: Restart) -> Self {
         Self {
+            name,
             child,
             restart,
             running: None,
@@ -159,7 +170,8 @@ impl Nursery {
         self.starts.push_back(now);
         self.count += 1;
         self.state = State::Due(now + self.pause);
-        let launched = hands.spawner.launch(launch(&self.child)).map_err(|error| {
+        let group = self.group(hands);
+        let launched = hands.spawner.launch(launch(&self.child, hands, group.as_ref())).map_err(|error| {
             self.code = Some(shell_code(&error));
             chain(&error)
         })?;
@@ -169,12 +181,16 @@ impl Nursery {
         match (kept, adopted) {
             (Ok(kept), Ok(adopted)) => {
                 let foreground = Foreground::hand_to(pid);
-                self.running = Some(Running { launched, kept, since: now, _foreground: foreground });
+                if group.as_ref().is_some_and(|group| !group.holds(&adopted)) {
+                    tracing::warn!(bot = %self.name, "the child could not be put into a control group of its own");
+                }
+                self.running =
+                    Some(Running { launched, kept, since: now, _foreground: foreground, _group: group });
                 self.state = State::Running;
                 Ok(Started::Guarded(Arc::new(adopted)))
             }
             (Ok(kept), Err(AdoptError::Gone { .. })) => {
-                self.running = Some(Running { launched, kept, since: now, _foreground: None });
+                self.running = Some(Running { launched, kept, since: now, _foreground: None, _group: group });
                 self.state = State::Running;
                 Ok(Started::Over(self.ended(now, hands)))
             }
@@ -186,6 +202,23 @@ impl Nursery {
                 Err(why.unwrap_or_default())
             }
         }
+    }
+
+    /// A control group of its own, where the agent's may be divided.
+    fn group(&self, hands: &Hands) -> Option<ChildGroup> {
+        let made = hands.delegated.as_ref()?.for_child(self.name.as_str());
+        made.inspect_err(|error| {
+            tracing::warn!(bot = %self.name, error = chain(error), "no control group for the child");
+        })
+        .ok()
+    }
+
+    /// Puts what runs into the care of another keeper.
+    pub(super) fn entrust(&mut self, keeper: &mut Keeper) -> Result<(), KeeperError> {
+        if let Some(running) = &mut self.running {
+            running.kept = running.launched.end_with_agent(keeper, ORPHAN_GRACE)?;
+        }
+        Ok(())
     }
 
     /// A stop has ended it; `then` says what follows, whatever `restart` says. Its end may have been seen before.
@@ -231,22 +264,45 @@ impl Nursery {
         Forwarded::Sent
     }
 
-    /// Ends it in order: TERM, grace, KILL.
-    pub(super) fn end(&mut self, grace: Duration) -> Ending {
-        let Some(running) = self.running.take() else {
-            self.state = State::Done;
-            return Ending::NotRunning;
-        };
-        let process = &running.launched.process;
-        // One that has ended by itself needs no signal.
-        let _ended = process.signal(Signal::TERM);
-        if process.wait_exit(grace).ok() != Some(Waited::Ended) {
-            let _ended = process.signal(Signal::KILL);
-            let _late = process.wait_exit(KILL_SEEN_WITHIN);
+    /// Sends signals to it where it runs. One that has ended by itself needs none.
+    fn send(&self, signals: &[Signal]) {
+        if let Some(running) = &self.running {
+            for signal in signals {
+                let _ended = running.launched.process.signal(*signal);
+            }
         }
-        self.state = State::Done;
-        Ending::Ended(process.reap().ok().flatten().map(exit_code))
     }
+
+    /// Nobody starts it any more; how its last life ended.
+    fn conclude(&mut self) -> Ending {
+        self.state = State::Done;
+        match self.running.take() {
+            None => Ending::NotRunning,
+            Some(running) => Ending::Ended(running.launched.process.reap().ok().flatten().map(exit_code)),
+        }
+    }
+}
+
+/// Ends children in order, all at once: TERM to each, one grace for all, KILL to those that still run.
+pub(super) fn end_all(nurseries: &mut [&mut Nursery], grace: Duration) -> Vec<Ending> {
+    for nursery in &*nurseries {
+        // One stopped by job control does not hear TERM before it goes on.
+        nursery.send(&[Signal::TERM, Signal::CONT]);
+    }
+    if wait_for(nurseries, grace).contains(&Waited::StillRunning) {
+        for nursery in &*nurseries {
+            nursery.send(&[Signal::KILL]);
+        }
+        // What is seen later than that the keeper ends, and the kernel reaps.
+        let _late = wait_for(nurseries, KILL_SEEN_WITHIN);
+    }
+    nurseries.iter_mut().map(|nursery| nursery.conclude()).collect()
+}
+
+fn wait_for(nurseries: &[&mut Nursery], limit: Duration) -> Vec<Waited> {
+    let running = nurseries.iter().filter_map(|nursery| nursery.running.as_ref());
+    let processes: Vec<_> = running.map(|running| &running.launched.process).collect();
+    wait_all(&processes, limit)
 }
 
 fn lock(keeper: &SharedKeeper) -> MutexGuard<'_, Keeper> {
@@ -275,7 +331,7 @@ fn shell_code(error: &LaunchError) -> i32 {
     }
 }
 
-fn launch(child: &Child) -> Launch {
+fn launch(child: &Child, hands: &Hands, group: Option<&ChildGroup>) -> Launch {
     let added =
         child.env.iter().map(|(name, value)| (OsString::from(name), Some(OsString::from(value.reveal()))));
     let environment = child.without.iter().map(|name| (OsString::from(name), None)).chain(added);
@@ -286,5 +342,6 @@ fn launch(child: &Child) -> Launch {
         group: Group::Own,
         output: Output::Inherited,
         death_signal: Signal::TERM,
+        apart: Apart { nofile: hands.nofile, oom: Oom::beside_us(), group: group.map(ChildGroup::entrance) },
     }
 }

@@ -12,6 +12,7 @@
 mod answer;
 mod carry;
 mod census;
+mod keep;
 mod reload;
 mod tick;
 
@@ -22,7 +23,7 @@ use std::time::Duration;
 use crate::actuator::{Actuator, Told};
 use crate::agent::child::Hands;
 use crate::agent::herald::{About, Herald};
-use crate::agent::mailbox::{Inbox, Message};
+use crate::agent::mailbox::{Inbox, MESSAGES_MAX, Message};
 use crate::agent::own::Own;
 use crate::agent::seek::Seeker;
 use crate::agent::settings::Settings;
@@ -31,16 +32,21 @@ use crate::agent::target::Target;
 use crate::journal::recorder::Recorder;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::event::Fact;
+use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::reading::Reading;
 use crate::model::signal::Signal;
+use crate::proxy::postgres::Residents;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scanner::Scanner;
 use crate::sys::clock::SystemClock;
-use crate::sys::proc_root::ProcRoot;
+use crate::sys::wake::Woken;
 
-/// The loop turns at least so often, to look for processes and to feed the watchdog.
+/// The loop turns at least so often, to have processes looked for and to feed the watchdog.
 const TURN_MAX: Duration = Duration::from_secs(1);
+/// While it waits, it glances at the counts so often: whatever threshold a storm crosses right out of the quiet, it is
+/// noticed within this time. Half a microsecond each, while a look with its turn and step costs some thirty.
+const GLANCE: Duration = Duration::from_millis(40);
 /// Messages taken in one turn, so that a flood of them delays no look for long.
 const MESSAGES_PER_TURN: usize = 64;
 
@@ -49,12 +55,14 @@ pub(super) struct Parts {
     pub(super) settings: Settings,
     pub(super) inbox: Inbox,
     pub(super) scanner: Scanner,
+    pub(super) seeker: Seeker,
     pub(super) actuator: Actuator,
     pub(super) recorder: Option<Recorder>,
     pub(super) targets: Vec<Target>,
     pub(super) own: Own,
     pub(super) hands: Hands,
     pub(super) ends: Ends,
+    pub(super) residents: Residents,
 }
 
 /// The loop.
@@ -72,8 +80,11 @@ pub(super) struct Control {
     own: Own,
     hands: Hands,
     ends: Ends,
+    residents: Residents,
     /// Processes that have ended while something was still under way on their target.
-    departed: Vec<(usize, ProcessId)>,
+    departed: Vec<(Name, ProcessId)>,
+    /// When to look at the keeper next.
+    keeper_due: Timestamp,
     history_lost: Option<String>,
     child_code: Option<i32>,
     stopping: Option<String>,
@@ -89,13 +100,15 @@ impl Control {
             herald: Herald::new(SystemClock, parts.recorder.clone()),
             recorder: parts.recorder,
             targets: parts.targets,
-            seeker: Seeker::new(ProcRoot::new("/proc")),
+            seeker: parts.seeker,
             book: Arc::new(RemoteBook::default()),
             host: Vec::new(),
             own: parts.own,
             hands: parts.hands,
             ends: parts.ends,
+            residents: parts.residents,
             departed: Vec::new(),
+            keeper_due: Timestamp::ZERO,
             history_lost: None,
             child_code: None,
             stopping: None,
@@ -111,6 +124,7 @@ impl Control {
         let mut ready = Vec::new();
         while self.stopping.is_none() {
             self.take_messages();
+            self.see_to_keeper(SystemClock.now());
             self.census();
             let now = SystemClock.now();
             self.look_at_due(now);
@@ -129,13 +143,14 @@ impl Control {
             let Ok(message) = self.inbox.messages.try_recv() else { return };
             match message {
                 Message::Scanned(scan) => self.take_scan(scan),
+                Message::Sought(found) => self.take_found(&found),
                 Message::Told(Told::Finished(finished)) => self.take_report(finished),
                 Message::Told(Told::Fact { target, process, fact }) => {
                     self.herald.tell(About::process(&target, process), fact);
                 }
                 Message::Asked(envelope) => self.answer(envelope),
                 Message::Book(book) => self.take_book(book),
-                Message::Probed(name, reading) => self.take_probe(&name, reading),
+                Message::Probed { probe, asked, reading } => self.take_probe(&probe, asked, reading),
                 Message::Reload(settings, asked) => self.reload(settings, asked),
                 Message::Forward(signal) => self.forward(signal),
                 Message::History(fact) => self.take_history(fact),
@@ -178,13 +193,34 @@ impl Control {
             .collect();
         {
             let guarded = processes.iter().filter_map(|(place, id)| self.targets[*place].guarded.get(id));
-            let watched: Vec<_> = guarded.map(|guarded| guarded.process.pidfd().as_fd()).collect();
-            self.inbox.waker.wait(&watched, due.since(SystemClock.now()), ready);
+            let guarded: Vec<_> = guarded.collect();
+            let watched: Vec<_> = guarded.iter().map(|guarded| guarded.process.pidfd().as_fd()).collect();
+            loop {
+                let left = due.since(SystemClock.now());
+                let woken = self.inbox.waker.wait(&watched, left.min(GLANCE), ready);
+                let is_over = woken == Woken::Up || left <= GLANCE;
+                if is_over || guarded.iter().any(|guarded| guarded.eye.has_moved()) {
+                    break;
+                }
+            }
         }
         for place in ready.drain(..) {
             if let Some((target, id)) = processes.get(place) {
                 self.ended(*target, *id);
             }
+        }
+    }
+
+    /// Takes in what is told until the actuator has ended: with a full box it could not.
+    fn hear_out(&mut self, actuator: &Actuator) {
+        let mut unwatched = Vec::new();
+        while !actuator.has_ended() {
+            self.inbox.waker.wait(&[], HEARD_OUT_EVERY, &mut unwatched);
+            self.take_messages();
+        }
+        // More than one turn's worth may lie there.
+        for _ in 0..MESSAGES_MAX / MESSAGES_PER_TURN {
+            self.take_messages();
         }
     }
 
@@ -201,16 +237,19 @@ impl Control {
         }
     }
 
-    /// Ends in order: nothing new, children ended, holds released, history flushed.
+    /// Ends in order: nothing new, holds released (what stands still hears no TERM), children ended, history flushed.
     fn shut_down(mut self) -> Option<i32> {
         let why = self.stopping.take().unwrap_or_default();
         self.own.stopping();
         self.herald.tell(About::default(), Fact::AgentStopping { why });
-        let code = self.end_children();
-        if let Some(actuator) = self.actuator.take() {
-            actuator.shutdown(ACTIONS_END_WITHIN);
+        let actuator = self.actuator.take();
+        if let Some(actuator) = &actuator {
+            actuator.begin_to_end(ACTIONS_END_WITHIN);
         }
-        self.take_messages();
+        let code = self.end_children();
+        if let Some(actuator) = actuator {
+            self.hear_out(&actuator);
+        }
         self.remember();
         if let Some(recorder) = &self.recorder {
             recorder.close(HISTORY_ENDS_WITHIN);
@@ -219,6 +258,8 @@ impl Control {
     }
 }
 
+/// Between two looks whether the actuator has told all: its last words need room in the box.
+const HEARD_OUT_EVERY: Duration = Duration::from_millis(5);
 /// How long actions under way may take at the end.
 const ACTIONS_END_WITHIN: Duration = Duration::from_secs(3);
 /// How long the history may take at the end.

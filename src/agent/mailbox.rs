@@ -5,7 +5,9 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use crate::actuator::Told;
 use crate::agent::request::Envelope;
+use crate::agent::seek::Found;
 use crate::agent::settings::Settings;
+use crate::model::clock::Timestamp;
 use crate::model::event::Fact;
 use crate::model::name::Name;
 use crate::model::reading::Reading;
@@ -15,13 +17,15 @@ use crate::sys::pidfd::Signal;
 use crate::sys::wake::Waker;
 
 /// Messages waiting at most.
-const BOX_MAX: usize = 1_024;
+pub(super) const MESSAGES_MAX: usize = 1_024;
 
 /// What can reach the control loop.
 #[derive(Debug)]
 pub enum Message {
     /// A full scan is done.
     Scanned(Scan),
+    /// The processes of a target were looked for.
+    Sought(Found),
     /// The actuator has something to say.
     Told(Told),
     /// Somebody asks or commands.
@@ -29,7 +33,14 @@ pub enum Message {
     /// The addresses of declared remotes were looked up.
     Book(Arc<RemoteBook>),
     /// A probe has spoken.
-    Probed(Name, Reading<f64>),
+    Probed {
+        /// Which.
+        probe: Name,
+        /// When it was asked.
+        asked: Timestamp,
+        /// What it said.
+        reading: Reading<f64>,
+    },
     /// Settings were read anew, or could not be; a person may wait for the answer.
     Reload(Result<Box<Settings>, String>, Option<Envelope>),
     /// The history is lost, or back.
@@ -63,7 +74,7 @@ pub struct Inbox {
 
 /// A new box.
 pub fn mailbox() -> std::io::Result<(Mailbox, Inbox)> {
-    let (sender, messages) = sync_channel(BOX_MAX);
+    let (sender, messages) = sync_channel(MESSAGES_MAX);
     let waker = Waker::new()?;
     Ok((Mailbox { sender, waker: waker.clone() }, Inbox { messages, waker }))
 }

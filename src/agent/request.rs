@@ -2,6 +2,7 @@
 //!
 //! A request travels to the control loop with a place for the answer; nothing but the loop touches its state.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,23 @@ pub enum Command {
         /// What follows.
         then: Then,
     },
+}
+
+/// As a person would type it after `fdguard ctl`, and as it is recorded.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reload => write!(f, "reload"),
+            Self::Release { target, rule: None } => write!(f, "release {target}"),
+            Self::Release { target, rule: Some(rule) } => write!(f, "release {target} {rule}"),
+            Self::Hold { target } => write!(f, "hold {target}"),
+            Self::Resume { target } => write!(f, "resume {target}"),
+            Self::Snapshot { target } => write!(f, "snapshot {target}"),
+            Self::Freeze { target, .. } => write!(f, "freeze {target}"),
+            Self::Thaw { target } => write!(f, "thaw {target}"),
+            Self::Stop { target, .. } => write!(f, "stop {target}"),
+        }
+    }
 }
 
 /// The answer.

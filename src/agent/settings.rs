@@ -128,6 +128,8 @@ pub struct ProbeSettings {
     pub feeds: Option<Signal>,
     /// The targets it serves; none is all.
     pub targets: Vec<Name>,
+    /// How long what it said stands.
+    pub stands: Duration,
 }
 
 /// Time between two samples of one process in the history.

@@ -5,23 +5,31 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::actuator::{self, Actuator};
+use crate::actuator::{self, Actuator, SharedKeeper};
 use crate::agent::child::Hands;
 use crate::agent::control::{Control, Parts};
 use crate::agent::mailbox::{Mailbox, Message, mailbox};
 use crate::agent::own::Own;
-use crate::agent::settings::Settings;
+use crate::agent::seek::Seeker;
+use crate::agent::settings::{Settings, TargetSettings};
 use crate::agent::target::Target;
 use crate::journal::recorder::{History, Recorder};
+use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
 use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
+use crate::proxy::postgres::Residents;
 use crate::sampler::scanner::Scanner;
+use crate::sys::cgroup::Delegated;
 use crate::sys::clock::SystemClock;
 use crate::sys::keeper::{Keeper, KeeperError, KeeperProgram};
+use crate::sys::limits::NoFile;
 use crate::sys::notify::Notifier;
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::spawn::Spawner;
+
+/// Descriptors that the agent wants for itself: some six for each process it guards, and the sockets of those who ask.
+const OWN_NOFILE: u64 = 4_096;
 
 /// What an agent is made of, beside its settings.
 pub struct Pieces {
@@ -35,6 +43,10 @@ pub struct Pieces {
     pub manager: (Option<Notifier>, Option<Duration>),
     /// What the end of a child means.
     pub ends: Ends,
+    /// The limits of descriptors that the agent was started with; its children get them.
+    pub nofile: Option<NoFile>,
+    /// Is told whose the guarded processes are: they may use the proxies.
+    pub residents: Residents,
 }
 
 /// What the end of a child means for the agent.
@@ -72,9 +84,12 @@ impl Agent {
         let post = mailbox.clone();
         let scanner = Scanner::start(settings.scan, move |scan| deliver(&post, Message::Scanned(scan)))?;
         let post = mailbox.clone();
+        let seeker =
+            Seeker::start(ProcRoot::new("/proc"), move |found| deliver(&post, Message::Sought(found)))?;
+        let post = mailbox.clone();
         let told = move |told| deliver(&post, Message::Told(told));
         let keeper = Arc::new(Mutex::new(Keeper::start(&KeeperProgram::default())?));
-        let hands = Hands { spawner: Arc::new(Spawner::start()?), keeper: Arc::clone(&keeper) };
+        let hands = hands(&settings, &pieces, Arc::clone(&keeper))?;
         let equipped = actuator::Settings { keeper: Some(keeper), ..pieces.actuator };
         let actuator = Actuator::start(equipped, Box::new(told))?;
         let post = mailbox.clone();
@@ -88,8 +103,20 @@ impl Agent {
         let targets = targets(&settings, &pieces.memory);
         let (notifier, watchdog) = pieces.manager;
         let own = Own::new(&ProcRoot::new("/proc"), notifier, watchdog);
-        let ends = pieces.ends;
-        let parts = Parts { settings, inbox, scanner, actuator, recorder, targets, own, hands, ends };
+        let Pieces { ends, residents, .. } = pieces;
+        let parts = Parts {
+            settings,
+            inbox,
+            scanner,
+            seeker,
+            actuator,
+            recorder,
+            targets,
+            own,
+            hands,
+            ends,
+            residents,
+        };
         let (bell, ended) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("fdg-control".to_owned()).stack_size(1 << 20).spawn(
             move || {
@@ -116,6 +143,24 @@ impl Agent {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
+}
+
+/// What children are started with. They get what the agent was given, not what it takes for itself.
+fn hands(settings: &Settings, pieces: &Pieces, keeper: SharedKeeper) -> io::Result<Hands> {
+    // Where it can't be raised, fewer processes are guarded, and that is told.
+    let _told_later = NoFile::raise_own(OWN_NOFILE);
+    let nofile = pieces.nofile;
+    let delegated = match Delegated::find(&ProcRoot::new("/proc")) {
+        Ok(delegated) => Some(delegated),
+        Err(error) => {
+            let is_service = pieces.manager.0.is_some();
+            if is_service && settings.targets.iter().any(TargetSettings::is_child) {
+                tracing::info!(why = chain(&error), "children share the agent's control group");
+            }
+            None
+        }
+    };
+    Ok(Hands { spawner: Arc::new(Spawner::start()?), keeper, nofile, delegated })
 }
 
 /// A loop that has ended has no use for messages any more.

@@ -10,8 +10,8 @@ use crate::config::Match;
 use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::model::process::ProcessId;
-use crate::model::reading::Reading;
 use crate::policy::engine::Engine;
+use crate::sampler::eye::Answers;
 
 /// How long a number that could not be adopted is left alone.
 pub(super) const REFUSED_KEPT: std::time::Duration = std::time::Duration::from_secs(10);
@@ -34,6 +34,17 @@ pub(super) enum Absence {
     Told,
 }
 
+/// Where the search for its processes stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Search {
+    /// To be asked for at that time.
+    Due(Timestamp),
+    /// Asked for; told as late from that time on.
+    UnderWay(Timestamp),
+    /// The same, but a process has ended since: the next is asked for at once when the answer is there.
+    Outdated(Timestamp),
+}
+
 /// One target.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -45,8 +56,10 @@ pub(super) struct Target {
     pub(super) guarded: BTreeMap<ProcessId, Guarded>,
     /// Its child, where it has one.
     pub(super) nursery: Option<Nursery>,
-    /// When to look for processes next.
-    pub(super) seek_due: Timestamp,
+    /// Where the search for its processes stands.
+    pub(super) search: Search,
+    /// Where its number was written when it was last looked for.
+    pub(super) edition: Option<Edition>,
     /// What has been told of its absence.
     pub(super) absence: Absence,
     /// Processes guarded before the agent started, to tell *again* from *new*.
@@ -56,7 +69,7 @@ pub(super) struct Target {
     /// The number of the process that ended last, and where it was written: it names nobody any more.
     pub(super) spent: Option<(u32, Edition)>,
     /// What its probes said last.
-    pub(super) probed: BTreeMap<Name, Reading<f64>>,
+    pub(super) probed: Answers,
     /// Rule memory as last handed to the history.
     pub(super) remembered: String,
     /// Whether something was decided since, so that the memory is worth a look.
@@ -69,7 +82,7 @@ impl Target {
     pub(super) fn new(settings: TargetSettings, now: Timestamp) -> Self {
         let engine = Engine::new(settings.policies.clone(), settings.means.clone());
         let nursery = match &settings.matches {
-            Match::Child(child) => Some(Nursery::new(child.clone(), settings.restart)),
+            Match::Child(child) => Some(Nursery::new(settings.name.clone(), child.clone(), settings.restart)),
             Match::Pid(_) | Match::Pidfile(_) | Match::Unit(_) | Match::Cgroup(_) | Match::Command(_) => None,
         };
         Self {
@@ -77,12 +90,13 @@ impl Target {
             engine,
             guarded: BTreeMap::new(),
             nursery,
-            seek_due: now,
+            search: Search::Due(now),
+            edition: None,
             absence: Absence::Untold,
             known_before: Vec::new(),
             refused: BTreeMap::new(),
             spent: None,
-            probed: BTreeMap::new(),
+            probed: Answers::new(),
             remembered: String::new(),
             memory_changed: false,
             memory_unreadable: false,
@@ -97,6 +111,14 @@ impl Target {
     /// Whether a process of that number is guarded.
     pub(super) fn guards(&self, pid: u32) -> bool {
         self.guarded.keys().any(|id| id.pid == pid)
+    }
+
+    /// A process of it has ended: the next one may be there at once.
+    pub(super) fn search_anew(&mut self, now: Timestamp) {
+        self.search = match self.search {
+            Search::Due(_) => Search::Due(now),
+            Search::UnderWay(late) | Search::Outdated(late) => Search::Outdated(late),
+        };
     }
 
     /// The rule memory, if it has changed since it was last asked for.

@@ -61,9 +61,6 @@ pub enum Command {
     /// The bot of the demo.
     #[command(name = "__demo-bot", hide = true)]
     DemoBot(DemoBotArgs),
-    /// Undoes what must not outlast the agent when it dies.
-    #[command(name = "__keeper", hide = true)]
-    Keeper,
     /// What the doctor tries actions on.
     #[command(name = "__patient", hide = true)]
     Patient,

@@ -255,7 +255,7 @@ fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
         impossible: equip::impossible(ability),
         pools: config.proxies.keys().cloned().collect(),
         streams: BTreeSet::new(),
-        hooks: config.hooks.keys().cloned().collect(),
+        hooks: config.hooks.values().map(|hook| (hook.name.clone(), hook.timeout)).collect(),
         receivers: config.receivers.keys().cloned().collect(),
         protect: target.protect.clone(),
         dry_run: config.agent.dry_run || target.dry_run,
@@ -290,6 +290,7 @@ fn settings(config: &Config, targets: Vec<TargetSettings>, fingerprint: String) 
         name: probe.name.clone(),
         feeds: probe.feeds,
         targets: probe.targets.clone(),
+        stands: crate::sampler::probe::stands(probe),
     };
     Settings {
         targets,

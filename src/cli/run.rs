@@ -27,11 +27,14 @@ use crate::journal::query::Blocking;
 use crate::journal::recorder::History;
 use crate::journal::retention::Keep;
 use crate::model::chain::chain;
+use crate::model::clock::Clock as _;
 use crate::model::name::{Name, Remote};
 use crate::proxy::postgres;
 use crate::sampler::probe;
 use crate::sampler::remotes::RemoteBook;
+use crate::sys::clock::SystemClock;
 use crate::sys::inotify::FileWatch;
+use crate::sys::limits::NoFile;
 use crate::sys::notify::{Notifier, watchdog_interval};
 use crate::sys::pidfd::Signal;
 
@@ -82,14 +85,15 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
         }
     };
     let _socket = listener.is_some().then(|| SocketFile(config.admin.socket.clone()));
-    let pieces = match pieces(&config, actuator, ends) {
+    let residents = postgres::Residents::default();
+    let pieces = match pieces(&config, actuator, (ends, &residents)) {
         Ok(pieces) => pieces,
         Err(why) => {
             print::complain(&why);
             return Exit::Usage;
         }
     };
-    let proxies = match proxies(&config) {
+    let proxies = match proxies(&config, &residents) {
         Ok(proxies) => proxies,
         Err(error) => {
             print::complain(&chain(&error));
@@ -125,7 +129,10 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
 }
 
 /// Starts what the file says under `[proxy]`.
-fn proxies(config: &Config) -> Result<Option<postgres::Running>, postgres::StartError> {
+fn proxies(
+    config: &Config,
+    residents: &postgres::Residents,
+) -> Result<Option<postgres::Running>, postgres::StartError> {
     let found: Vec<_> = config
         .proxies
         .values()
@@ -134,10 +141,14 @@ fn proxies(config: &Config) -> Result<Option<postgres::Running>, postgres::Start
             Protocol::Tcp => None,
         })
         .collect();
-    if found.is_empty() { Ok(None) } else { postgres::start(&found).map(Some) }
+    if found.is_empty() { Ok(None) } else { postgres::start(&found, residents).map(Some) }
 }
 
-fn pieces(config: &Config, actuator: actuator::Settings, ends: Ends) -> Result<Pieces, String> {
+fn pieces(
+    config: &Config,
+    actuator: actuator::Settings,
+    (ends, residents): (Ends, &postgres::Residents),
+) -> Result<Pieces, String> {
     let var = |name: &str| std::env::var_os(name);
     let text = |name: &str| var(name).and_then(|value| value.into_string().ok());
     let notifier = Notifier::from_value(var("NOTIFY_SOCKET").as_deref()).map_err(|error| chain(&error))?;
@@ -146,7 +157,16 @@ fn pieces(config: &Config, actuator: actuator::Settings, ends: Ends) -> Result<P
         Store::None => (None, Vec::new()),
         Store::Sqlite(path) => (Some(history(config, path)), memory(config, path)),
     };
-    Ok(Pieces { actuator, history, memory, manager: (notifier, watchdog), ends })
+    let residents = residents.clone();
+    Ok(Pieces {
+        actuator,
+        history,
+        memory,
+        manager: (notifier, watchdog),
+        ends,
+        residents,
+        nofile: NoFile::own().ok(),
+    })
 }
 
 fn history(config: &Config, path: &Path) -> History {
@@ -335,8 +355,9 @@ fn probes<'p>(probes: impl Iterator<Item = &'p Probe>, mailbox: &Mailbox) {
         let (mailbox, web) = (mailbox.clone(), web.clone());
         tokio::task::spawn_local(async move {
             loop {
+                let asked = SystemClock.now();
                 let reading = probe::ask(&probe, &web).await;
-                drop(mailbox.post(Message::Probed(probe.name.clone(), reading)));
+                drop(mailbox.post(Message::Probed { probe: probe.name.clone(), asked, reading }));
                 tokio::time::sleep(probe.every).await;
             }
         });

@@ -7,8 +7,9 @@ use crate::model::units::Quota;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = KIB * KIB;
 
-/// Window of the slope that sees a burst: at 25 descriptors a minute a quarter of it shows six.
-pub const WINDOW_SHORT: Duration = Duration::from_mins(1);
+/// Window of the slope that sees a fast leak: a sawtooth of two minutes fits into it with room to spare, and a leak
+/// of 250 a minute is told more than a minute before 1024 are reached.
+pub const WINDOW_SHORT: Duration = Duration::from_mins(3);
 /// Window of the slope that sees a slow leak: 2.5 descriptors a minute are 25 in it, well above noise.
 pub const WINDOW_LONG: Duration = Duration::from_mins(10);
 

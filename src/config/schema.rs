@@ -121,7 +121,7 @@ fn target() -> Value {
             "allow": list("Dangerous words that may be done to it.", words("A word.", &dangerous)),
             "dry_run": flag("Actions are told and not done."),
             "window": table("Windows of the slope behind fd.tte.", json!({
-                "short": span("For bursts.", defaults::WINDOW_SHORT),
+                "short": span("For fast leaks.", defaults::WINDOW_SHORT),
                 "long": span("For slow leaks.", defaults::WINDOW_LONG),
             }), &[]),
             "restart": table("When a child is started again.", json!({

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::action::{Action, Hold, Word};
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::name::Name;
+use crate::model::process::ProcessId;
 use crate::model::reading::Gap;
 use crate::model::units::{Quota, format_span};
 
@@ -265,6 +266,8 @@ pub struct Evaluation {
     pub latched: Vec<RulePath>,
     /// Where a shadow policy differs from the live ones from now on.
     pub shadow: Vec<ShadowDifference>,
+    /// Actions that are no longer waited for.
+    pub lost: Vec<Lost>,
 }
 
 /// A shadow policy would do something else than the live ones.
@@ -284,6 +287,7 @@ impl Evaluation {
             && self.judged.is_empty()
             && self.latched.is_empty()
             && self.shadow.is_empty()
+            && self.lost.is_empty()
     }
 }
 
@@ -293,7 +297,40 @@ pub struct Report {
     /// The decision.
     pub decision: DecisionId,
     /// How it went.
-    pub result: Result<Done, String>,
+    pub result: Result<Done, Failure>,
+}
+
+/// Why an action was not carried out.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// It was tried, and could not be done: that it does not help is known.
+    #[error("{0}")]
+    Failed(String),
+    /// It was never begun or not seen to its end, as where the agent stops: nobody knows whether it would have
+    /// helped.
+    #[error("{0}")]
+    GivenUp(String),
+}
+
+/// An action whose end was never told. It is no longer waited for, and its outcome is unknown.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Lost {
+    /// The decision.
+    pub decision: DecisionId,
+    /// The word for it.
+    pub word: Word,
+    /// The process it was for.
+    pub process: ProcessId,
+    /// How long it was waited for.
+    pub after: Duration,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let after = format_span(self.after);
+        write!(f, "the end of {} (decision {}) was not told within {after}", self.word, self.decision.0)
+    }
 }
 
 /// An action carried out. This says nothing about whether it helped.

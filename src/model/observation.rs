@@ -119,6 +119,9 @@ pub struct Observation {
     /// When the full tick was begun whose values are carried here; `at` where this is a full tick itself. An
     /// expectation that reads such a value is judged only on a survey begun after the action was done.
     pub surveyed: Timestamp,
+    /// When the oldest of the questions was put whose answers by probes are carried here; `at` where there is none, and
+    /// where it is not recorded.
+    pub probed: Timestamp,
     /// Whether `exited` the process is gone: every other reading is then a gap or old.
     pub life: Life,
     plain: [Reading<f64>; Signal::COUNT],
@@ -143,12 +146,13 @@ pub enum Life {
 }
 
 impl Observation {
-    /// An observation in which nothing is known for the given reason, `surveyed` at the same moment.
+    /// An observation in which nothing is known for the given reason, `surveyed` and `probed` at the same moment.
     pub fn blank(at: Timestamp, wall: WallTime, gap: Gap) -> Self {
         Self {
             at,
             wall,
             surveyed: at,
+            probed: at,
             life: Life::Alive,
             plain: [Reading::Unavailable(gap); Signal::COUNT],
             kinds: Reading::Unavailable(gap),

@@ -118,7 +118,7 @@ catalogue! {
     FdLimit "fd.limit" None Unit::Count, FastTick, "Soft limit on descriptors (RLIMIT_NOFILE).";
     FdHardLimit "fd.hard_limit" None Unit::Count, FastTick, "Hard limit on descriptors.";
     FdRatio "fd.ratio" None Unit::Ratio, FastTick, "Open descriptors over the soft limit.";
-    FdTte "fd.tte" None Unit::Duration, FastTick, "Time to exhaustion: headroom over the robust slope; infinite where flat or falling.";
+    FdTte "fd.tte" None Unit::Duration, FastTick, "Time to exhaustion: headroom over the slope of a steady rise; infinite where nothing leaks, unknown until that can be told.";
     FdRate "fd.rate" None Unit::Rate, FastTick, "Robust slope of open descriptors.";
     FdByKind "fd.by_kind" Kind Unit::Count, FullTick, "Descriptors of one kind.";
     FdSockets "fd.sockets" None Unit::Count, FullTick, "Descriptors that are sockets.";

@@ -1,9 +1,25 @@
 //! The robust slope of a series, and the time to exhaustion that follows from it.
 //!
 //! A [`Trend`] keeps the last value of each of [`BUCKETS`] equal stretches of its window, and gives the
-//! median of all pairwise slopes (Theil-Sen), which no single burst can move. It calls a rise sustained only
-//! where nearly all pairs rise: a sawtooth, a step and noise are flat. The slope is computed anew when a
-//! bucket closes, so a push costs nanoseconds; after a pause longer than the window it starts over.
+//! median of all pairwise slopes (Theil-Sen), which no single burst can move. It is computed anew when a bucket
+//! closes, so a push costs nanoseconds; after a pause longer than the window it starts over.
+//!
+//! A slope alone makes no leak: the start of a bot, a burst that levels off and the way up of a sawtooth all have
+//! one. So a rise counts as a leak only where it is **sustained**, nearly all pairs rise, and **steady**: from third to
+//! third of the window the floor and the ceiling both rise, and by about as much.
+//!
+//! ```text
+//!      leak            begun just now        levels off           sawtooth
+//!         _/                   _/               ____              /|  /
+//!       _/                    /               _/                 / | /
+//!     _/                 ____/               /                  /  |/
+//!   all rise           the first step      the second is      one of them
+//!   evenly             is too small        too small          falls back
+//! ```
+//!
+//! No sawtooth up to two thirds of the window long rises in all of them, at whatever phase it is met. Why thirds of
+//! one window and not two windows that agree: all of a short window fits on the way up of a tooth, and a long one tells
+//! too late. A fast leak in a quiet life is told after three quarters of the short window.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,9 +29,21 @@ use crate::model::clock::Timestamp;
 /// Stretches in a window.
 pub const BUCKETS: u32 = 40;
 /// The share of the window that must be covered before there is a slope.
-const YOUNG: f64 = 0.25;
-/// The share of pairs that must rise for the rise to count as sustained.
+const YOUNG: f64 = 0.5;
+/// The share that must be covered before it is told whether there is a leak: all but what slow ticks leave out.
+const YOUNG_FOR_LEAK: f64 = 0.9;
+/// Fewer points than this tell nothing, however long they took.
+const POINTS_MIN: usize = 8;
+/// The share of pairs that must rise for a rise to count as sustained.
 const SUSTAINED: f64 = 0.8;
+/// From the second third to the last a leak rises at least by this share of what it rose from the first.
+const LEVELLING: f64 = 0.6;
+/// From the first third to the second by this share of what it rises to the last; else it has only begun.
+const BEGUN: f64 = 0.4;
+/// The share of pairs within the last third that must rise: it goes on to this day.
+const LATELY: f64 = 0.6;
+/// The floor and the ceiling of a third leave out this share of its values, so that one burst moves neither.
+const EDGES: [f64; 2] = [0.2, 0.8];
 
 /// The slope of a window.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -26,13 +54,6 @@ pub struct Slope {
     pub rising: f64,
 }
 
-impl Slope {
-    /// The slope where it is a sustained rise, else zero.
-    pub fn sustained_rise(self) -> f64 {
-        if self.rising >= SUSTAINED { self.per_second.max(0.0) } else { 0.0 }
-    }
-}
-
 /// A window over one series.
 #[derive(Clone, Debug)]
 pub struct Trend {
@@ -41,6 +62,16 @@ pub struct Trend {
     open_until: Timestamp,
     last: Option<Timestamp>,
     slope: Option<Slope>,
+    gait: Option<Gait>,
+}
+
+/// How the thirds of a window follow each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Gait {
+    /// They rise evenly.
+    Steady,
+    /// They do not.
+    Unsteady,
 }
 
 impl Trend {
@@ -52,6 +83,7 @@ impl Trend {
             open_until: Timestamp::ZERO,
             last: None,
             slope: None,
+            gait: None,
         }
     }
 
@@ -62,7 +94,7 @@ impl Trend {
         }
         if self.last.is_some_and(|last| at.since(last) > self.span) {
             self.points.clear();
-            self.slope = None;
+            (self.slope, self.gait) = (None, None);
         }
         self.last = Some(at);
         if at < self.open_until
@@ -71,7 +103,7 @@ impl Trend {
             *point = (at, value);
             return;
         }
-        self.slope = self.fit();
+        (self.slope, self.gait) = (self.fit(), self.walk());
         self.open_until = at + self.span / BUCKETS;
         self.points.push_back((at, value));
         while self.points.front().is_some_and(|(first, _)| at.since(*first) > self.span) {
@@ -79,9 +111,16 @@ impl Trend {
         }
     }
 
-    /// The slope, once a quarter of the window is covered.
+    /// The slope, once half of the window is covered.
     pub fn slope(&self) -> Option<Slope> {
         self.slope
+    }
+
+    /// The slope per second where it is a sustained and steady rise, else zero; none while the window is too young.
+    pub fn leak(&self) -> Option<f64> {
+        let (slope, gait) = (self.slope?, self.gait?);
+        let leaks = slope.rising >= SUSTAINED && gait == Gait::Steady;
+        Some(if leaks { slope.per_second.max(0.0) } else { 0.0 })
     }
 
     /// The window's length.
@@ -89,9 +128,16 @@ impl Trend {
         self.span
     }
 
+    /// Whether such a share of the window is covered, and by points enough.
+    fn covers(&self, share: f64) -> bool {
+        let (Some((first, _)), Some((last, _))) = (self.points.front(), self.points.back()) else {
+            return false;
+        };
+        self.points.len() >= POINTS_MIN && last.since(*first) >= self.span.mul_f64(share)
+    }
+
     fn fit(&self) -> Option<Slope> {
-        let (first, last) = (self.points.front()?.0, self.points.back()?.0);
-        if last.since(first).as_secs_f64() < self.span.as_secs_f64() * YOUNG {
+        if !self.covers(YOUNG) {
             return None;
         }
         let count = self.points.len();
@@ -101,14 +147,59 @@ impl Trend {
                 slopes.push((v2 - v1) / t2.since(*t1).as_secs_f64().max(1e-9));
             }
         }
-        if slopes.is_empty() {
-            return None;
-        }
         let rising = slopes.iter().filter(|slope| **slope > 0.0).count() as f64 / slopes.len() as f64;
         let middle = slopes.len() / 2;
         let (_, median, _) = slopes.select_nth_unstable_by(middle, f64::total_cmp);
         Some(Slope { per_second: *median, rising })
     }
+
+    fn walk(&self) -> Option<Gait> {
+        if !self.covers(YOUNG_FOR_LEAK) {
+            return None;
+        }
+        let (newest, third) = (self.points.back()?.0, self.span / 3);
+        let mut thirds = [const { Vec::new() }; 3];
+        for (at, value) in &self.points {
+            let age = newest.since(*at);
+            let place = if age > third * 2 { 0 } else { usize::from(age <= third) + 1 };
+            thirds[place].push(*value);
+        }
+        if thirds.iter().any(Vec::is_empty) {
+            return None;
+        }
+        let goes_on = rising(&thirds[2]) >= LATELY;
+        for values in &mut thirds {
+            values.sort_unstable_by(f64::total_cmp);
+        }
+        let even = EDGES.iter().all(|edge| is_even(&thirds, *edge));
+        Some(if goes_on && even && is_apart(&thirds) { Gait::Steady } else { Gait::Unsteady })
+    }
+}
+
+/// The share of pairs that rise.
+fn rising(values: &[f64]) -> f64 {
+    let later = |place: usize| values[place + 1..].iter();
+    let rise = |(place, value): (usize, &f64)| later(place).filter(|later| *later > value).count();
+    let pairs = values.len() * values.len().saturating_sub(1) / 2;
+    values.iter().enumerate().map(rise).sum::<usize>() as f64 / pairs.max(1) as f64
+}
+
+/// Whether one edge of three thirds, each in order, rises evenly.
+fn is_even(thirds: &[Vec<f64>; 3], edge: f64) -> bool {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of at most 41 points"
+    )]
+    let at = |values: &Vec<f64>| values[((values.len() - 1) as f64 * edge).round() as usize];
+    let [first, second, last] = thirds.each_ref().map(at);
+    let (before, lately) = (second - first, last - second);
+    before > 0.0 && lately > 0.0 && lately >= before * LEVELLING && before >= lately * BEGUN
+}
+
+/// Whether the last third lies above the first: the rise between them has outgrown all that goes up and down.
+fn is_apart([first, _, last]: &[Vec<f64>; 3]) -> bool {
+    last.first() > first.last()
 }
 
 /// Time to exhaustion from a short and a long window: the short one sees a fast leak soon, the long one sees
@@ -131,17 +222,17 @@ impl Exhaustion {
         self.long.push(at, open);
     }
 
-    /// The steeper sustained rise of the two windows, per second; zero where flat or falling; `None` while
-    /// both are too young.
+    /// The steeper leak that one of the windows sees, per second; zero where both see none. `None` while nothing
+    /// can be told: a leak needs one window that sees it, but that there is none takes both, since a slow one is
+    /// seen by the long window alone.
     pub fn rate(&self) -> Option<f64> {
-        let rise = |trend: &Trend| trend.slope().map(Slope::sustained_rise);
-        match (rise(&self.short), rise(&self.long)) {
+        match (self.short.leak(), self.long.leak()) {
             (Some(short), Some(long)) => Some(short.max(long)),
-            (one, other) => one.or(other),
+            (one, other) => one.or(other).filter(|rate| *rate > 0.0),
         }
     }
 
-    /// Seconds until `open` reaches `limit` at the present rate; infinite where it does not rise.
+    /// Seconds until `open` reaches `limit` at the present rate; infinite where nothing leaks.
     pub fn seconds(&self, open: f64, limit: f64) -> Option<f64> {
         let rate = self.rate()?;
         if rate > 0.0 { Some(((limit - open) / rate).max(0.0)) } else { Some(f64::INFINITY) }
@@ -149,61 +240,4 @@ impl Exhaustion {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fed(span: u64, series: impl Fn(u64) -> f64, seconds: u64) -> Trend {
-        let mut trend = Trend::new(Duration::from_secs(span));
-        for second in 0..seconds {
-            trend.push(Timestamp::from_millis(second * 1_000), series(second));
-        }
-        trend
-    }
-
-    #[test]
-    fn a_steady_leak_has_its_slope() {
-        let slope = fed(600, |s| 100.0 + (s as f64 * 2.5 / 60.0).floor(), 900).slope().unwrap();
-        assert!((slope.per_second * 60.0 - 2.5).abs() < 0.3, "{slope:?}");
-        assert!(slope.sustained_rise() > 0.0, "{slope:?}");
-    }
-
-    #[test]
-    fn sawtooth_step_and_flat_are_no_sustained_rise() {
-        let sawtooth = fed(600, |s| 50.0 + (s % 120) as f64, 900).slope().unwrap();
-        let step = fed(600, |s| if s < 600 { 50.0 } else { 150.0 }, 900).slope().unwrap();
-        let flat = fed(600, |_| 85.0, 900).slope().unwrap();
-        for slope in [sawtooth, step, flat] {
-            assert!(slope.sustained_rise() == 0.0, "{slope:?}");
-        }
-    }
-
-    #[test]
-    fn one_burst_does_not_move_it() {
-        let burst = |s: u64| 100.0 + s as f64 * 0.5 + if s == 700 { 5_000.0 } else { 0.0 };
-        let slope = fed(600, burst, 900).slope().unwrap();
-        assert!((slope.per_second - 0.5).abs() < 0.05, "{slope:?}");
-    }
-
-    #[test]
-    fn young_windows_do_not_tell_and_gaps_start_over() {
-        assert_eq!(fed(600, |s| s as f64, 100).slope(), None);
-        let mut trend = fed(600, |s| s as f64, 900);
-        trend.push(Timestamp::from_millis(3_000_000), 1.0);
-        assert_eq!(trend.slope(), None);
-    }
-
-    #[test]
-    fn both_leak_speeds_get_the_same_lead() {
-        for per_minute in [2.5_f64, 25.0] {
-            let mut exhaustion = Exhaustion::new(Duration::from_mins(1), Duration::from_mins(10));
-            let mut open = 85.0;
-            for second in 0..1_800_u32 {
-                open = 85.0 + (f64::from(second) * per_minute / 60.0).floor();
-                exhaustion.push(Timestamp::from_millis(u64::from(second) * 1_000), open);
-            }
-            let told = exhaustion.seconds(open, 1_024.0).unwrap();
-            let truth = (1_024.0 - open) / per_minute * 60.0;
-            assert!((told / truth - 1.0).abs() < 0.2, "{per_minute}: told {told}, is {truth}");
-        }
-    }
-}
+mod tests;

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! **One action in flight per target**: while a started action has no [`Report`], every other one that is not a
-//! notice or a snapshot is refused and tried again later. Budgets, latches and the human hold are kept for the
+//! notice or a snapshot is refused and tried again later. A report that never comes blocks nothing for ever: well
+//! after the action's own time limit it counts as lost ([`Engine::expire`]). Budgets, latches and the human hold are kept for the
 //! target; everything else for one process of it.
 
 pub(in crate::policy) mod bench;
@@ -29,7 +30,7 @@ use std::collections::BTreeMap;
 
 use crate::model::action::{Hold, Word};
 use crate::model::clock::{Timestamp, WallTime};
-use crate::model::decision::{DecisionId, Evaluation, Report};
+use crate::model::decision::{DecisionId, Evaluation, Lost, Report};
 use crate::model::observation::{Life, Observation};
 use crate::model::process::ProcessId;
 use crate::policy::engine::book::Book;
@@ -78,6 +79,7 @@ impl Engine {
     /// Takes in one observation of one process. Observations of a process come in the order of time.
     pub fn step(&mut self, process: &ProcessId, observation: &Observation) -> Evaluation {
         self.anchor(observation.at, observation.wall);
+        let lost = self.expire(observation.at);
         let Self { books, means, target, processes, recalled } = self;
         let state = processes.entry(*process).or_insert_with(|| {
             let mut fresh = Process::new(books, observation);
@@ -91,7 +93,19 @@ impl Engine {
             Life::Alive => state.step(books, observation, &mut desk),
             Life::Exited => state.end(books, &mut desk),
         }
+        desk.out.lost.extend(lost);
         desk.out
+    }
+
+    /// Stops waiting for an action whose end should have been told long ago: its outcome is unknown, and the
+    /// target may act again. Each step does so; call it where no step comes any more.
+    pub fn expire(&mut self, at: Timestamp) -> Option<Lost> {
+        let lost = self.target.flight.as_mut()?.wait(at)?;
+        self.target.flight = None;
+        if let Some(state) = self.processes.get_mut(&lost.process) {
+            state.give_up(&lost);
+        }
+        Some(lost)
     }
 
     /// Takes in what the actuator says about a decision, at that moment; what comes next is decided at once.

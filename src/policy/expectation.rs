@@ -9,7 +9,7 @@
 //!
 //! An observation is **fresh** where everything that the expectation reads was looked at after the run was
 //! done: the observation itself, and its survey where signals of a full tick are read. What a probe says may be
-//! as old as its period, so it counts from [`PROBE_SETTLE`] after. One fresh true is not enough: a destroyed
+//! as old as its period, so it counts where it was asked after. One fresh true is not enough: a destroyed
 //! socket may be opened again at once. The condition must be true on every fresh observation for [`SETTLE`].
 
 use std::time::Duration;
@@ -23,8 +23,6 @@ use crate::policy::truth::Truth;
 
 /// The expectation must stay true for so long, on at least two fresh observations.
 pub const SETTLE: Duration = Duration::from_millis(500);
-/// What a probe says counts only so long after the run.
-pub const PROBE_SETTLE: Duration = Duration::from_secs(10);
 /// A first look so long after the deadline, or as long again as `within`, can't tell what the run did.
 pub const LATE: Duration = Duration::from_secs(10);
 
@@ -34,8 +32,8 @@ pub(crate) struct Trial {
     done: Timestamp,
     within: Duration,
     reads: Reads,
-    /// Since when it is true without a break, and the survey of that first look.
-    confirming: Option<(Timestamp, Timestamp)>,
+    /// Since when it is true without a break, and the survey and the probes' answers of that first look.
+    confirming: Option<(Timestamp, Timestamp, Timestamp)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,7 +60,7 @@ impl Trial {
     pub(crate) fn fresh(&self, seen: &Observation) -> bool {
         seen.at > self.done
             && (!self.reads.survey || seen.surveyed > self.done)
-            && (!self.reads.probe || seen.at >= self.done + PROBE_SETTLE)
+            && (!self.reads.probe || seen.probed > self.done)
     }
 
     /// Takes in what one observation says of the expectation.
@@ -86,15 +84,16 @@ impl Trial {
     }
 
     fn confirm(&mut self, seen: &Observation, deadline: Timestamp) -> Option<Outcome> {
-        let Some((since, survey)) = self.confirming else {
+        let Some((since, survey, probes)) = self.confirming else {
             if seen.at > deadline + self.late() {
                 return Some(Outcome::Unknown);
             }
-            self.confirming = Some((seen.at, seen.surveyed));
+            self.confirming = Some((seen.at, seen.surveyed, seen.probed));
             return None;
         };
         let looked_again = !self.reads.survey || seen.surveyed > survey;
-        (looked_again && seen.at.since(since) >= SETTLE).then_some(Outcome::Effective)
+        let asked_again = !self.reads.probe || seen.probed > probes;
+        (looked_again && asked_again && seen.at.since(since) >= SETTLE).then_some(Outcome::Effective)
     }
 
     fn late(&self) -> Duration {

@@ -7,14 +7,17 @@
 //! again until its tier has been left and raised again; a restart of the agent thaws the process and counts as
 //! the end of the limit. A freeze by hand ends at its limit too.
 //!
+//! A hold that could not be taken is not kept: it is tried again, after [`RETRY_FIRST`] and then twice as long each
+//! time up to [`RETRY_MAX`], and what is undone at the end is what was taken.
+//!
 //! Nothing is computed while nothing moves: the ledger is rebuilt after a move, after a change of means, when
-//! a freeze runs out, and while a wanted hold still waits.
+//! a freeze runs out or a hold is to be tried again, and while a wanted hold still waits.
 
 use std::time::Duration;
 
 use crate::model::action::Hold;
 use crate::model::clock::Timestamp;
-use crate::model::decision::{Cause, DryRun, Refusal, RulePath, Verdict, Work};
+use crate::model::decision::{Cause, DecisionId, DryRun, Refusal, Report, RulePath, Verdict, Work};
 use crate::model::name::Name;
 use crate::policy::definition::HoldItem;
 use crate::policy::engine::HumanHold;
@@ -56,11 +59,70 @@ struct Wanted {
     fate: Fate,
 }
 
+/// A hold that could not be taken is tried again after so long.
+pub(crate) const RETRY_FIRST: Duration = Duration::from_secs(5);
+/// The longest time between two tries.
+pub(crate) const RETRY_MAX: Duration = Duration::from_mins(5);
+
+/// More doublings than lead to [`RETRY_MAX`].
+const DOUBLINGS_MAX: u32 = 8;
+
+/// The strongest hold on an object, and how far it has been taken.
 #[derive(Clone, PartialEq, Debug)]
 struct Kept {
     hold: Hold,
     rule: RulePath,
     cause: Cause,
+    grip: Grip,
+    /// What was taken on the object before, and is kept until this one is.
+    under: Option<Hold>,
+    /// How often in a row it could not be taken.
+    failures: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Grip {
+    /// To be taken now.
+    Wanted,
+    /// The order is out. It counts as taken: what may have been taken must be undone.
+    Ordered(DecisionId),
+    /// It is taken.
+    Firm,
+    /// It could not be taken; tried again then.
+    Failed(Timestamp),
+}
+
+impl Kept {
+    fn new(hold: &Hold, rule: &RulePath, cause: Cause) -> Self {
+        let (hold, rule) = (hold.clone(), rule.clone());
+        Self { hold, rule, cause, grip: Grip::Wanted, under: None, failures: 0 }
+    }
+
+    /// What is in effect on the object, as far as is known.
+    fn effect(&self) -> Option<&Hold> {
+        match self.grip {
+            Grip::Ordered(_) | Grip::Firm => Some(&self.hold),
+            Grip::Wanted | Grip::Failed(_) => self.under.as_ref(),
+        }
+    }
+
+    /// Carries over how far the object is held already.
+    fn follow(&mut self, old: &Self, at: Timestamp) {
+        if old.effect() == Some(&self.hold) {
+            self.grip = if old.hold == self.hold { old.grip } else { Grip::Firm };
+            (self.under, self.failures) = (old.under.clone().filter(|_| old.hold == self.hold), old.failures);
+            return;
+        }
+        self.under = old.effect().cloned();
+        if old.hold == self.hold {
+            self.failures = old.failures;
+            if let Grip::Failed(again) = old.grip
+                && at < again
+            {
+                self.grip = old.grip;
+            }
+        }
+    }
 }
 
 /// A hold that a person has taken.
@@ -99,9 +161,24 @@ impl Default for HoldLedger {
 }
 
 impl HoldLedger {
-    /// The strongest hold on each object.
+    /// What is held on each object: taken, or ordered and not known to have failed.
     pub(crate) fn kept(&self) -> Vec<Hold> {
-        self.kept.iter().map(|kept| kept.hold.clone()).collect()
+        self.kept.iter().filter_map(|kept| kept.effect().cloned()).collect()
+    }
+
+    /// The actuator says how taking a hold went.
+    pub(crate) fn report(&mut self, report: &Report, at: Timestamp) {
+        let ordered = Grip::Ordered(report.decision);
+        let Some(kept) = self.kept.iter_mut().find(|kept| kept.grip == ordered) else { return };
+        match &report.result {
+            Ok(_) => (kept.grip, kept.under, kept.failures) = (Grip::Firm, None, 0),
+            Err(_) => {
+                let pause = RETRY_FIRST.saturating_mul(1 << kept.failures.min(DOUBLINGS_MAX)).min(RETRY_MAX);
+                kept.failures = kept.failures.saturating_add(1);
+                kept.grip = Grip::Failed(at + pause);
+                self.due = Some(self.due.map_or(at + pause, |due| due.min(at + pause)));
+            }
+        }
     }
 
     /// Has everything computed anew in the next step.
@@ -171,10 +248,14 @@ impl HoldLedger {
         }
         self.wanted = fresh;
         self.by_hand.retain(|taken| taken.end().is_none_or(|end| desk.at < end));
-        let ends = self.by_hand.iter().filter_map(Taken::end);
-        self.due = self.wanted.iter().filter_map(next_change).chain(ends).min();
         let kept = self.winners();
         self.change(kept, desk);
+        let ends = self.by_hand.iter().filter_map(Taken::end);
+        let tries = self.kept.iter().filter_map(|kept| match kept.grip {
+            Grip::Failed(again) => Some(again),
+            Grip::Wanted | Grip::Ordered(_) | Grip::Firm => None,
+        });
+        self.due = self.wanted.iter().filter_map(next_change).chain(ends).chain(tries).min();
     }
 
     /// The process has ended: everything is released.
@@ -248,10 +329,10 @@ impl HoldLedger {
             Some(other) => {
                 let stronger = other.hold.clone().stronger(hold.clone());
                 if stronger != other.hold {
-                    *other = Kept { hold: stronger, rule: rule.clone(), cause };
+                    *other = Kept::new(&stronger, rule, cause);
                 }
             }
-            None => kept.push(Kept { hold: hold.clone(), rule: rule.clone(), cause }),
+            None => kept.push(Kept::new(hold, rule, cause)),
         };
         for wanted in &self.wanted {
             if matches!(wanted.fate, Fate::Kept { .. }) {
@@ -265,14 +346,25 @@ impl HoldLedger {
         kept
     }
 
-    fn change(&mut self, kept: Vec<Kept>, desk: &mut Desk<'_>) {
+    fn change(&mut self, mut kept: Vec<Kept>, desk: &mut Desk<'_>) {
         let old = std::mem::take(&mut self.kept);
         for gone in old.iter().filter(|old| kept.iter().all(|new| new.hold.object() != old.hold.object())) {
-            let work = Work::Release(gone.hold.clone());
-            desk.decide(gone.rule.clone(), gone.cause, work, Verdict::Start);
+            // Where nothing could be taken there is nothing to undo.
+            let Some(hold) = gone.effect() else { continue };
+            desk.decide(gone.rule.clone(), gone.cause, Work::Release(hold.clone()), Verdict::Start);
         }
-        for new in kept.iter().filter(|new| old.iter().all(|old| old.hold != new.hold)) {
-            desk.decide(new.rule.clone(), new.cause, Work::Take(new.hold.clone()), Verdict::Start);
+        for new in &mut kept {
+            if let Some(old) = old.iter().find(|old| old.hold.object() == new.hold.object()) {
+                new.follow(old, desk.at);
+            }
+            let tries_again = new.grip == Grip::Wanted && new.failures > 0;
+            if tries_again && new.cause != Cause::Command && desk.human_hold() == HumanHold::On {
+                new.grip = Grip::Failed(desk.at + RETRY_FIRST);
+            }
+            if new.grip == Grip::Wanted {
+                let work = Work::Take(new.hold.clone());
+                new.grip = Grip::Ordered(desk.decide(new.rule.clone(), new.cause, work, Verdict::Start));
+            }
         }
         self.kept = kept;
     }

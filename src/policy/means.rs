@@ -1,8 +1,10 @@
 //! What may be done to a target and what can work here: the agent's file and the doctor, as a value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::model::action::{Action, Effect, Hold, Word};
+use crate::model::deadline;
 use crate::model::name::{Name, Remote};
 
 /// The receiver that every agent has.
@@ -19,8 +21,8 @@ pub struct Means {
     pub pools: BTreeSet<Name>,
     /// The streams there are.
     pub streams: BTreeSet<Name>,
-    /// The hooks there are.
-    pub hooks: BTreeSet<Name>,
+    /// The hooks there are, with their time-outs.
+    pub hooks: BTreeMap<Name, Duration>,
     /// The receivers of notices, beside [`JOURNAL`].
     pub receivers: BTreeSet<Name>,
     /// Remotes whose sockets no action may touch.
@@ -44,15 +46,13 @@ impl Means {
         self.permit_word(action.word())?;
         match action {
             Action::Notify { to, .. } if to.as_str() == JOURNAL => Ok(()),
-            Action::Notify { to, .. } => known("receiver", to, &self.receivers),
-            Action::ResetPool { pool, .. } => known("pool", pool, &self.pools),
+            Action::Notify { to, .. } => known("receiver", to, self.receivers.contains(to)),
+            Action::ResetPool { pool, .. } => known("pool", pool, self.pools.contains(pool)),
             Action::DestroySockets { remote: Some(remote), .. } if self.protect.contains(remote) => {
                 Err(Lack::Unavailable(format!("the remote `{remote}` is protected")))
             }
-            Action::Run { hook } => known("hook", hook, &self.hooks),
-            Action::Stop { before, .. } => {
-                before.iter().try_for_each(|hook| known("hook", hook, &self.hooks))
-            }
+            Action::Run { hook } => self.know_hook(hook),
+            Action::Stop { before, .. } => before.iter().try_for_each(|hook| self.know_hook(hook)),
             Action::Snapshot
             | Action::RaiseNofile { .. }
             | Action::DestroySockets { .. }
@@ -64,10 +64,19 @@ impl Means {
     pub(crate) fn permit_hold(&self, hold: &Hold) -> Result<(), Lack> {
         self.permit_word(hold.word())?;
         match hold {
-            Hold::ThrottleConnects { pool, .. } => known("pool", pool, &self.pools),
-            Hold::PollStream { stream, .. } => known("stream", stream, &self.streams),
+            Hold::ThrottleConnects { pool, .. } => known("pool", pool, self.pools.contains(pool)),
+            Hold::PollStream { stream, .. } => known("stream", stream, self.streams.contains(stream)),
             Hold::PauseTrading { .. } | Hold::Freeze { .. } => Ok(()),
         }
+    }
+
+    /// How long the action may take.
+    pub(crate) fn time_limit(&self, action: &Action) -> Duration {
+        deadline::of_action(action, |hook| self.hooks.get(hook).copied().unwrap_or_default())
+    }
+
+    fn know_hook(&self, hook: &Name) -> Result<(), Lack> {
+        known("hook", hook, self.hooks.contains_key(hook))
     }
 
     fn permit_word(&self, word: Word) -> Result<(), Lack> {
@@ -81,8 +90,8 @@ impl Means {
     }
 }
 
-fn known(what: &str, name: &Name, names: &BTreeSet<Name>) -> Result<(), Lack> {
-    if names.contains(name) {
+fn known(what: &str, name: &Name, is_here: bool) -> Result<(), Lack> {
+    if is_here {
         return Ok(());
     }
     Err(Lack::Unavailable(format!("no {what} `{name}` here")))

@@ -93,6 +93,6 @@ pub enum Wants {
     Nothing,
     /// Its first run since entry, which something has held back.
     Entry,
-    /// Another run, because the last one was ineffective.
+    /// Another run, because the last one was ineffective or not seen to its end.
     Again,
 }

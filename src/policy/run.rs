@@ -16,12 +16,14 @@ use std::time::Duration;
 
 use crate::model::action::Word;
 use crate::model::clock::Timestamp;
-use crate::model::decision::{Cause, DecisionId, Refusal};
+use crate::model::decision::{Cause, DecisionId, Done, Failure, Lost, Refusal};
 use crate::model::observation::Observation;
+use crate::model::process::ProcessId;
 use crate::model::reading::Gap;
 use crate::model::units::Quota;
 use crate::policy::definition::{Item, Mode};
 use crate::policy::means::Lack;
+use crate::policy::pace::JUMP_MIN;
 
 /// Whether the next item waits for the report of this one.
 pub(crate) fn is_main(word: Word) -> bool {
@@ -36,7 +38,7 @@ pub(crate) struct Run {
     pub(crate) next: usize,
     /// What the item before it waits for.
     pub(crate) waiting: Option<DecisionId>,
-    /// Nothing more is begun: the tier has been left.
+    /// Nothing more is begun: the tier has been left, or an action was given up.
     pub(crate) abandoned: bool,
     pub(crate) progress: Progress,
     /// Why the next item has not been started yet.
@@ -46,7 +48,7 @@ pub(crate) struct Run {
     /// The main action that was really started.
     pub(crate) main: Option<Kept>,
     /// The first failure.
-    pub(crate) failed: Option<String>,
+    pub(crate) failed: Option<Failure>,
     said: u16,
 }
 
@@ -66,6 +68,8 @@ pub(crate) enum Progress {
 pub(crate) struct Kept {
     pub(crate) decision: DecisionId,
     pub(crate) word: Word,
+    /// Why the run was made.
+    pub(crate) cause: Cause,
     /// What was seen when it was started.
     pub(crate) before: Box<Observation>,
 }
@@ -84,6 +88,19 @@ impl Run {
             failed: None,
             said: 0,
         }
+    }
+
+    /// Takes in how the action that is waited for went.
+    pub(crate) fn take_report(&mut self, result: &Result<Done, Failure>) {
+        self.waiting = None;
+        let Err(failure) = result else { return };
+        self.abandoned |= matches!(failure, Failure::GivenUp(_));
+        self.failed.get_or_insert_with(|| failure.clone());
+    }
+
+    /// Whether the agent was at it when it ended, or gave it up: it is to be done again.
+    pub(crate) fn is_undone(&self) -> bool {
+        self.waiting.is_some() || matches!(self.failed, Some(Failure::GivenUp(_)))
     }
 
     /// Goes on to the next item.
@@ -179,11 +196,31 @@ impl Bar {
     }
 }
 
+/// Added to the time limit of an action before it counts as lost: it may stand behind snapshots of its process, and
+/// its report behind other messages.
+pub(crate) const LOST_AFTER: Duration = Duration::from_mins(2);
+
 /// The one action under way on a target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Flight {
     pub(crate) decision: DecisionId,
     pub(crate) word: Word,
-    pub(crate) process: crate::model::process::ProcessId,
+    pub(crate) process: ProcessId,
     pub(crate) started: Timestamp,
+    /// The last look at it.
+    pub(crate) looked: Timestamp,
+    /// How long it has been waited for. A machine that slept has not waited, nor has the action gone on.
+    pub(crate) waited: Duration,
+    /// How long it is waited for at most.
+    pub(crate) patience: Duration,
+}
+
+impl Flight {
+    /// Time passes; gives the flight as lost, where it is waited for no longer.
+    pub(crate) fn wait(&mut self, at: Timestamp) -> Option<Lost> {
+        self.waited += at.since(self.looked).min(JUMP_MIN);
+        self.looked = self.looked.max(at);
+        let (decision, word, process, after) = (self.decision, self.word, self.process, self.patience);
+        (self.waited > after).then_some(Lost { decision, word, process, after })
+    }
 }

@@ -56,7 +56,7 @@ impl UpkeepState {
 /// Whether the run has come to its end.
 fn carry(run: &mut Run, policy: (&Policy, Role), rule: &Upkeep, desk: &mut Desk<'_>) -> bool {
     while run.waiting.is_none() {
-        let Some(item) = rule.work.get(run.next) else { return true };
+        let Some(item) = rule.work.get(run.next).filter(|_| !run.abandoned) else { return true };
         match gate(policy, item, desk) {
             Ok(()) => begin(run, policy, item, desk),
             Err(bar) => {
@@ -97,7 +97,7 @@ fn begin(run: &mut Run, (policy, role): (&Policy, Role), item: &Item, desk: &mut
     let word = item.action.word();
     if is_main(word) && dry.is_none() {
         run.waiting = Some(id);
-        desk.take_off(id, word);
+        desk.take_off(id, &item.action);
     }
     run.advance();
 }

@@ -57,7 +57,7 @@ const FUNCTIONS: &[Fixed] = &[
     (
         "trend(fd.open, 10m)",
         "a rate",
-        "Robust slope: the median of all slopes in the window, which no burst moves. Known once a quarter of the window is covered.",
+        "Robust slope: the median of all slopes in the window, which no burst moves. Known once half of the window is covered.",
     ),
     ("ago(fd.open, 5m)", "as its signal", "The reading so long ago, to a sixtieth of that time."),
     (

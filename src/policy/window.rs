@@ -4,7 +4,7 @@
 //! 60th. Each tick stands for the time since the tick before, so that spells of faster ticks weigh no more
 //! than their time. A tick whose reading is unknown leaves a hole. A window is unknown
 //!
-//! - while it covers less than its span ([`Gap::TooYoung`]; a trend tells after a quarter),
+//! - while it covers less than its span ([`Gap::TooYoung`]; a trend tells after half),
 //! - while more than half of it is holes (the reason of the last hole),
 //!
 //! and starts over after a pause that is longer than its span.

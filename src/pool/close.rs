@@ -16,10 +16,7 @@ impl Pool {
     /// that follows; a client that held it rests.
     pub fn discard(&mut self, id: ConnectionId, reason: CloseReason, now: Timestamp) {
         let Some((slot, connection)) = self.connections.find(id) else { return };
-        let (upstream, state) = (connection.upstream, connection.state);
-        if state == State::Leased {
-            self.counters.leased += now.since(connection.since);
-        }
+        let upstream = connection.upstream;
         self.close(slot, reason, now);
         if reason.counts_against_upstream() {
             let fraction = self.jitter.fraction();
@@ -43,7 +40,11 @@ impl Pool {
             self.turn_away(client, Refusal::WaitOver, now);
         }
         let connection = self.connections.get(slot);
-        self.shaken |= matches!(connection.state, State::Connecting | State::Checking);
+        match connection.state {
+            State::Connecting | State::Checking => self.shaken = true,
+            State::Leased => self.counters.leased += now.since(connection.since),
+            State::Idle | State::Free => {}
+        }
         let breaker = &mut self.upstreams.get_mut(connection.upstream).breaker;
         if connection.state == State::Connecting
             && connection.why == OpenReason::Probe

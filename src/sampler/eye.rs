@@ -4,10 +4,12 @@
 //! only by prlimit), and age. All else is what the last full scan found, shared, and *late* once that scan is
 //! overdue, so that no decision rests on a view that has grown old unnoticed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::clock::{Timestamp, WallTime};
+use crate::model::name::Name;
 use crate::model::observation::{Life, Observation};
 use crate::model::process::ProcessId;
 use crate::model::reading::{Gap, Reading};
@@ -49,6 +51,7 @@ pub struct Eye {
     limits: Option<(Timestamp, Reading<(u64, u64)>)>,
     latest: Observation,
     full: Option<Arc<FullView>>,
+    answers: Answers,
 }
 
 impl Eye {
@@ -63,6 +66,7 @@ impl Eye {
             limits: None,
             latest: Observation::blank(Timestamp::ZERO, WallTime::default(), Gap::NotYet),
             full: None,
+            answers: Answers::default(),
         }
     }
 
@@ -98,20 +102,37 @@ impl Eye {
         self.full = Some(view);
     }
 
-    /// Sets what comes from elsewhere: the host, proxies, probes.
+    /// Sets what the host says; it comes with the full scans, and is late with them.
     pub fn tell(&mut self, signal: Signal, reading: Reading<f64>) {
         self.latest.set(signal, reading);
     }
 
-    /// Sets what proxies and probes said, by name.
-    pub fn tell_named(&mut self, named: NamedReadings) {
-        self.latest.named = named;
+    /// Sets what probes said, in place of what they said before.
+    pub fn tell_answers(&mut self, answers: Answers) {
+        self.answers = answers;
+        self.spread_answers(self.latest.at);
+    }
+
+    /// Whether there are other descriptors in number than at the last look. The cheapest question of all; where the kernel
+    /// does not tell the number it is not asked.
+    pub fn has_moved(&self) -> bool {
+        if self.process.descriptors().counting() == Counting::ByListing {
+            return false;
+        }
+        match (self.process.count(), self.latest.plain(Signal::FdOpen)) {
+            (Ok(count), Reading::Known(seen)) => (count as f64).total_cmp(&seen).is_ne(),
+            (Err(_), Reading::Unavailable(_)) => false,
+            (Ok(_), Reading::Unavailable(_)) | (Err(_), Reading::Known(_)) => true,
+        }
     }
 
     /// The fast look: counts, and gives all that is known now.
     pub fn look(&mut self, at: Timestamp, wall: WallTime) -> &Observation {
         self.latest.at = at;
         self.latest.wall = wall;
+        if self.answers.is_empty() {
+            self.latest.probed = at;
+        }
         let count = match self.process.count() {
             Ok(count) => Reading::Known(count as f64),
             Err(error) => Reading::Unavailable(error.gap()),
@@ -125,6 +146,9 @@ impl Eye {
             .set(Signal::ProcessUptime, age.map_or(Reading::Unavailable(Gap::NotSupported), Reading::Known));
         self.derive(at, count, limits.map(|(soft, _)| as_count(soft)));
         self.mark_late(at);
+        if self.answers.values().any(|answer| answer.is_overdue(at) && answer.reading.known().is_some()) {
+            self.spread_answers(at);
+        }
         &self.latest
     }
 
@@ -171,7 +195,23 @@ impl Eye {
         }
     }
 
-    /// Full-tick readings turn late together.
+    fn spread_answers(&mut self, at: Timestamp) {
+        for answer in self.answers.values_mut().filter(|answer| answer.is_overdue(at)) {
+            answer.reading = Reading::Unavailable(Gap::Late);
+        }
+        for answer in self.answers.values() {
+            if let Some(signal) = answer.feeds {
+                self.latest.set(signal, answer.reading);
+            }
+        }
+        let named =
+            self.answers.iter().map(|(name, answer)| ((Signal::ProbeValue, name.clone()), answer.reading));
+        self.latest.named = Arc::new(named.collect());
+        let asked = self.answers.values().map(|answer| answer.asked);
+        self.latest.probed = asked.min().unwrap_or(at);
+    }
+
+    /// Full-tick readings and those of the host, which come with them, turn late together.
     fn mark_late(&mut self, at: Timestamp) {
         let Some(full) = &self.full else { return };
         let patience = (full.period * OVERDUE_PERIODS).max(OVERDUE_MIN);
@@ -182,8 +222,9 @@ impl Eye {
         self.latest.kinds = Reading::Unavailable(Gap::Late);
         self.latest.leaked = Reading::Unavailable(Gap::Late);
         self.latest.remotes = Reading::Unavailable(Gap::Late);
+        let comes_with_scans = |source| matches!(source, Source::FullTick | Source::Host);
         let late =
-            CATALOGUE.iter().filter(|row| row.source == Source::FullTick && row.argument == Argument::None);
+            CATALOGUE.iter().filter(|row| comes_with_scans(row.source) && row.argument == Argument::None);
         for row in late {
             self.latest.set(row.signal, Reading::Unavailable(Gap::Late));
         }
@@ -195,8 +236,27 @@ pub fn started(id: &ProcessId) -> Timestamp {
     Timestamp::ZERO + Duration::from_secs_f64(id.started as f64 / ticks_per_second() as f64)
 }
 
-/// Readings of proxies and probes.
-pub type NamedReadings = Arc<std::collections::BTreeMap<(Signal, crate::model::name::Name), Reading<f64>>>;
+/// What a probe said last.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Answer {
+    /// What it said.
+    pub reading: Reading<f64>,
+    /// The signal it feeds, beside `probe["name"].value`.
+    pub feeds: Option<Signal>,
+    /// When it was asked.
+    pub asked: Timestamp,
+    /// How long that stands.
+    pub stands: Duration,
+}
+
+impl Answer {
+    fn is_overdue(&self, at: Timestamp) -> bool {
+        at.since(self.asked) > self.stands
+    }
+}
+
+/// What probes said last, by name.
+pub type Answers = BTreeMap<Name, Answer>;
 
 /// A limit as a number; no limit is infinite.
 fn as_count(limit: u64) -> f64 {
@@ -207,3 +267,6 @@ fn as_count(limit: u64) -> f64 {
 pub fn counting(root: &crate::sys::proc_root::ProcRoot) -> Counting {
     Counting::detect(root)
 }
+
+#[cfg(test)]
+mod tests;

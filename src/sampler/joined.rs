@@ -24,8 +24,14 @@ impl RecordIndex {
 
     /// Whether there is a record of that inode.
     pub fn knows(&self, inode: u64) -> bool {
-        u32::try_from(inode)
-            .is_ok_and(|inode| self.places.binary_search_by_key(&inode, |place| place.0).is_ok())
+        self.place(inode).is_some()
+    }
+
+    /// Where the record of that inode stands.
+    pub fn place(&self, inode: u64) -> Option<usize> {
+        let inode = u32::try_from(inode).ok()?;
+        let place = self.places.binary_search_by_key(&inode, |place| place.0).ok()?;
+        usize::try_from(self.places.get(place)?.1).ok()
     }
 }
 

@@ -1,4 +1,5 @@
-//! How soon to look again: 10 ms near exhaustion, 20 ms in a storm, a tenth of a second in quiet.
+//! How soon to look again: 10 ms near exhaustion, 20 ms in a storm, a tenth of a second in quiet. That the quiet is
+//! over shows sooner, in the number alone ([`super::eye::Eye::has_moved`]).
 //!
 //! The pace attacks fast and decays slowly. It follows the speed seen between the last two ticks, not the
 //! robust slope: a slope needs a window, and a burst at a thousand descriptors a second leaves no time for

@@ -1,5 +1,7 @@
 //! Probes: a question to the bot or its venue, asked again and again, whose answer is a signal.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::call::capture::{self, Command, Ended};
@@ -12,6 +14,14 @@ use crate::sys::user;
 
 /// Bytes of an answer that are read at its beginning; a value further on is not found.
 const ANSWER_KEPT: usize = 64 * 1_024;
+
+/// An answer stands until so many more should have come.
+const OVERDUE_ANSWERS: u32 = 3;
+
+/// How long an answer stands, counted from its question; after that the probe is late.
+pub fn stands(probe: &Probe) -> Duration {
+    (probe.every + probe.timeout) * OVERDUE_ANSWERS
+}
 
 /// Asks once. Whatever goes wrong is an unavailable reading, never a zero.
 pub async fn ask(probe: &Probe, web: &Web) -> Reading<f64> {

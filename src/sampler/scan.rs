@@ -16,7 +16,7 @@ use crate::model::process::ProcessId;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
 use crate::sampler::host::HostEye;
-use crate::sampler::joined::{Joined, RecordIndex};
+use crate::sampler::joined::Joined;
 use crate::sampler::load::Load;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::survey::{Sight, Survey, Trace, Watch};
@@ -25,7 +25,7 @@ use crate::sampler::view::FullView;
 use crate::sampler::watching::Watching;
 use crate::sys::adopted::Adopted;
 use crate::sys::clock::{SystemClock, thread_cpu};
-use crate::sys::descriptors::{Descriptor, Listing, Progress, Trust};
+use crate::sys::descriptors::{Descriptor, Listing, Progress, Refreshed, Trust};
 use crate::sys::epoll_sets::EpollSets;
 use crate::sys::read_error::ReadError;
 use crate::sys::sock_diag::TcpState;
@@ -36,6 +36,14 @@ use crate::sys::sockstat;
 const CHUNK: usize = 4_096;
 /// A scan gives up listing after so long.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Sockets in CLOSE_WAIT that are looked at in each scan; where there are more, these take turns, but for those that have just died.
+const DEAD_MAX: usize = 256;
+/// Descriptors that are no sockets, and so without any evidence but a look, are looked at in each scan up to so many; where there
+/// are more, each at least every [`LISTING_PASSES_MAX`](crate::sys::descriptors::LISTING_PASSES_MAX)th scan.
+const OTHERS_MAX: usize = 256;
+/// A table older than this is not built on. Within it an inode tells a socket as surely as a cookie: the kernel gives
+/// one out again only after four thousand million others.
+const MEMORY_MAX: Duration = Duration::from_mins(10);
 /// No scan is put off longer than this, whatever it cost.
 const PERIOD_MAX: Duration = Duration::from_mins(1);
 
@@ -79,6 +87,8 @@ pub struct Memory {
 #[derive(Debug)]
 struct Kept {
     listing: Listing,
+    listed: Option<Timestamp>,
+    turn: u32,
     protocols: ProtocolMemory,
     epoll: Option<Watching>,
     trace: Trace,
@@ -104,7 +114,7 @@ impl Memory {
         let (at, cpu) = (SystemClock.now(), thread_cpu());
         let mut kept = self.processes.remove(&process.id()).unwrap_or_else(Kept::new);
         let dumped = self.tables.dump(process, &mut kept.namespace);
-        let listed = kept.list(process, self.tables.index(), at);
+        let listed = kept.list(process, &self.tables, at);
         let mut view = FullView::blank(at);
         kept.load.read(process, at, &mut view.plain);
         let mut aged = AgedSockets::default();
@@ -141,6 +151,8 @@ impl Kept {
     fn new() -> Self {
         Self {
             listing: Listing::new(),
+            listed: None,
+            turn: 0,
             protocols: ProtocolMemory::default(),
             epoll: EpollSets::new().ok().map(Watching::new),
             trace: Trace::default(),
@@ -149,18 +161,37 @@ impl Kept {
         }
     }
 
-    /// Walks over the whole table. A remembered socket row stands where the dump still knows its inode.
-    fn list(&mut self, process: &Adopted, alive: &RecordIndex, start: Timestamp) -> Result<(), ReadError> {
-        let trust = |row: &Descriptor| match row.inode {
-            Some(inode) if row.kind == Kind::Socket && alive.knows(inode) => Trust::Keep,
-            Some(_) | None => Trust::Look,
+    /// Brings the table up to date. A socket that the dump knows alive stands without a look; a dead one is looked at,
+    /// so that nobody is accused by a row of yesterday.
+    fn list(&mut self, process: &Adopted, tables: &Tables, start: Timestamp) -> Result<(), ReadError> {
+        if self.listed.is_some_and(|before| start.since(before) > MEMORY_MAX) {
+            self.listing.forget();
+        }
+        self.turn = self.turn.wrapping_add(1);
+        let (turn, trace) = (self.turn, &self.trace);
+        let turns = u32::try_from(trace.dead().div_ceil(DEAD_MAX)).unwrap_or(u32::MAX).max(1);
+        let others = self.listing.table().iter().filter(|row| row.kind != Kind::Socket).count();
+        let trust = |row: &Descriptor| {
+            let state = row.inode.and_then(|inode| Some((inode, tables.state(inode)?)));
+            let has_evidence = match state {
+                _ if row.kind != Kind::Socket => others > OTHERS_MAX,
+                Some((inode, TcpState::CloseWait)) => {
+                    trace.is_dead(inode) && spread(row.number) % turns != turn % turns
+                }
+                Some(_) => true,
+                None => false,
+            };
+            if has_evidence { Trust::Keep } else { Trust::Look }
         };
-        while process.list(&mut self.listing, CHUNK, trust)? == Progress::More {
-            if SystemClock.now().since(start) > PATIENCE {
-                self.listing.abandon();
-                return Err(ReadError::Late { what: "the table of descriptors" });
+        if process.refresh(&mut self.listing, CHUNK, trust)? == Refreshed::Doubtful {
+            while process.list(&mut self.listing, CHUNK, trust)? == Progress::More {
+                if SystemClock.now().since(start) > PATIENCE {
+                    self.listing.abandon();
+                    return Err(ReadError::Late { what: "the table of descriptors" });
+                }
             }
         }
+        self.listed = Some(start);
         Ok(())
     }
 
@@ -205,6 +236,11 @@ impl Kept {
     }
 }
 
+/// Numbers that differ by a constant, as those of alike sockets do, get turns of their own.
+fn spread(number: u32) -> u32 {
+    number.wrapping_mul(0x9e37_79b1) >> 16
+}
+
 /// The plain signals that a process's own files give; for the list of what a blind scan lacks.
 pub(super) const TABLE_SIGNALS: [Signal; 9] = [
     Signal::FdSockets,
@@ -217,3 +253,6 @@ pub(super) const TABLE_SIGNALS: [Signal; 9] = [
     Signal::FdClosed,
     Signal::FdChurn,
 ];
+
+#[cfg(test)]
+mod tests;

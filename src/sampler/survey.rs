@@ -82,6 +82,16 @@ pub struct Survey {
 }
 
 impl Trace {
+    /// How many sockets were dead at the last tick.
+    pub(super) fn dead(&self) -> usize {
+        self.first_seen.len()
+    }
+
+    /// Whether a socket was dead at the last tick already.
+    pub(super) fn is_dead(&self, inode: u64) -> bool {
+        self.first_seen.binary_search_by_key(&inode, |dead| dead.0).is_ok()
+    }
+
     /// Takes in one full tick.
     pub fn survey(&mut self, sight: &Sight<'_>) -> Survey {
         let mut plain = Vec::with_capacity(24);

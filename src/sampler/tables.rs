@@ -47,6 +47,11 @@ impl Tables {
         &self.index
     }
 
+    /// The state of a socket in the last dump; `None` where the dump does not know it.
+    pub(super) fn state(&self, inode: u64) -> Option<TcpState> {
+        Some(self.records.get(self.index.place(inode)?)?.state)
+    }
+
     /// Takes those out that are merely bound now. Where that can't be asked none is taken out, as text files never
     /// tell it either.
     pub(super) fn exempt_bound(&mut self, namespace: Option<u64>, suspects: &mut BTreeSet<u64>) {

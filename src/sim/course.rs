@@ -59,12 +59,13 @@ pub enum Note {
 impl Course {
     /// Adds what a step gave.
     pub fn extend(&mut self, at: Duration, process: ProcessId, evaluation: Evaluation) {
-        let Evaluation { transitions, decisions, judged, latched, shadow: _ } = evaluation;
+        let Evaluation { transitions, decisions, judged, latched, shadow: _, lost } = evaluation;
         let judged = judged.into_iter().map(Note::Judged);
         let moved = transitions.into_iter().map(Note::Moved);
         let decided = decisions.into_iter().map(Note::Decided);
         let latched = latched.into_iter().map(Note::Latched);
-        let notes = judged.chain(moved).chain(decided).chain(latched);
+        let lost = lost.into_iter().map(|lost| Note::World(lost.to_string()));
+        let notes = lost.chain(judged).chain(moved).chain(decided).chain(latched);
         self.entries.extend(notes.map(|note| Entry { at, process: Some(process), note }));
     }
 

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::model::action::{Effect, Word};
 use crate::model::clock::{Timestamp, WallTime};
-use crate::model::decision::{Decision, Done, Evaluation, Report, Verdict, Work};
+use crate::model::decision::{Decision, Done, Evaluation, Failure, Report, Verdict, Work};
 use crate::model::name::Name;
 use crate::model::observation::{Life, Observation};
 use crate::model::process::ProcessId;
@@ -138,6 +138,7 @@ impl<'r> Player<'r> {
             self.carried = (last + seen.wall.since(wall)).since(seen.at);
         }
         seen.surveyed = seen.surveyed + self.carried;
+        seen.probed = seen.probed + self.carried;
         seen.at = seen.at + self.carried;
         self.first.get_or_insert((seen.at, seen.wall));
     }
@@ -170,7 +171,8 @@ impl<'r> Player<'r> {
             let behind = i64::try_from(now.since(at).as_millis()).unwrap_or(i64::MAX);
             let wall = WallTime::from_millis(self.last.1.as_millis().saturating_sub(behind));
             let evaluation = self.engine.report(&process, &report, at, wall);
-            let result = report.result.clone().map(|done| done.summary);
+            let result =
+                report.result.clone().map(|done| done.summary).map_err(|failure| failure.to_string());
             let note = Note::Ended { decision: report.decision, word, result };
             self.course.push(self.since_start(at), Some(process), note);
             self.take_in(at, process, evaluation);
@@ -207,7 +209,7 @@ impl<'r> Player<'r> {
             (TAKES, Ok(Done { summary: "taken as done: the record does not have it".to_owned() }))
         };
         if matches!(decision.work, Work::Do(_)) {
-            let report = Report { decision: decision.id, result };
+            let report = Report { decision: decision.id, result: result.map_err(Failure::Failed) };
             self.reports.insert((at + took, decision.id.0), (process, word, report));
         }
     }

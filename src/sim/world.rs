@@ -20,7 +20,7 @@ use crate::sim::script::{Change, Scenario};
 use track::Track;
 
 /// The windows of the slope of `fd.open`, as in the agent.
-const SHORT: Duration = Duration::from_mins(1);
+const SHORT: Duration = Duration::from_mins(3);
 const LONG: Duration = Duration::from_mins(10);
 /// What a scenario leaves out.
 const LIMIT: f64 = 1_024.0;
@@ -179,7 +179,7 @@ impl World {
     /// What a look sees now.
     pub(crate) fn look(&mut self, at: Timestamp, wall: WallTime) -> Observation {
         let mut seen = self.blank.clone();
-        (seen.at, seen.wall, seen.surveyed) = (at, wall, at);
+        (seen.at, seen.wall, seen.surveyed, seen.probed) = (at, wall, at, at);
         let mut kinds: Reading<KindCounts> = Reading::Known([0; Kind::COUNT]);
         let mut leaked: Reading<[u32; STEPS.len()]> = Reading::Known([0; STEPS.len()]);
         let mut remotes: Reading<BTreeMap<Remote, RemoteSurvey>> = Reading::Known(BTreeMap::new());

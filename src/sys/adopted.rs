@@ -28,7 +28,7 @@ use nix::sys::stat::{FileStat, Mode, fstatat};
 use nix::sys::uio::pread;
 
 use crate::model::process::ProcessId;
-use crate::sys::descriptors::{Counting, Descriptor, DescriptorDir, Listing, Progress, Trust};
+use crate::sys::descriptors::{Counting, Descriptor, DescriptorDir, Listing, Progress, Refreshed, Trust};
 use crate::sys::pidfd::{PidFd, PidFdError};
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::read_error::ReadError;
@@ -179,6 +179,20 @@ impl Adopted {
             self.check_first_thread()?;
         }
         Ok(progress)
+    }
+
+    /// Brings the table of the last walk up to date with at most about `most` looks, where that can be done without another walk.
+    pub fn refresh(
+        &self,
+        listing: &mut Listing,
+        most: usize,
+        trust: impl FnMut(&Descriptor) -> Trust,
+    ) -> Result<Refreshed, ReadError> {
+        let refreshed = listing.refresh(&self.descriptors, most, trust)?;
+        if refreshed == Refreshed::Current {
+            self.check_first_thread()?;
+        }
+        Ok(refreshed)
     }
 
     /// Whose first thread has ended has no table in procfs, even where its other threads use one.

@@ -12,8 +12,10 @@ use crate::sys::proc_root::{ProcRoot, TEXT_MAX, bounded_text};
 use crate::sys::read_error::ReadError;
 
 mod mounts;
+mod own;
 
 pub use mounts::{Hierarchy, Mounts};
+pub use own::{ChildGroup, Delegated, NotDelegated};
 
 const WHAT: &str = "cgroup";
 /// No tree of groups is walked further.
@@ -52,6 +54,17 @@ impl Memberships {
     /// The directory of its group in that hierarchy; `None` where it is not mounted.
     pub fn dir(&self, mounts: &Mounts, hierarchy: Hierarchy<'_>) -> Option<PathBuf> {
         mounts.dir(hierarchy, self.path(hierarchy)?)
+    }
+
+    /// Whether any of its groups is that directory or lies below it.
+    pub fn any_below(&self, mounts: &Mounts, dir: &Path) -> bool {
+        self.rows.iter().any(|(controllers, path)| {
+            let hierarchy = match controllers.split(',').next() {
+                None | Some("") => Hierarchy::Unified,
+                Some(first) => Hierarchy::Controller(first),
+            };
+            mounts.dir(hierarchy, path).is_some_and(|group| group.starts_with(dir))
+        })
     }
 }
 

@@ -17,6 +17,11 @@ impl Deadline {
         Self(monotonic().saturating_add(wait))
     }
 
+    /// The point so long before this one.
+    pub(super) fn earlier(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by))
+    }
+
     /// How long is left; zero once passed.
     pub(super) fn left(self) -> Duration {
         self.0.saturating_sub(monotonic())

@@ -8,7 +8,7 @@
 //! this was written on, best of 15, in microseconds an entry: getdents 0.8; readlinkat 3.3-3.6; statx through
 //! the link 2.9; fstatat 2.6; pidfd_getfd with fstat and close 2.0 (and it holds the target's socket open meanwhile). So
 //! the walk is cheap and the looks are dear: [`Listing`] remembers what stood at each number and looks again
-//! only where it must.
+//! only where it must; and walks again only where the number of descriptors says so.
 
 #![expect(unsafe_code, reason = "getdents64 and a readlinkat without allocation have no safe wrapper")]
 
@@ -30,7 +30,7 @@ mod listing;
 mod path_name;
 
 pub use link::Link;
-pub use listing::{Descriptor, LISTING_PASSES_MAX, Listing, Progress, Trust};
+pub use listing::{Descriptor, LISTING_PASSES_MAX, Listing, Progress, Refreshed, Trust};
 
 use entries::Entries;
 use path_name::PathName;
@@ -80,6 +80,11 @@ impl DescriptorDir {
     /// Whether the entries may be listed, not only counted.
     pub fn is_listable(&self) -> bool {
         self.listable
+    }
+
+    /// How the entries are counted.
+    pub fn counting(&self) -> Counting {
+        self.counting
     }
 
     /// How many entries there are. A zombie has none.

@@ -14,7 +14,7 @@ use nix::sys::stat::{fstat, major, minor};
 
 use crate::model::kind::Kind;
 use crate::sys::adopted::Adopted;
-use crate::sys::descriptors::Descriptor;
+use crate::sys::descriptors::{Descriptor, Progress};
 use crate::sys::read_error::ReadError;
 use crate::sys::stat::{number, words};
 
@@ -49,9 +49,22 @@ impl EpollSets {
 
     /// Reads all sets in a table anew. A set that was closed meanwhile is passed over.
     pub fn read(&mut self, process: &Adopted, table: &[Descriptor]) -> Result<(), ReadError> {
+        self.read_while(process, table, || true).map(drop)
+    }
+
+    /// The same, as long as `may_go_on` says so before each set; it says whether all were read.
+    pub fn read_while(
+        &mut self,
+        process: &Adopted,
+        table: &[Descriptor],
+        may_go_on: impl Fn() -> bool,
+    ) -> Result<Progress, ReadError> {
         self.inodes.clear();
         self.numbers.clear();
         for epoll in table.iter().filter(|row| row.kind == Kind::Epoll) {
+            if !may_go_on() {
+                return Ok(Progress::More);
+            }
             self.text.clear();
             match process.descriptors().info(epoll.number, &mut self.text) {
                 Ok(()) => {}
@@ -71,7 +84,7 @@ impl EpollSets {
                 }
             }
         }
-        Ok(())
+        Ok(Progress::Complete)
     }
 
     /// Whether some set watches that socket.
@@ -110,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sys::descriptors::{Listing, Progress, Trust};
+    use crate::sys::descriptors::{Listing, Trust};
     use crate::sys::victim::Victim;
 
     #[test]

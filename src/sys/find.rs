@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
-use crate::sys::cgroup::{Hierarchy, Mounts, groups, members};
+use crate::sys::cgroup::{Hierarchy, Mounts, groups};
 use crate::sys::command::line_of;
 use crate::sys::proc_root::{ProcRoot, bounded_text};
 use crate::sys::read_error::ReadError;
@@ -70,23 +70,20 @@ pub fn by_pidfile(path: &Path) -> Result<Option<u32>, FindError> {
     }
 }
 
-/// The processes of a group and all below it; none where there is no such group. The path is that of a
-/// directory, or of a group as the kernel tells it (`/system.slice/bot.service`).
-pub fn by_cgroup(mounts: &Mounts, path: &Path) -> Result<Vec<u32>, FindError> {
+/// The directory of a group; none where there is no such group. The path is that of a directory, or of a group as
+/// the kernel tells it (`/system.slice/bot.service`). Without links, so that what lies below it can be told.
+pub fn group_at(mounts: &Mounts, path: &Path) -> Option<PathBuf> {
     let candidates = if path.is_dir() {
         vec![path.to_owned()]
     } else {
         let told = path.to_string_lossy();
         UNITS_IN.iter().filter_map(|hierarchy| mounts.dir(*hierarchy, &told)).collect()
     };
-    match candidates.into_iter().find(|dir| dir.is_dir()) {
-        Some(dir) => Ok(members(&dir)?),
-        None => Ok(Vec::new()),
-    }
+    candidates.into_iter().find(|dir| dir.is_dir())?.canonicalize().ok()
 }
 
-/// The processes of a systemd unit; none where it does not run. A name without a suffix is a service.
-pub fn by_unit(mounts: &Mounts, unit: &str) -> Result<Vec<u32>, FindError> {
+/// The directory of a systemd unit's group; none where it does not run. A name without a suffix is a service.
+pub fn group_of_unit(mounts: &Mounts, unit: &str) -> Result<Option<PathBuf>, FindError> {
     let name = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
     if name.contains('/') || name.starts_with('.') {
         return Err(FindError::UnitName { unit: unit.to_owned() });
@@ -96,11 +93,11 @@ pub fn by_unit(mounts: &Mounts, unit: &str) -> Result<Vec<u32>, FindError> {
         let mut places: Vec<_> = all.into_iter().filter(|dir| dir.ends_with(&name)).collect();
         match places.len() {
             0 => {}
-            1 => return Ok(members(&places.remove(0))?),
+            1 => return Ok(places.pop()),
             _ => return Err(FindError::Ambiguous { unit: name, places }),
         }
     }
-    Ok(Vec::new())
+    Ok(None)
 }
 
 /// The processes whose command line, with blanks between the arguments, fits a pattern, ascending; never the
@@ -130,6 +127,7 @@ fn listed(places: &[PathBuf]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::cgroup::members;
     use crate::sys::victim::Victim;
 
     #[test]
@@ -162,16 +160,17 @@ mod tests {
         group("user.slice/u1/feed.service", "13\n");
         group("user.slice/u2/feed.service", "14\n");
         let mounts = Mounts::parse(&format!("1 2 0:3 / {} rw - cgroup2 none rw", tree.path().display()));
-        assert_eq!(by_unit(&mounts, "bot").unwrap(), [11, 12]);
-        assert_eq!(by_unit(&mounts, "bot.service").unwrap(), [11, 12]);
-        assert_eq!(by_unit(&mounts, "bo").unwrap(), [0u32; 0]);
-        assert!(
-            matches!(by_unit(&mounts, "feed"), Err(FindError::Ambiguous { places, .. }) if places.len() == 2)
-        );
-        assert!(matches!(by_unit(&mounts, "../bot.service"), Err(FindError::UnitName { .. })));
-        assert_eq!(by_cgroup(&mounts, Path::new("/user.slice/u2")).unwrap(), [14]);
-        assert_eq!(by_cgroup(&mounts, &tree.path().join("system.slice")).unwrap(), [11, 12]);
-        assert_eq!(by_cgroup(&mounts, Path::new("/none")).unwrap(), [0u32; 0]);
+        let of = |dir: Option<PathBuf>| dir.map_or(Vec::new(), |dir| members(&dir).unwrap());
+        let by_unit = |unit: &str| group_of_unit(&mounts, unit).map(of);
+        let by_path = |path: &Path| of(group_at(&mounts, path));
+        assert_eq!(by_unit("bot").unwrap(), [11, 12]);
+        assert_eq!(by_unit("bot.service").unwrap(), [11, 12]);
+        assert_eq!(by_unit("bo").unwrap(), [0u32; 0]);
+        assert!(matches!(by_unit("feed"), Err(FindError::Ambiguous { places, .. }) if places.len() == 2));
+        assert!(matches!(by_unit("../bot.service"), Err(FindError::UnitName { .. })));
+        assert_eq!(by_path(Path::new("/user.slice/u2")), [14]);
+        assert_eq!(by_path(&tree.path().join("system.slice")), [11, 12]);
+        assert_eq!(by_path(Path::new("/none")), [0u32; 0]);
     }
 
     #[test]

@@ -158,9 +158,14 @@ impl Frozen {
         self.until.left()
     }
 
+    /// Lets the target go on. The keeper, which is not told yet, would do the same at the limit once more.
+    pub fn go_on(&mut self) -> Result<(), ThawError> {
+        self.let_go().map_err(|source| ThawError { source })
+    }
+
     /// Lets the target go on, and tells the keeper so.
     pub fn thaw(mut self, keeper: &Keeper) -> Result<(), ThawError> {
-        self.let_go().map_err(|source| ThawError { source })?;
+        self.go_on()?;
         if let Some(kept) = self.kept.take() {
             // A keeper that cannot be told thaws once more at the limit, which changes nothing for a running target.
             let _told = keeper.release(kept);

@@ -117,6 +117,15 @@ impl Keeper {
         Ok(keeper)
     }
 
+    /// Starts another in the place of one that has ended. It knows of nothing; numbers go on, so that a late release
+    /// of what the old one kept releases nothing of the new.
+    pub fn replace(&mut self, program: &KeeperProgram) -> Result<(), KeeperError> {
+        let mut fresh = Self::start(program)?;
+        fresh.next = self.next;
+        *self = fresh;
+        Ok(())
+    }
+
     /// The keeper process.
     pub fn process(&self) -> &PidFd {
         &self.process

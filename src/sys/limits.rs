@@ -86,12 +86,15 @@ impl NoFile {
         before
     }
 
-    /// Raises this process's own soft limit to its hard one; answers what is in force then.
-    pub fn raise_own() -> io::Result<Self> {
-        let NoFile { hard, .. } = Self::own()?;
-        let raised = Self { soft: hard, hard };
-        exchange(0, Some(raised))?;
-        Ok(raised)
+    /// Raises this process's own soft limit to `soft`, as far as the hard one lets it, and never lowers it; answers
+    /// what was in force before.
+    pub fn raise_own(soft: u64) -> io::Result<Self> {
+        let before = Self::own()?;
+        let soft = soft.min(before.hard);
+        if soft > before.soft {
+            exchange(0, Some(Self { soft, ..before }))?;
+        }
+        Ok(before)
     }
 }
 
@@ -103,6 +106,11 @@ pub fn set_own_nofile(limit: u64) -> io::Result<NoFile> {
     let wanted = NoFile { soft: limit, hard: limit };
     exchange(0, Some(wanted))?;
     Ok(wanted)
+}
+
+/// Whether an error says that no descriptor is left, for this process or for the whole machine.
+pub fn is_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
 /// How many descriptors this process has open. One of them, used for counting, is not counted.

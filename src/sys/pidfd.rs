@@ -15,8 +15,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::sys::deadline::Deadline;
 
 mod signal;
+mod together;
 
 pub use signal::Signal;
+pub use together::wait_all;
 
 /// The magic of the filesystem behind pidfds since Linux 6.9, where their inode names one process for good.
 const PIDFS_MAGIC: i64 = 0x5049_4446;

@@ -20,6 +20,7 @@
 //!
 //! **What is left of danger**: the number is free afterwards, and a stale object in the target may close it again when it
 //! already names a new connection. Hence all threads are stopped, and the caller's verdict comes inside the stop.
+//! Loops that keep books by number ([`crate::sys::books`]) are for the caller to refuse.
 //!
 //! **When the agent dies in the middle**: the kernel detaches everything and the target goes on, intact, except while a
 //! thread is borrowed: killed in that window (tens of microseconds for each close) the borrowed thread would go on

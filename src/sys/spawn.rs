@@ -1,4 +1,4 @@
-//! Starting children that end when we do: the guarded program of `fdguard exec`, and hooks.
+//! Starting children that end when we do: the guarded program of `fdguard exec`, and what ends with it.
 //!
 //! Three things together leave no orphan:
 //! - the child's parent-death signal, set before it runs anything. The kernel ties it to the *thread* that forked, so all
@@ -23,10 +23,14 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use nix::libc;
 
+use crate::sys::handed;
 use crate::sys::keeper::{Keeper, KeeperError, Undo, UndoId};
 use crate::sys::pidfd::{PidFd, PidFdError, Signal};
 
-pub mod bounded;
+mod apart;
+
+use apart::set_apart;
+pub use apart::{Apart, Oom, entrance};
 
 /// Launches waiting for their turn; each takes about a millisecond.
 const QUEUE: usize = 16;
@@ -50,7 +54,7 @@ pub enum Output {
 }
 
 /// What to start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Launch {
     /// The program, looked up in `PATH` where it has no slash, and its arguments.
     pub argv: Vec<OsString>,
@@ -64,6 +68,8 @@ pub struct Launch {
     pub output: Output,
     /// What it is sent when our spawner is gone.
     pub death_signal: Signal,
+    /// What it does not inherit.
+    pub apart: Apart,
 }
 
 /// A child that runs.
@@ -177,6 +183,10 @@ fn start(launch: &Launch) -> Result<Launched, LaunchError> {
     let failed = |source: io::Error| LaunchError::Failed { program: name(), source };
     let mut command = Command::new(program);
     command.args(arguments);
+    // Sockets that were handed to us are not the child's.
+    for variable in handed::VARIABLES {
+        command.env_remove(variable);
+    }
     for (variable, value) in &launch.environment {
         match value {
             Some(value) => command.env(variable, value),
@@ -191,6 +201,7 @@ fn start(launch: &Launch) -> Result<Launched, LaunchError> {
     }
     let output =
         if launch.output == Output::Captured { Some(capture(&mut command).map_err(failed)?) } else { None };
+    set_apart(&mut command, &launch.apart);
     bind_to_us(&mut command, launch.death_signal);
     let child = command.spawn().map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => LaunchError::NotFound { program: name() },

@@ -7,7 +7,7 @@ use crate::sys::adopted::Adopted;
 use crate::sys::proc_root::ProcRoot;
 
 /// A child process; killed and reaped when dropped.
-pub(super) struct Victim {
+pub(crate) struct Victim {
     child: Child,
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
@@ -15,52 +15,52 @@ pub(super) struct Victim {
 
 impl Victim {
     /// Runs a Python script.
-    pub(super) fn python(script: &str) -> Self {
+    pub(crate) fn python(script: &str) -> Self {
         Self::command(Command::new("/usr/bin/python3").args(["-c", script]))
     }
 
     /// Runs a command with its input and output in our hands.
-    pub(super) fn command(command: &mut Command) -> Self {
+    pub(crate) fn command(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let answers = BufReader::new(child.stdout.take().expect("piped"));
         Self { orders: child.stdin.take(), answers, child }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub(super) fn adopt(&self) -> Adopted {
+    pub(crate) fn adopt(&self) -> Adopted {
         Adopted::open(&ProcRoot::default(), self.pid()).expect("a live child can be adopted")
     }
 
     /// The next line it writes; empty once it has closed its output.
-    pub(super) fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.answers.read_line(&mut line).expect("its output can be read");
         line.trim().to_owned()
     }
 
     /// Sends a line and waits for the answer.
-    pub(super) fn ask(&mut self, order: &str) -> String {
+    pub(crate) fn ask(&mut self, order: &str) -> String {
         writeln!(self.orders.as_mut().expect("its input is open"), "{order}").expect("it listens");
         self.line()
     }
 
     /// Tells it that there are no more orders.
-    pub(super) fn close_input(&mut self) {
+    pub(crate) fn close_input(&mut self) {
         self.orders = None;
     }
 
     /// Kills it without reaping: a zombie afterwards.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it can be killed");
         let mut rest = Vec::new();
         std::io::Read::read_to_end(&mut self.answers, &mut rest).expect("its output ends");
     }
 
     /// Kills and reaps it.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.kill();
         self.child.wait().expect("it can be reaped");
     }
@@ -68,7 +68,7 @@ impl Victim {
 
 /// Whether this is the process in which a test was to run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Yes: go on.
     Here,
     /// It ran elsewhere and passed.
@@ -76,12 +76,12 @@ pub(super) enum Place {
 }
 
 /// Runs one test in a process of its own, where no other test opens descriptors.
-pub(super) fn alone(test: &str) -> Place {
+pub(crate) fn alone(test: &str) -> Place {
     alone_under(&[], test)
 }
 
 /// The same in a process id namespace of its own, with its own `/proc`, as root there.
-pub(super) fn alone_with_pids(test: &str) -> Place {
+pub(crate) fn alone_with_pids(test: &str) -> Place {
     let root = nix::unistd::geteuid().is_root();
     let flags = if root { "-pf" } else { "-rpf" };
     alone_under(&["unshare", flags, "--mount-proc", "--kill-child"], test)

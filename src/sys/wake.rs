@@ -7,6 +7,15 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+/// Why a wait is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Woken {
+    /// Something woke it.
+    Up,
+    /// The time was over.
+    InTime,
+}
+
 /// Wakes the one thread that waits on it. Cheap to clone; wake-ups before the wait are not lost.
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<EventFd>);
@@ -26,20 +35,21 @@ impl Waker {
 
     /// Waits until woken, until one of `watched` is readable, or until `timeout` is over. Gives the places
     /// of the readable ones in `watched` into `ready`.
-    pub fn wait(&self, watched: &[BorrowedFd<'_>], timeout: Duration, ready: &mut Vec<usize>) {
+    pub fn wait(&self, watched: &[BorrowedFd<'_>], timeout: Duration, ready: &mut Vec<usize>) -> Woken {
         ready.clear();
         let mut fds = Vec::with_capacity(watched.len() + 1);
         fds.push(PollFd::new(self.0.as_fd(), PollFlags::POLLIN));
         fds.extend(watched.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)));
         let time = timeout.into();
         if nix::poll::ppoll(&mut fds, Some(time), None).unwrap_or(0) <= 0 {
-            return;
+            return Woken::InTime;
         }
         let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
         ready.extend(fds.iter().skip(1).enumerate().filter(|(_, fd)| is_ready(fd)).map(|(place, _)| place));
         if is_ready(&fds[0]) {
             let _ = self.0.read();
         }
+        Woken::Up
     }
 }
 
@@ -60,8 +70,9 @@ mod tests {
         let waker = Waker::new().unwrap();
         waker.wake();
         let before = SystemClock.now();
-        waker.wait(&[], Duration::from_secs(20), &mut Vec::new());
+        assert_eq!(waker.wait(&[], Duration::from_secs(20), &mut Vec::new()), Woken::Up);
         assert!(SystemClock.now().since(before) < Duration::from_secs(10));
+        assert_eq!(waker.wait(&[], Duration::from_millis(1), &mut Vec::new()), Woken::InTime);
     }
 
     #[test]
@@ -70,7 +81,7 @@ mod tests {
         let (quiet, loud) = (Waker::new().unwrap(), Waker::new().unwrap());
         loud.wake();
         let mut ready = Vec::new();
-        waker.wait(&[quiet.0.as_fd(), loud.0.as_fd()], Duration::from_secs(20), &mut ready);
-        assert_eq!(ready, [1]);
+        let woken = waker.wait(&[quiet.0.as_fd(), loud.0.as_fd()], Duration::from_secs(20), &mut ready);
+        assert_eq!((woken, ready), (Woken::Up, vec![1]));
     }
 }

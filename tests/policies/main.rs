@@ -8,3 +8,4 @@ mod golden;
 mod policy;
 mod replay;
 mod scenarios;
+mod slopes;

@@ -9,4 +9,6 @@
 )]
 
 mod cases;
+mod logins;
 mod support;
+mod tls;

@@ -222,13 +222,59 @@ fn time_spent_in_the_callers_check_closes_nothing_and_lets_go() {
     let doomed = victim.leak(2);
     let limit = Duration::from_millis(20);
     let mut verify = |stopped: &Stopped<'_>| {
-        std::thread::sleep(stopped.left + Duration::from_millis(5));
+        std::thread::sleep(stopped.left() + LIMIT);
         agree(stopped)
     };
     let report = close_in(&victim.pidfd, &doomed, limit, &mut verify).expect("reap");
     assert!(report.closed.is_empty());
     assert_eq!(report.refused, [(doomed[0], Refusal::TimeUp), (doomed[1], Refusal::TimeUp)]);
     victim.check_order();
+    victim.end();
+}
+
+/// As many as a real bot leaks: the stop ends in its time with a part of them closed, and tells of the rest.
+#[test]
+fn a_stop_too_short_for_thousands_closes_some_and_lets_go() {
+    const MANY: usize = 4_000;
+    const SHORT: Duration = Duration::from_millis(40);
+    let mut victim = Victim::start("epoll", Echo::Main);
+    let doomed = victim.leak(MANY);
+    // A check that takes its time with each, and keeps to the clock.
+    let mut verify = |stopped: &Stopped<'_>| {
+        let each = |_| {
+            if stopped.left().is_zero() {
+                return Verdict::Refuse(Refusal::TimeUp);
+            }
+            std::thread::sleep(Duration::from_micros(500));
+            Verdict::Close
+        };
+        stopped.candidates.iter().map(each).collect()
+    };
+    let report = close_in(&victim.pidfd, &doomed, SHORT, &mut verify).expect("reap");
+    println!("{} of {MANY} closed in {:?}", report.closed.len(), report.stopped_for);
+    assert!(!report.closed.is_empty(), "the closing has a share of the time");
+    assert!(report.closed.len() < MANY / 2, "{} closed", report.closed.len());
+    assert_eq!(report.closed.len() + report.refused.len(), MANY);
+    assert!(report.refused.iter().all(|(_, why)| *why == Refusal::TimeUp));
+    assert!(report.stopped_for < SHORT * 3, "{:?}", report.stopped_for);
+    victim.check_order();
+    let rest: Vec<Doomed> = report.refused.iter().map(|(one, _)| *one).collect();
+    let report = close_in(&victim.pidfd, &rest, LIMIT * 40, &mut agree).expect("reap");
+    assert_eq!(report.closed.len(), rest.len());
+    victim.check_order();
+    victim.end();
+}
+
+#[test]
+fn a_stop_of_no_time_closes_nothing_and_lets_go() {
+    let mut victim = Victim::start("epoll", Echo::Main);
+    let doomed = victim.leak(2);
+    for limit in [Duration::ZERO, Duration::from_nanos(1)] {
+        let done = close_in(&victim.pidfd, &doomed, limit, &mut agree);
+        assert!(matches!(done, Err(ReapError::Unstoppable { .. })), "{done:?}");
+        victim.check_order();
+    }
+    assert_eq!(close_in(&victim.pidfd, &doomed, LIMIT, &mut agree).expect("reap").closed, doomed);
     victim.end();
 }
 

@@ -7,7 +7,10 @@
 )]
 
 mod agent;
+mod apart;
 mod control;
+mod crowd;
+mod ending;
 mod exec;
 mod history;
 mod identity;

@@ -80,7 +80,7 @@ fn one_that_has_ended_is_not_signalled_and_a_stranger_cannot_be_restarted() {
     let bench = Bench::with_hooks(&[]);
     bench.carry(order(&subject, 1, stop(&[], 20_000, Then::Stay))).result.unwrap();
     let again = bench.carry(order(&subject, 2, stop(&[], 20_000, Then::Restart)));
-    let said = again.result.unwrap_err();
+    let said = again.result.unwrap_err().to_string();
     assert!(said.starts_with("it had ended by itself; but nobody knows how to start it again"), "{said}");
 }
 
@@ -100,7 +100,7 @@ fn a_unit_is_started_again_or_kept_stopped_by_systemctl() {
         bench.carry(order(&Arc::new(subject), 1, stop(&[], 20_000, then))).result
     };
     assert!(end(Then::Restart).unwrap().summary.ends_with("systemctl start bot.service done"));
-    assert!(end(Then::Stay).unwrap_err().contains("systemctl stop bot.service: exit code 1"));
+    assert!(end(Then::Stay).unwrap_err().to_string().contains("systemctl stop bot.service: exit code 1"));
     assert!(end(Then::Systemd).unwrap().summary.ends_with("systemd decides what follows"));
     assert_eq!(fs::read_to_string(&log).unwrap(), "start -- bot.service\nstop -- bot.service\n");
 }

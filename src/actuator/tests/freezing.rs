@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::model::action::{Action, Hold, Then};
+use crate::model::deadline;
 use crate::model::decision::Work;
 use crate::model::event::Fact;
 use crate::sys::keeper::{Keeper, KeeperProgram, keeper_main};
@@ -72,7 +73,7 @@ fn taken_and_released_in_order() {
     let taken = bench.carry(order(&subject, 1, take(60_000))).result.unwrap().summary;
     assert!(taken.starts_with("frozen by ") && taken.ends_with(" for at most 1m"), "{taken}");
     assert!(is_stopped(&bot) || taken.contains("cgroup"));
-    let twice = bench.carry(order(&subject, 2, take(60_000))).result.unwrap_err();
+    let twice = bench.carry(order(&subject, 2, take(60_000))).result.unwrap_err().to_string();
     assert!(twice.starts_with("it is frozen already"), "{twice}");
     assert!(
         bench.carry(order(&subject, 3, release(60_000))).result.unwrap().summary.starts_with("thawed after ")
@@ -101,6 +102,30 @@ fn when_the_agent_stops_nothing_stays_frozen() {
     assert_eq!(bot.ask("alive"), "alive");
 }
 
+/// The keeper may be held up by the freeze of another target.
+#[test]
+fn at_the_end_it_goes_on_before_the_keeper_is_asked_and_no_freeze_begins() {
+    let (mut bot, subject) = cat();
+    let (mut other, other_subject) = cat();
+    let keeper = keeper();
+    let mut bench = with_keeper(Arc::clone(&keeper));
+    bench.carry(order(&subject, 1, take(60_000))).result.unwrap();
+    let busy = keeper.lock().unwrap();
+    bench.submit(order(&other_subject, 2, take(60_000)));
+    // It waits for the keeper once a notice behind it is through.
+    bench.submit(order(&other_subject, 3, Work::Do(Action::Notify { to: name(JOURNAL), message: None })));
+    assert_eq!(bench.finished().decision.0, 3);
+    let actuator = bench.actuator.take().expect("started");
+    actuator.begin_to_end(PATIENCE);
+    assert_eq!(bot.ask("alive"), "alive");
+    drop(busy);
+    drop(actuator);
+    let told: Vec<Told> = bench.told.try_iter().collect();
+    let given_up = |told: &Told| matches!(told, Told::Finished(finished) if finished.result.is_err());
+    assert_eq!(told.iter().filter(|told| given_up(told)).count(), 1, "{told:?}");
+    assert_eq!(other.ask("alive"), "alive");
+}
+
 #[test]
 fn a_frozen_process_is_thawed_to_be_stopped() {
     let (mut bot, subject) = cat();
@@ -126,7 +151,7 @@ fn a_freeze_that_comes_too_late_is_told_as_failed_and_undone() {
     bench.submit(order(&other_subject, 2, take(60_000)));
     for _ in 0..2 {
         let finished = bench.finished();
-        assert_eq!(finished.result.unwrap_err(), "timed out after 10s");
+        assert_eq!(finished.result.unwrap_err().to_string(), "timed out after 10s");
         assert!(finished.took >= deadline::FREEZE);
     }
     drop(busy);
@@ -141,7 +166,7 @@ fn a_freeze_that_comes_too_late_is_told_as_failed_and_undone() {
 #[test]
 fn without_a_keeper_nothing_is_frozen() {
     let (mut bot, subject) = cat();
-    let said = Bench::with_hooks(&[]).carry(order(&subject, 1, take(1_000))).result.unwrap_err();
+    let said = Bench::with_hooks(&[]).carry(order(&subject, 1, take(1_000))).result.unwrap_err().to_string();
     assert_eq!(said, "there is no keeper to thaw it if the agent died");
     assert_eq!(bot.ask("alive"), "alive");
 }

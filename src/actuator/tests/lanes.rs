@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::action::{Action, Gate, Hold};
-use crate::model::decision::Work;
+use crate::model::decision::{Failure, Work};
 
 use super::super::*;
 use super::support::*;
@@ -44,7 +44,8 @@ fn beyond_the_bound_it_refuses_and_every_taken_order_is_told_once() {
     actuator.shutdown(Duration::from_millis(100));
     let mut told: Vec<u64> = Vec::new();
     while let Ok(Told::Finished(finished)) = bench.told.try_recv() {
-        assert!(finished.result.unwrap_err().contains("because the agent stops"));
+        let given_up = |why: &String| why.contains("because the agent stops");
+        assert!(matches!(finished.result, Err(Failure::GivenUp(why)) if given_up(&why)));
         told.push(finished.decision.0);
     }
     told.sort_unstable();
@@ -69,7 +70,7 @@ fn what_needs_a_proxy_says_so_and_an_unknown_receiver_too() {
     let subject = Arc::new(bot.subject());
     let bench = Bench::with_hooks(&[]);
     let pause = Work::Take(Hold::PauseTrading { state: Gate::Halted });
-    let said = bench.carry(order(&subject, 1, pause)).result.unwrap_err();
+    let said = bench.carry(order(&subject, 1, pause)).result.unwrap_err().to_string();
     assert_eq!(said, "no proxies in this agent");
     let nobody = Action::Notify { to: name("slack"), message: None };
     assert_eq!(bench.act(&subject, nobody).unwrap_err(), "there is no receiver `slack`");

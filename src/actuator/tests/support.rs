@@ -105,6 +105,7 @@ pub(crate) fn order(subject: &Arc<Subject>, decision: u64, work: Work) -> Order 
         decision: DecisionId(decision),
         work,
         subject: Arc::clone(subject),
+        fellows: Vec::new(),
         aged: None,
         story: Arc::new(story),
     }
@@ -170,6 +171,9 @@ impl Bench {
 
     /// Carries out an action and gives what was done or why not.
     pub(crate) fn act(&self, subject: &Arc<Subject>, action: Action) -> Result<String, String> {
-        self.carry(order(subject, 1, Work::Do(action))).result.map(|done| done.summary)
+        self.carry(order(subject, 1, Work::Do(action)))
+            .result
+            .map(|done| done.summary)
+            .map_err(|failure| failure.to_string())
     }
 }

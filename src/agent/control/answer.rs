@@ -57,7 +57,7 @@ impl Control {
     }
 
     fn command(&mut self, command: Command, uid: u32) -> Answer {
-        let words = words(&command);
+        let words = command.to_string();
         let result = match command {
             Command::Reload => Err("the agent can't read its files here".to_owned()),
             Command::Release { target, rule } => self.of_target(&target, &EngineCommand::Release { rule }),
@@ -74,7 +74,7 @@ impl Control {
             Command::Stop { target, grace, then } => {
                 let place = self.targets.iter().find(|other| *other.name() == target);
                 let before = place.map(|target| target.settings.stop.before.clone()).unwrap_or_default();
-                self.of_processes(&target, &EngineCommand::Do(Action::Stop { before, grace, then }))
+                self.of_one_process(&target, &EngineCommand::Do(Action::Stop { before, grace, then }))
             }
         };
         match result {
@@ -94,24 +94,42 @@ impl Control {
         target.engine.command(None, command.clone(), now, wall).map(drop).map_err(|error| error.to_string())
     }
 
-    /// Each process of a target; a refusal by its gates is a decision, told as such and to the one who asked.
+    /// Each process of a target. What stands against it on one keeps it from no other: the first reason is told
+    /// where it was begun on none.
     fn of_processes(&mut self, target: &Name, command: &EngineCommand) -> Result<(), String> {
         let place = self.named(target)?;
-        let ids: Vec<ProcessId> = self.targets[place].guarded.keys().copied().collect();
-        if ids.is_empty() {
-            return Err(format!("target `{target}` has no process"));
+        let done: Vec<_> =
+            self.processes_of(place)?.into_iter().map(|id| self.of_process(place, id, command)).collect();
+        if done.iter().any(Result::is_ok) { Ok(()) } else { done.into_iter().collect() }
+    }
+
+    /// One process of a target, on which it is begun for all of them: what is under way on a target is one action.
+    fn of_one_process(&mut self, target: &Name, command: &EngineCommand) -> Result<(), String> {
+        let place = self.named(target)?;
+        let mut done = Ok(());
+        for id in self.processes_of(place)? {
+            done = self.of_process(place, id, command);
+            if done.is_ok() {
+                break;
+            }
         }
-        let mut refusals = Vec::new();
-        for id in ids {
-            let (now, wall) = (SystemClock.now(), SystemClock.wall());
-            let evaluation = self.targets[place]
-                .engine
-                .command(Some(&id), command.clone(), now, wall)
-                .map_err(|error| error.to_string())?;
-            refusals.extend(refusal(&evaluation));
-            self.carry_out(place, id, evaluation);
-        }
-        refusals.into_iter().next().map_or(Ok(()), Err)
+        done
+    }
+
+    fn processes_of(&self, place: usize) -> Result<Vec<ProcessId>, String> {
+        let target = &self.targets[place];
+        let ids: Vec<ProcessId> = target.guarded.keys().copied().collect();
+        if ids.is_empty() { Err(format!("target `{}` has no process", target.name())) } else { Ok(ids) }
+    }
+
+    /// A refusal by the gates is a decision, told as such and to the one who asked.
+    fn of_process(&mut self, place: usize, id: ProcessId, command: &EngineCommand) -> Result<(), String> {
+        let (now, wall) = (SystemClock.now(), SystemClock.wall());
+        let followed = self.targets[place].engine.command(Some(&id), command.clone(), now, wall);
+        let evaluation = followed.map_err(|error| error.to_string())?;
+        let refusal = refusal(&evaluation);
+        self.carry_out(place, id, evaluation);
+        refusal.map_or(Ok(()), Err)
     }
 
     fn named(&self, target: &Name) -> Result<usize, String> {
@@ -127,7 +145,7 @@ impl Control {
     pub(super) fn answer_reload(&mut self, asked: Option<Envelope>, answer: Answer) {
         if let Some(envelope) = asked {
             if matches!(answer, Answer::Taken(_)) {
-                let fact = Fact::Commanded { command: "reload".to_owned(), uid: envelope.uid };
+                let fact = Fact::Commanded { command: Command::Reload.to_string(), uid: envelope.uid };
                 self.herald.tell(About::default(), fact);
             }
             drop(envelope.reply.send(answer));
@@ -143,20 +161,6 @@ fn refusal(evaluation: &Evaluation) -> Option<String> {
         }
         Verdict::Refused(_) | Verdict::Start | Verdict::DryRun(_) => None,
     })
-}
-
-fn words(command: &Command) -> String {
-    match command {
-        Command::Reload => "reload".to_owned(),
-        Command::Release { target, rule: None } => format!("release {target}"),
-        Command::Release { target, rule: Some(rule) } => format!("release {target} {rule}"),
-        Command::Hold { target } => format!("hold {target}"),
-        Command::Resume { target } => format!("resume {target}"),
-        Command::Snapshot { target } => format!("snapshot {target}"),
-        Command::Freeze { target, .. } => format!("freeze {target}"),
-        Command::Thaw { target } => format!("thaw {target}"),
-        Command::Stop { target, .. } => format!("stop {target}"),
-    }
 }
 
 fn target_status(target: &Target) -> TargetStatus {

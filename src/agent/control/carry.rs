@@ -6,11 +6,14 @@ use std::sync::Arc;
 use super::Control;
 use crate::actuator::{Order, Story};
 use crate::agent::herald::About;
+use crate::agent::target::Target;
+use crate::model::action::Word;
 use crate::model::clock::Clock as _;
-use crate::model::decision::{Decision, Evaluation, Report, Verdict, Work};
+use crate::model::decision::{Cause, Decision, Evaluation, Failure, Report, Verdict, Work};
 use crate::model::event::Fact;
 use crate::model::process::ProcessId;
 use crate::model::signal::Signal;
+use crate::sys::adopted::Adopted;
 use crate::sys::clock::SystemClock;
 
 /// Recent events that go into a notice or an evidence bundle.
@@ -26,7 +29,7 @@ const KEY_READINGS: [Signal; 6] = [
 ];
 
 impl Control {
-    /// Tells and carries out one evaluation; what the actuator can't take is reported back as failed.
+    /// Tells and carries out one evaluation; what the actuator can't take is reported back as given up.
     pub(super) fn carry_out(&mut self, place: usize, id: ProcessId, evaluation: Evaluation) {
         if evaluation.is_empty() {
             return;
@@ -53,16 +56,20 @@ impl Control {
         for difference in evaluation.shadow {
             self.herald.tell(about, Fact::ShadowDiffers { policy: difference.policy, how: difference.how });
         }
-        let mut failed = Vec::new();
+        for lost in evaluation.lost {
+            let about = About::process(&name, lost.process);
+            self.herald.tell(about, Fact::BoundHit { bound: lost.to_string() });
+        }
+        let mut untaken = Vec::new();
         for decision in evaluation.decisions {
             self.herald.tell(about, fact(&decision));
             if decision.verdict == Verdict::Start
                 && let Err(why) = self.submit(place, id, &decision, &because)
             {
-                failed.push(Report { decision: decision.id, result: Err(why) });
+                untaken.push(Report { decision: decision.id, result: Err(Failure::GivenUp(why)) });
             }
         }
-        for report in failed {
+        for report in untaken {
             let (now, wall) = (SystemClock.now(), SystemClock.wall());
             let next = self.targets[place].engine.report(&id, &report, now, wall);
             self.carry_out(place, id, next);
@@ -100,11 +107,21 @@ impl Control {
             decision: decision.id,
             work: decision.work.clone(),
             subject: Arc::clone(&guarded.subject),
+            fellows: fellows(target, id, decision),
             aged: guarded.aged.clone(),
             story: Arc::new(story),
         };
         actuator.submit(order).map_err(|full| full.to_string())
     }
+}
+
+/// A person stops a target, a policy one process of it: each has a ladder of its own.
+fn fellows(target: &Target, id: ProcessId, decision: &Decision) -> Vec<Arc<Adopted>> {
+    if decision.cause != Cause::Command || decision.work.word() != Word::Stop {
+        return Vec::new();
+    }
+    let others = target.guarded.values().filter(|other| other.id != id);
+    others.map(|other| Arc::clone(&other.process)).collect()
 }
 
 /// Holds have facts of their own; everything else is told as the decision.

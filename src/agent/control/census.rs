@@ -1,64 +1,99 @@
 //! Who is there: processes sought, adopted, ended; children started.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Control, TURN_MAX};
 use crate::actuator::{Protection, SelectUse, Subject, Tenancy};
-use crate::agent::child::{Ending, Forwarded, Started, asks_to_end};
+use crate::agent::child::{Ending, Forwarded, Started, asks_to_end, end_all};
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
-use crate::agent::seek::Seeker;
+use crate::agent::seek::{Asked, Found};
 use crate::agent::settings::TargetSettings;
 use crate::agent::start::Ends;
-use crate::agent::target::{Absence, REFUSED_KEPT, Refused, Target};
+use crate::agent::target::{Absence, REFUSED_KEPT, Refused, Search, Target};
 use crate::config::Match;
 use crate::model::action::Word;
 use crate::model::clock::{Clock as _, Timestamp};
+use crate::model::decision::Evaluation;
 use crate::model::event::Fact;
 use crate::model::process::ProcessId;
+use crate::model::units::format_span;
 use crate::sampler::eye::{Eye, started};
 use crate::sampler::remotes::{RemoteBook, literal};
-use crate::sys::adopted::{Adopted, DESCRIPTORS_PER_TARGET};
+use crate::sys::adopted::{AdoptError, Adopted, DESCRIPTORS_PER_TARGET};
 use crate::sys::clock::SystemClock;
 use crate::sys::command;
 use crate::sys::pidfd::Signal;
 use crate::sys::proc_root::ProcRoot;
+use crate::sys::stat::Status;
 
 /// Characters of a command line that are kept.
 const COMMAND_KEPT: usize = 160;
+/// A search for processes that takes longer is told.
+const SEARCH_LATE: Duration = Duration::from_secs(30);
 /// Processes guarded at once, over all targets.
 pub(super) const GUARDED_MAX: usize = 256;
 
 impl Control {
-    /// Looks for processes of every target whose time has come, and starts children.
+    /// Has processes looked for of every target whose time has come, and starts children.
     pub(super) fn census(&mut self) {
         let now = SystemClock.now();
         for place in 0..self.targets.len() {
             self.raise_child(place, now);
-            if self.targets[place].seek_due <= now {
-                self.targets[place].seek_due = now + TURN_MAX;
-                self.seek(place, now);
-            }
+            self.search(place, now);
         }
     }
 
-    fn seek(&mut self, place: usize, now: Timestamp) {
+    fn search(&mut self, place: usize, now: Timestamp) {
         let target = &mut self.targets[place];
-        if matches!(target.settings.matches, Match::Child(_)) {
+        if target.settings.is_child() {
             return;
         }
-        let (found, trouble) = match self.seeker.seek(&target.settings.matches) {
-            Ok(found) => (found, None),
-            Err(error) => (Vec::new(), Some(error.to_string())),
+        match target.search {
+            Search::Due(due) if due <= now => {
+                target.search = match self.seeker.ask(&target.settings.name, &target.settings.matches) {
+                    Asked::Yes => Search::UnderWay(now + SEARCH_LATE),
+                    Asked::NoRoom => Search::Due(now + TURN_MAX),
+                };
+            }
+            Search::UnderWay(late) | Search::Outdated(late) if late <= now => {
+                target.search = match target.search {
+                    Search::Outdated(_) => Search::Outdated(now + SEARCH_LATE),
+                    Search::UnderWay(_) | Search::Due(_) => Search::UnderWay(now + SEARCH_LATE),
+                };
+                let bound =
+                    format!("no answer for {} to the search for its processes", format_span(SEARCH_LATE));
+                self.herald.tell(About::target(&target.settings.name), Fact::BoundHit { bound });
+            }
+            Search::Due(_) | Search::UnderWay(_) | Search::Outdated(_) => {}
+        }
+    }
+
+    /// The processes of a target were looked for: new ones are adopted.
+    pub(super) fn take_found(&mut self, found: &Found) {
+        let now = SystemClock.now();
+        let is_sought =
+            |target: &Target| *target.name() == found.target && target.settings.matches == found.matches;
+        let Some(place) = self.targets.iter().position(is_sought) else { return };
+        let target = &mut self.targets[place];
+        target.search = Search::Due(match target.search {
+            Search::Outdated(_) => now,
+            Search::Due(_) | Search::UnderWay(_) => now + TURN_MAX,
+        });
+        target.edition = found.edition.or(target.edition);
+        let (numbers, trouble) = match &found.numbers {
+            Ok(numbers) => (numbers.as_slice(), None),
+            Err(why) => (&[][..], Some(why)),
         };
-        let edition = Seeker::edition(&target.settings.matches);
-        let is_spent = |pid| edition.is_some_and(|edition| target.spent == Some((pid, edition)));
-        target.refused.retain(|pid, _| found.contains(pid));
-        let waits = |pid: &u32| target.refused.get(pid).is_some_and(|refused| refused.again > now);
-        let new: Vec<u32> =
-            found.into_iter().filter(|pid| !target.guards(*pid) && !waits(pid) && !is_spent(*pid)).collect();
+        let is_spent = |pid| found.edition.is_some_and(|edition| target.spent == Some((pid, edition)));
+        target.refused.retain(|pid, _| numbers.contains(pid));
+        let waits = |pid: u32| target.refused.get(&pid).is_some_and(|refused| refused.again > now);
+        let is_new = |pid: &u32| !target.guards(*pid) && !waits(*pid) && !is_spent(*pid);
+        let new: Vec<u32> = numbers.iter().copied().filter(is_new).collect();
         for pid in new {
-            self.adopt(place, pid, now);
+            self.adopt((place, pid), found, now);
         }
         let target = &mut self.targets[place];
         if target.guarded.is_empty() && target.absence == Absence::Untold {
@@ -70,8 +105,9 @@ impl Control {
         }
     }
 
-    /// Takes a process under guard; what stands against it is told once.
-    pub(super) fn adopt(&mut self, place: usize, pid: u32, now: Timestamp) {
+    /// Takes a process under guard that was found a moment ago; what stands against it is told once. One that has
+    /// ended since, or is another by now, is passed over.
+    fn adopt(&mut self, (place, pid): (usize, u32), found: &Found, now: Timestamp) {
         let guarded: usize = self.targets.iter().map(|target| target.guarded.len()).sum();
         if guarded >= GUARDED_MAX || !self.own.has_room_for(DESCRIPTORS_PER_TARGET, self.settings.reserve) {
             self.refuse(
@@ -83,10 +119,12 @@ impl Control {
             return;
         }
         match Adopted::open(&ProcRoot::new("/proc"), pid) {
-            Ok(process) => match self.objection(place, &process) {
+            Ok(process) if !found.fits(&process) => {}
+            Ok(process) => match self.objection(place, &process, found) {
                 None => self.take_in(place, Arc::new(process), now),
                 Some(why) => self.refuse(place, pid, now, why),
             },
+            Err(AdoptError::Gone { .. }) if !found.is_by_number() => {}
             Err(error) => self.refuse(place, pid, now, format!("pid {pid} can't be guarded: {error}")),
         }
     }
@@ -101,7 +139,7 @@ impl Control {
     }
 
     /// What stands against guarding a process that has been found and pinned.
-    fn objection(&self, place: usize, process: &Adopted) -> Option<String> {
+    fn objection(&self, place: usize, process: &Adopted, found: &Found) -> Option<String> {
         let (id, target) = (process.id(), &self.targets[place]);
         if let Some(other) = self.targets.iter().find(|other| other.guards(id.pid)) {
             return Some(format!("{id} is guarded already, as target {}", other.name()));
@@ -111,7 +149,7 @@ impl Control {
             Match::Pid(_) if target.known_before.iter().any(is_other) => {
                 Some(format!("{id} is another process than the one guarded before"))
             }
-            Match::Pidfile(path) if Seeker::is_older(path, started(&id)) => {
+            Match::Pidfile(_) if found.is_older(started(&id)) => {
                 Some(format!("{id} is younger than the pidfile: the number has changed hands"))
             }
             Match::Pid(_)
@@ -127,6 +165,9 @@ impl Control {
         let id = process.id();
         if self.targets[place].guarded.contains_key(&id) {
             return;
+        }
+        if let Ok(status) = Status::read(&process) {
+            self.residents.learn(status.uid);
         }
         let name = self.targets[place].name().clone();
         let command = command::line(&process).unwrap_or_default();
@@ -169,21 +210,29 @@ impl Control {
         }
         let evaluation = target.engine.step(&id, last);
         target.memory_changed = true;
-        target.spent = Seeker::edition(&target.settings.matches).map(|edition| (id.pid, edition));
-        // The next process may be there at once.
-        target.seek_due = now;
+        target.spent = target.edition.map(|edition| (id.pid, edition));
+        target.search_anew(now);
         self.scanner.forget(id);
         self.herald.tell(About::process(&name, id), Fact::Exited { code });
         self.carry_out(place, id, evaluation);
-        self.departed.push((place, id));
+        self.departed.push((name, id));
         self.conclude_exec(place);
     }
 
     /// Rule state of a process that has ended goes once nothing is under way on it.
     pub(super) fn forget_departed(&mut self) {
+        for name in self.departed.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>() {
+            let Some(place) = self.targets.iter().position(|target| *target.name() == name) else { continue };
+            let target = &mut self.targets[place];
+            // No look at the target may come any more, and each look would see to it.
+            let Some(lost) = target.engine.expire(SystemClock.now()) else { continue };
+            let (id, evaluation) = (lost.process, Evaluation { lost: vec![lost], ..Evaluation::default() });
+            self.carry_out(place, id, evaluation);
+            self.conclude_exec(place);
+        }
         let targets = &mut self.targets;
-        self.departed.retain(|(place, id)| {
-            let Some(target) = targets.get_mut(*place) else { return false };
+        self.departed.retain(|(name, id)| {
+            let Some(target) = targets.iter_mut().find(|target| target.name() == name) else { return false };
             let busy = target.engine.in_flight().is_some();
             if !busy {
                 target.engine.forget(id);
@@ -242,12 +291,17 @@ impl Control {
         }
     }
 
-    /// Ends the children in order; gives the code of the one an `exec` waits for.
+    /// Ends the children, all at once, under the longest grace of any; gives the code of the one an `exec` waits for.
     pub(super) fn end_children(&mut self) -> Option<i32> {
-        for place in 0..self.targets.len() {
-            let grace = self.targets[place].settings.stop.grace;
-            let Some(nursery) = &mut self.targets[place].nursery else { continue };
-            match nursery.end(grace) {
+        let (mut nurseries, mut grace) = (Vec::new(), Duration::ZERO);
+        for target in &mut self.targets {
+            if let Some(nursery) = &mut target.nursery {
+                grace = grace.max(target.settings.stop.grace);
+                nurseries.push(nursery);
+            }
+        }
+        for ending in end_all(&mut nurseries, grace) {
+            match ending {
                 Ending::NotRunning => {}
                 Ending::Ended(code) => self.child_code = self.child_code.or(code),
             }

@@ -35,11 +35,6 @@ impl Control {
     }
 
     fn replace(&mut self, mut settings: Settings) -> String {
-        for (place, id) in std::mem::take(&mut self.departed) {
-            if let Some(target) = self.targets.get_mut(place) {
-                target.engine.forget(&id);
-            }
-        }
         let mut what = Vec::new();
         let mut kept = Vec::new();
         for target in std::mem::take(&mut self.targets) {
@@ -85,10 +80,14 @@ impl Control {
         if what.is_empty() { "settings have changed, no target has".to_owned() } else { what.join("; ") }
     }
 
-    /// The processes of a target go unguarded. It has no child: that would have needed a restart.
+    /// The processes of a target go unguarded, and none stays frozen. It has no child: that would have needed a
+    /// restart.
     fn dismiss(&mut self, target: &Target) {
         for id in target.guarded.keys() {
             self.scanner.forget(*id);
+            if let Some(actuator) = &self.actuator {
+                actuator.let_go(*id, "it is not guarded any more");
+            }
         }
     }
 }

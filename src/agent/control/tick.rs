@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Control;
 use crate::actuator::Finished;
+use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::settings::SAMPLE_EVERY;
 use crate::model::clock::{Clock as _, Timestamp};
@@ -12,17 +13,18 @@ use crate::model::event::Fact;
 use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::reading::Reading;
-use crate::model::signal::Signal;
+use crate::sampler::eye::Answer;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scan::Scan;
 use crate::sampler::scanner::ScanRequest;
 use crate::sys::clock::SystemClock;
 
 impl Control {
-    /// Looks at every process whose time has come.
+    /// Looks at every process whose time has come, or whose count has moved since the last look.
     pub(super) fn look_at_due(&mut self, now: Timestamp) {
         for place in 0..self.targets.len() {
-            let due = self.targets[place].guarded.values().filter(|guarded| guarded.look_due <= now);
+            let is_due = |guarded: &&Guarded| guarded.look_due <= now || guarded.eye.has_moved();
+            let due = self.targets[place].guarded.values().filter(is_due);
             let due: Vec<ProcessId> = due.map(|guarded| guarded.id).collect();
             for id in due {
                 self.look(place, id);
@@ -81,15 +83,23 @@ impl Control {
 
     /// The end of an action: told, and handed to the engine, which decides what follows.
     pub(super) fn take_report(&mut self, finished: Finished) {
-        let result = finished.result.as_ref().map(|done| done.summary.clone()).map_err(Clone::clone);
+        let result = finished.result.as_ref().map(|done| done.summary.clone()).map_err(ToString::to_string);
         let fact = Fact::Finished { decision: finished.decision, result, took: finished.took };
         self.herald.tell(About::process(&finished.target, finished.process), fact);
+        if self.place_of(&finished.process).is_none()
+            && let Some(actuator) = &self.actuator
+        {
+            // It has ended or is not guarded any more: a freeze that was being taken meanwhile has nobody to end it.
+            actuator.let_go(finished.process, "it is not guarded any more");
+        }
         let Some(place) = self.targets.iter().position(|target| *target.name() == finished.target) else {
             return;
         };
         let report = Report { decision: finished.decision, result: finished.result };
         let (now, wall) = (SystemClock.now(), SystemClock.wall());
         let evaluation = self.targets[place].engine.report(&finished.process, &report, now, wall);
+        // That it is no longer under way is remembered too.
+        self.targets[place].memory_changed = true;
         if let (Some(then), Some(nursery)) = (finished.restart, &mut self.targets[place].nursery) {
             nursery.stopped_by_policy(then, now);
         }
@@ -103,22 +113,18 @@ impl Control {
     }
 
     /// What a probe said goes to every process of the targets it serves.
-    pub(super) fn take_probe(&mut self, probe: &Name, reading: Reading<f64>) {
-        let feeds = self.settings.probes.iter().find(|settings| settings.name == *probe);
-        let Some(settings) = feeds else { return };
+    pub(super) fn take_probe(&mut self, probe: &Name, asked: Timestamp, reading: Reading<f64>) {
+        let Some(settings) = self.settings.probes.iter().find(|settings| settings.name == *probe) else {
+            return;
+        };
+        let answer = Answer { reading, feeds: settings.feeds, asked, stands: settings.stands };
         for target in &mut self.targets {
             if !settings.targets.is_empty() && !settings.targets.contains(&target.settings.name) {
                 continue;
             }
-            target.probed.insert(probe.clone(), reading);
-            let named =
-                target.probed.iter().map(|(name, value)| ((Signal::ProbeValue, name.clone()), *value));
-            let named = Arc::new(named.collect());
+            target.probed.insert(probe.clone(), answer);
             for guarded in target.guarded.values_mut() {
-                guarded.eye.tell_named(Arc::clone(&named));
-                if let Some(signal) = settings.feeds {
-                    guarded.eye.tell(signal, reading);
-                }
+                guarded.eye.tell_answers(target.probed.clone());
             }
         }
     }

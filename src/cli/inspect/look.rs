@@ -25,8 +25,8 @@ use crate::sys::stat::{Stat, Status};
 
 /// Between two full scans; a person waits, so they may use a quarter of a core.
 const SCANS: ScanSettings = ScanSettings { period: Duration::from_secs(1), share: 0.25 };
-/// A slope needs a quarter of its window: shorter looks tell none.
-const WINDOW_MIN: Duration = Duration::from_secs(4);
+/// Nobody can tell a leak from a moment: shorter looks tell none.
+const WINDOW_MIN: Duration = Duration::from_secs(1);
 /// Descriptors of deleted files whose path is looked up.
 const PATHS_MAX: usize = 2_000;
 

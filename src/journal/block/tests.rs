@@ -180,28 +180,3 @@ proptest! {
         }
     }
 }
-
-/// Run by hand, optimised: `cargo test --lib --config 'profile.dev.package.fdguard.opt-level=3' -- --ignored day`
-#[test]
-#[ignore = "measures; means something only when optimised"]
-fn a_day_decodes_well_under_a_second() {
-    let mut bot = Bot::new(Floats::Raw);
-    let blocks: Vec<Vec<u8>> = (0..288)
-        .map(|block| {
-            let seconds = block * 300..(block + 1) * 300;
-            let mut block = Block::default();
-            seconds.for_each(|second| block.push(&bot.sample(second)).unwrap());
-            encode(&block)
-        })
-        .collect();
-    #[expect(clippy::disallowed_methods, reason = "a measurement")]
-    let start = std::time::Instant::now();
-    let mut sum = 0.0;
-    for bytes in &blocks {
-        for seen in decode(bytes).unwrap().into_observations() {
-            sum += seen.plain(Signal::FdOpen).known().unwrap();
-        }
-    }
-    println!("86400 samples in {:?} (sum {sum})", start.elapsed());
-    assert!(start.elapsed() < Duration::from_secs(1));
-}

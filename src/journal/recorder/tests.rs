@@ -1,6 +1,5 @@
 //! With a real file, its own folder and its own thread each.
 
-mod cost;
 mod crash;
 mod trouble;
 

@@ -118,6 +118,7 @@ impl Assembly {
         let seen = &mut self.seen;
         (seen.at, seen.surveyed, seen.wall, seen.life) =
             (moment.at, moment.surveyed, moment.wall, moment.life);
+        seen.probed = moment.at;
         seen.clone()
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::action::Effect;
 use crate::model::clock::Timestamp;
-use crate::model::decision::{Outcome, RulePath, Verdict, Work};
+use crate::model::decision::{Cause, Failure, Outcome, RulePath, Verdict, Work};
 use crate::model::signal::Signal;
 use crate::policy::budget::Account;
 use crate::policy::definition::{Item, Ladder, Latch, Mode, Policy, Tier};
@@ -192,9 +192,10 @@ impl Bench<'_> {
         if is_main(word) && dry.is_none() {
             self.supersede(desk);
             let before = || Box::new(self.eyes.seen.clone());
-            run.main.get_or_insert_with(|| Kept { decision: id, word, before: before() });
+            let cause = run.cause;
+            run.main.get_or_insert_with(|| Kept { decision: id, word, cause, before: before() });
             run.waiting = Some(id);
-            desk.take_off(id, word);
+            desk.take_off(id, &item.action);
         }
         run.advance();
     }
@@ -225,11 +226,29 @@ impl Bench<'_> {
             self.account.charge(budget, mode, (desk.at, desk.wall));
         }
         let Some(kept) = run.main else { return };
-        if let Some(why) = run.failed {
-            self.settle(&kept, Outcome::Ineffective, format!("the action failed: {why}"), desk);
-        } else if let Some(expect) = &self.definition().expect {
-            let trial = Trial::new(&expect.that.condition, expect.within, desk.at);
-            self.state.rungs[self.tier].trial = Some((trial, kept));
+        match run.failed {
+            Some(Failure::Failed(why)) => {
+                self.settle(&kept, Outcome::Ineffective, format!("the action failed: {why}"), desk);
+            }
+            Some(Failure::GivenUp(why)) => {
+                self.settle(&kept, Outcome::Unknown, why, desk);
+                // Nobody has seen that it does not help: it is wanted as before.
+                self.state.rungs[self.tier].again = self.state.active == Some(self.tier);
+            }
+            None => {
+                if let Some(expect) = &self.definition().expect {
+                    let trial = Trial::new(&expect.that.condition, expect.within, desk.at);
+                    self.state.rungs[self.tier].trial = Some((trial, kept));
+                }
+            }
+        }
+    }
+
+    /// Ends a run of which nothing more is begun, where nothing of it is under way.
+    pub(crate) fn conclude(&mut self, desk: &mut Desk<'_>) {
+        let ended = |run: &mut Run| run.abandoned && run.waiting.is_none();
+        if let Some(run) = self.state.rungs[self.tier].run.take_if(ended) {
+            self.finish(run, desk);
         }
     }
 
@@ -254,6 +273,10 @@ impl Bench<'_> {
         let rung = &mut self.state.rungs[self.tier];
         match outcome {
             Outcome::Effective => (rung.ineffective, rung.again) = (0, false),
+            // A repeat that finds nothing more to give back is no failure while nobody would raise the tier now.
+            Outcome::Ineffective if kept.cause == Cause::Every && !rung.raise.is_some_and(Truth::holds) => {
+                rung.again = false;
+            }
             Outcome::Ineffective => {
                 rung.again = active == Some(self.tier);
                 if active.is_some_and(|active| active >= self.tier) {

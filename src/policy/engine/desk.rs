@@ -1,5 +1,8 @@
 //! Where decisions are written down, numbered and given their time.
 
+use std::time::Duration;
+
+use crate::model::action::Action;
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::decision::{
     Cause, Decision, DecisionId, Evaluation, Judged, Outcome, RulePath, Verdict, Work,
@@ -8,7 +11,7 @@ use crate::model::process::ProcessId;
 use crate::policy::engine::book::AgentDry;
 use crate::policy::engine::{HumanHold, Target};
 use crate::policy::means::Means;
-use crate::policy::run::{Flight, Kept};
+use crate::policy::run::{Flight, Kept, LOST_AFTER};
 
 pub(crate) struct Desk<'a> {
     pub(crate) means: &'a Means,
@@ -56,9 +59,12 @@ impl<'a> Desk<'a> {
     }
 
     /// Marks a started action as under way.
-    pub(crate) fn take_off(&mut self, decision: DecisionId, word: crate::model::action::Word) {
-        let (process, started) = (self.process, self.at);
-        self.target.flight = Some(Flight { decision, word, process, started });
+    pub(crate) fn take_off(&mut self, decision: DecisionId, action: &Action) {
+        let (word, process, started) = (action.word(), self.process, self.at);
+        let patience = self.means.time_limit(action) + LOST_AFTER;
+        let waited = Duration::ZERO;
+        self.target.flight =
+            Some(Flight { decision, word, process, started, looked: started, waited, patience });
     }
 
     pub(crate) fn human_hold(&self) -> HumanHold {

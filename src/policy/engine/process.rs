@@ -1,7 +1,9 @@
 //! One process of the target: what is seen of it, its ladders, its upkeep, its holds.
 
 use crate::model::clock::Timestamp;
-use crate::model::decision::{Cause, Outcome, Refusal, Report, ShadowDifference, Transition, Verdict, Work};
+use crate::model::decision::{
+    Cause, DecisionId, Failure, Lost, Outcome, Refusal, Report, ShadowDifference, Transition, Verdict, Work,
+};
 use crate::model::observation::Observation;
 use crate::policy::condition::Condition;
 use crate::policy::definition::{Jumped, Ladder, Policy};
@@ -139,21 +141,33 @@ impl Process {
         }
     }
 
-    /// The actuator says how an action went.
+    /// The actuator says how an action or the taking of a hold went.
     pub(crate) fn report(&mut self, books: &mut [Book], report: &Report, desk: &mut Desk<'_>) {
+        self.holds.report(report, desk.at);
+        let Some(run) = self.run_of(report.decision) else { return };
+        run.take_report(&report.result);
+        if self.standing == Standing::Gone {
+            return;
+        }
+        match &report.result {
+            Ok(_) | Err(Failure::Failed(_)) => self.work(books, desk),
+            // The agent is short of something, or ends: nothing is begun on top of that.
+            Err(Failure::GivenUp(_)) => self.each_tier(books, |bench| bench.conclude(desk)),
+        }
+    }
+
+    /// An action is no longer waited for; what follows is decided in the next step.
+    pub(crate) fn give_up(&mut self, lost: &Lost) {
+        if let Some(run) = self.run_of(lost.decision) {
+            run.take_report(&Err(Failure::GivenUp(lost.to_string())));
+        }
+    }
+
+    fn run_of(&mut self, decision: DecisionId) -> Option<&mut Run> {
         let ladders = self.ladders.iter_mut().flatten().flat_map(|state| &mut state.rungs);
         let runs = ladders.filter_map(|rung| rung.run.as_mut());
         let upkeep = self.upkeep.iter_mut().flatten().filter_map(|state| state.run.as_mut());
-        let Some(run) = runs.chain(upkeep).find(|run| run.waiting == Some(report.decision)) else {
-            return;
-        };
-        run.waiting = None;
-        if let Err(why) = &report.result {
-            run.failed.get_or_insert_with(|| why.clone());
-        }
-        if self.standing == Standing::Guarded {
-            self.work(books, desk);
-        }
+        runs.chain(upkeep).find(|run| run.waiting == Some(decision))
     }
 
     /// The process has ended: all that is pending ends with it.

@@ -10,7 +10,7 @@ use crate::policy::budget::Account;
 use crate::policy::definition::Ladder;
 use crate::policy::ladder::{LadderState, RELAPSES_MAX, Rung};
 use crate::policy::memory::{AccountMemory, LadderMemory, ProcessMemory, RuleMemory, TierMemory, Wants};
-use crate::policy::run::Progress;
+use crate::policy::run::{Progress, Run};
 
 /// How many processes are remembered that have not been seen since the restart.
 const RECALLED_MAX: usize = 64;
@@ -149,7 +149,7 @@ impl Eyes {
             || rung.run.as_ref().is_some_and(|run| run.progress != Progress::Paid && !run.abandoned);
         let wants = if held_back {
             Wants::Entry
-        } else if rung.again {
+        } else if rung.again || rung.run.as_ref().is_some_and(Run::is_undone) {
             Wants::Again
         } else {
             Wants::Nothing

@@ -16,6 +16,7 @@ clear = "fd.open < 250"
 for = "5s"
 dwell = "1m"
 cooldown = "3m"
+every = "10m"
 do = [{ reset_pool = { pool = "db" } }]
 expect = { that = "fd.open <= before.fd.open * 85%", within = "30s" }
 [[ladder.d.tier]]
@@ -72,8 +73,9 @@ fn each_doubt_is_told_once() {
         ("budget = \"3/day\"\n", "", "stop-without-budget"),
         ("guard = \"orders.open == 0 or waited(2m)\"\n", "", "stop-without-guard"),
         ("{ stop = { then = \"restart\" } }", "\"snapshot\"", "idle-guard"),
-        ("cooldown = \"3m\"\ndo", "do", "no-cooldown"),
-        ("cooldown = \"3m\"\ndo", "cooldown = \"3m\"\nevery = \"1m\"\ndo", "every-in-cooldown"),
+        ("cooldown = \"3m\"\nevery", "every", "no-cooldown"),
+        ("every = \"10m\"", "every = \"1m\"", "every-in-cooldown"),
+        ("every = \"10m\"\n", "", "no-every"),
         ("fd.open > 900", "fd.open > 5000", "above-limit"),
         ("limit = \"20s\"", "limit = \"30s\"", "long-freeze"),
         (
@@ -85,6 +87,14 @@ fn each_doubt_is_told_once() {
     for (from, to, code) in cases {
         assert_eq!(codes(from, to), [code], "{from} -> {to}");
     }
+}
+
+#[test]
+fn a_tier_that_clears_wherever_its_run_helps_needs_no_every() {
+    let expect = "every = \"10m\"\ndo = [{ reset_pool = { pool = \"db\" } }]\nexpect = { that = \"fd.open <= before.fd.open * 85%\"";
+    let enough = "do = [{ reset_pool = { pool = \"db\" } }]\nexpect = { that = \"fd.open < 250\"";
+    assert_eq!(codes(expect, enough), [""; 0]);
+    assert_eq!(codes(expect, &enough.replace("< 250", "<= 250")), ["no-every"]);
 }
 
 #[test]
@@ -101,4 +111,21 @@ fn what_can_not_work_on_a_target_is_told() {
             ("not-allowed", "`freeze` is not in the target's `allow`: it will be refused"),
         ]
     );
+}
+
+#[test]
+fn a_reap_that_is_allowed_is_doubted_at_the_word() {
+    let source = GOOD.replace("{ reset_pool = { pool = \"db\" } }", "\"reap_descriptors\"");
+    let policy = load(&source, &mut Faults::default()).unwrap();
+    let means = |words: &[Word]| Means { allowed: words.iter().copied().collect(), ..Means::default() };
+    let told = |words: &[Word]| -> Vec<(&str, &str)> {
+        let found = lint(&policy, Some(&means(words)));
+        found
+            .iter()
+            .filter(|doubt| doubt.code != "not-allowed")
+            .map(|doubt| (doubt.code, &source[doubt.span.clone()]))
+            .collect()
+    };
+    assert_eq!(told(&[Word::ReapDescriptors]), [("breaks-loops", "\"reap_descriptors\"")]);
+    assert_eq!(told(&[]), []);
 }

@@ -8,7 +8,8 @@ use crate::model::action::{Effect, Hold, Word};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::signal::Source;
 use crate::model::units::format_span;
-use crate::policy::definition::Tier;
+use crate::policy::ast::Expr;
+use crate::policy::definition::{Clause, Tier};
 use crate::policy::run::is_main;
 use crate::policy::sustain::Sustain;
 
@@ -42,7 +43,7 @@ fn is_close_wait(signal: &str) -> bool {
 }
 
 fn close_wait(tier: &Tier, found: &mut Vec<Diagnostic>) {
-    let bare = |way: &&crate::policy::ast::Expr| {
+    let bare = |way: &&Expr| {
         let read = signals(way);
         !read.is_empty() && read.iter().all(|signal| is_close_wait(signal))
     };
@@ -113,9 +114,8 @@ fn times(tier: &Tier, found: &mut Vec<Diagnostic>) {
 }
 
 fn expectation(tier: &Tier, found: &mut Vec<Diagnostic>) {
-    let judged = |word: Word| word.effect() != Effect::None && word != Word::Stop;
     let Some(expect) = &tier.expect else {
-        if let Some(item) = tier.work.iter().find(|item| judged(item.action.word())) {
+        if let Some(item) = tier.work.iter().find(|item| is_judged(item.action.word())) {
             let message = format!("nothing says whether `{}` helped", item.action.word());
             let help = "add `expect = { that = \"fd.open <= before.fd.open * 85%\", within = \"30s\" }`";
             found.push(Diagnostic::warning("no-expect", item.span.clone(), message).help(help));
@@ -175,4 +175,30 @@ fn pace(tier: &Tier, found: &mut Vec<Diagnostic>) {
         let help = "say how long one run needs to show its effect";
         found.push(Diagnostic::warning("no-cooldown", item.span.clone(), message).help(help));
     }
+    repetition(tier, found);
+}
+
+/// A run that helped is the last one while the tier stays, unless `every` says otherwise.
+fn repetition(tier: &Tier, found: &mut Vec<Diagnostic>) {
+    let (Some(expect), None) = (&tier.expect, tier.every) else { return };
+    let Some(item) = tier.work.iter().find(|item| is_judged(item.action.word())) else { return };
+    let met: Vec<Bound> =
+        conjuncts(expect.that.condition.written()).into_iter().filter_map(Bound::of).collect();
+    let is_met = |part: &Expr| Bound::of(part).is_some_and(|bound| met.iter().any(|met| bound.covers(met)));
+    let clears = |clear: &Clause| conjuncts(clear.condition.written()).into_iter().all(is_met);
+    if !tier.clear.as_ref().is_some_and(clears) {
+        let message = format!(
+            "once `{}` has helped, `{}` may stay without doing anything more",
+            item.action.word(),
+            tier.name
+        );
+        let help =
+            "say how often it acts while it stays, such as `every = \"10m\"`, or expect what clears it";
+        found.push(Diagnostic::warning("no-every", item.span.clone(), message).help(help));
+    }
+}
+
+/// Whether something is expected of the word: a stop ends what could be judged.
+fn is_judged(word: Word) -> bool {
+    word.effect() != Effect::None && word != Word::Stop
 }

@@ -11,8 +11,10 @@ pub(super) fn check(policy: &Policy, means: &Means, found: &mut Vec<Diagnostic>)
     let tiers = || policy.ladders.iter().flat_map(|ladder| &ladder.tiers);
     let upkeep = policy.upkeep.iter().flat_map(|rule| &rule.work);
     for item in tiers().flat_map(|tier| &tier.work).chain(upkeep) {
-        if let Err(lack) = means.permit(&item.action) {
-            found.push(doubt(lack, item.action.word(), &item.span));
+        match means.permit(&item.action) {
+            Err(lack) => found.push(doubt(lack, item.action.word(), &item.span)),
+            Ok(()) if item.action.word() == Word::ReapDescriptors => found.push(loops(&item.span)),
+            Ok(()) => {}
         }
     }
     for item in tiers().flat_map(|tier| &tier.hold) {
@@ -20,6 +22,14 @@ pub(super) fn check(policy: &Policy, means: &Means, found: &mut Vec<Diagnostic>)
             found.push(doubt(lack, item.hold.word(), &item.span));
         }
     }
+}
+
+/// Allowed and possible, and still not for every bot.
+fn loops(span: &Range<usize>) -> Diagnostic {
+    let message = "`reap_descriptors` breaks a bot whose event loop keeps books by descriptor number";
+    let help = "not for asyncio, uvloop, Node.js or gevent, where it is refused if they are seen: \
+                `fdguard doctor --pid N` says so; `destroy_sockets` and `stop` work there";
+    Diagnostic::warning("breaks-loops", span.clone(), message).help(help)
 }
 
 fn doubt(lack: Lack, word: Word, span: &Range<usize>) -> Diagnostic {

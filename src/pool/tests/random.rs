@@ -28,6 +28,8 @@ enum Step {
     Failed(usize, ConnectFailure),
     Pong(usize),
     Pass(u64),
+    /// Time in which nothing is swept.
+    Lapse(u64),
     Reset(ResetHow, u32),
     Pause,
     Resume,
@@ -52,6 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<usize>(), failure).prop_map(|(which, failure)| Step::Failed(which, failure)),
         3 => any::<usize>().prop_map(Step::Pong),
         8 => (0u64..1_500).prop_map(Step::Pass),
+        2 => (0u64..4_000).prop_map(Step::Lapse),
         1 => (how, prop::sample::select(vec![0, 25, 100])).prop_map(|(how, percent)| Step::Reset(how, percent)),
         1 => Just(Step::Pause),
         2 => Just(Step::Resume),
@@ -145,6 +148,7 @@ impl Run {
                 self.toy.released(id, self.pool.pong(id, now));
             }
             Step::Pass(millis) => self.pass(Duration::from_millis(millis)),
+            Step::Lapse(millis) => self.toy.now = now + Duration::from_millis(millis),
             Step::Reset(how, percent) => self.reset(how, percent),
             Step::Pause => self.pause(),
             Step::Resume => {

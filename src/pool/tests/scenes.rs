@@ -158,6 +158,20 @@ fn what_was_idle_for_long_is_asked_before_it_is_handed_out() {
 }
 
 #[test]
+fn when_a_check_fails_the_next_idle_one_is_asked() {
+    let mut hands = Hands::new(&limits(2));
+    hands.attach(0..2);
+    let idle = hands.idle(0..2, HOME);
+    hands.now = hands.now + Duration::from_secs(31);
+    assert_eq!(hands.check_out(0, HOME), CheckOut::Wait);
+    assert_eq!(pings(&hands.orders()), [idle[1]]);
+    hands.pool.discard(idle[1], CloseReason::PingFailed, hands.now);
+    let orders = hands.orders();
+    assert_eq!((pings(&orders), connects(&orders)), (vec![idle[0]], vec![]));
+    assert_eq!(hands.pool.pong(idle[0], hands.now), Released::Serve(ClientId(0)));
+}
+
+#[test]
 fn a_check_does_not_make_it_any_less_idle() {
     let idle = Duration::from_secs(100);
     let mut hands = Hands::new(&Limits { idle, ping_after: Duration::from_secs(30), ..limits(1) });

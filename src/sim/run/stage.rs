@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::agenda::{Agenda, Due};
 use crate::model::action::{Action, NofileGoal, Then, Word};
 use crate::model::clock::{Timestamp, WallTime};
-use crate::model::decision::{Decision, DecisionId, Done, Evaluation, Report, Verdict, Work};
+use crate::model::decision::{Decision, DecisionId, Done, Evaluation, Failure, Report, Verdict, Work};
 use crate::model::observation::{Observation, SignalKey};
 use crate::model::process::ProcessId;
 use crate::model::signal::Signal;
@@ -158,7 +158,7 @@ impl<'s> Stage<'s> {
     fn report(&mut self, now: Duration, process: ProcessId, word: Word, report: &Report) {
         let (at, wall) = self.clocks(now);
         let evaluation = self.engine.report(&process, report, at, wall);
-        let result = report.result.clone().map(|done| done.summary);
+        let result = report.result.clone().map(|done| done.summary).map_err(|failure| failure.to_string());
         let note = Note::Ended { decision: report.decision, word, result };
         self.course.push(now, Some(process), note);
         self.take_in(now, process, evaluation);
@@ -291,7 +291,7 @@ impl<'s> Stage<'s> {
         let over = now + effect.takes;
         let result = match &effect.result {
             Ending::Done => Ok(Done { summary: "done".to_owned() }),
-            Ending::Fails(why) => Err(why.clone()),
+            Ending::Fails(why) => Err(Failure::Failed(why.clone())),
         };
         let fails = result.is_err();
         self.agenda.note(over, Due::Report(process, word, Report { decision: id, result }));

@@ -28,6 +28,18 @@ fn rows_of_all_layouts_are_read() {
 }
 
 #[test]
+fn a_process_is_below_a_directory_in_whichever_hierarchy_that_is() {
+    let mounts = Mounts::parse(
+        "1 2 0:3 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup none rw,cpu,cpuacct\n\
+         1 2 0:4 / /sys/fs/cgroup/unified rw - cgroup2 none rw\n",
+    );
+    let memberships = Memberships::parse("2:cpu,cpuacct:/bots/one/x\n0::/bots/two\n");
+    let below = |dir: &str| memberships.any_below(&mounts, &Path::new("/sys/fs/cgroup").join(dir));
+    assert!(below("cpu,cpuacct/bots/one") && below("unified/bots/two") && below("unified"));
+    assert!(!below("cpu,cpuacct/bots/two") && !below("unified/bots/on") && !below("unified/bots/two/x"));
+}
+
+#[test]
 fn members_below_count_and_strangers_are_named() {
     let tree = tree(&[("", "1\n"), ("bot", "5\n6\n"), ("bot/worker", "7\n"), ("other", "")]);
     let mounts = seen_at(tree.path());

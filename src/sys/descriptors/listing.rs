@@ -4,8 +4,8 @@
 //! say of a remembered descriptor that it is to be kept unseen: typically a socket whose inode is in the socket
 //! dump of this very tick. What that can miss is a number that was closed and given out again while another
 //! holder (a child, a duplicate) keeps the old socket alive; therefore every number is looked at afresh at
-//! least each [`LISTING_PASSES_MAX`]th walk, a share of them in each. Whoever acts on a single descriptor
-//! verifies it at that moment anyway.
+//! least each [`LISTING_PASSES_MAX`]th pass, a block of them here and there in each. Whoever acts on a single
+//! descriptor verifies it at that moment anyway. Where even the walk can be spared, see `refresh`.
 //!
 //! A path is the dearest to look at: whether it is a directory is told by `fdinfo` alone, 8 µs more. That is
 //! asked again only where the path at a number has changed.
@@ -23,8 +23,14 @@ use crate::model::kind::Kind;
 use crate::sys::descriptors::{DescriptorDir, Link};
 use crate::sys::read_error::ReadError;
 
-/// A number is looked at afresh at least each so many walks.
+mod refresh;
+
+pub use refresh::Refreshed;
+
+/// A number is looked at afresh at least each so many passes, be they walks or refreshes.
 pub const LISTING_PASSES_MAX: u32 = 32;
+/// Neighbouring numbers that are looked at afresh in the same pass.
+const BLOCK: u32 = 16;
 
 /// Room for the records of one getdents64: about 1,300 descriptors.
 pub(super) const BUFFER: usize = 32 << 10;
@@ -76,6 +82,8 @@ pub struct Listing {
     cursor: usize,
     pass: u32,
     looks: usize,
+    /// Numbers that the kernel counted and no search found, when the table was last refreshed.
+    reserved: usize,
 }
 
 impl Listing {
@@ -92,6 +100,7 @@ impl Listing {
             cursor: 0,
             pass: 0,
             looks: 0,
+            reserved: 0,
         }
     }
 
@@ -103,6 +112,13 @@ impl Listing {
     /// How many links were looked at in the walk that goes on, or in the last one.
     pub fn looks(&self) -> usize {
         self.looks
+    }
+
+    /// Forgets all: the next pass is a walk that looks at everything.
+    pub fn forget(&mut self) {
+        self.abandon();
+        self.table.clear();
+        self.paths.clear();
     }
 
     /// Gives up a walk that goes on; the last table stays.
@@ -122,7 +138,10 @@ impl Listing {
     ) -> Result<Progress, ReadError> {
         let progress = self.walk(dir, most.max(1), trust);
         match progress {
-            Ok(Progress::Complete) => self.finish(),
+            Ok(Progress::Complete) => {
+                self.reserved = 0;
+                self.finish();
+            }
             Ok(Progress::More) => {}
             Err(_) => self.abandon(),
         }
@@ -183,16 +202,34 @@ impl Listing {
     ) -> Result<(), ReadError> {
         let remembered = self.remembered(number);
         if let Some((known, path)) = remembered
-            && number % LISTING_PASSES_MAX != self.pass % LISTING_PASSES_MAX
+            && !self.is_due(number)
             && trust(&known) == Trust::Keep
         {
             self.next.push(known);
             self.next_paths.push(path);
             return Ok(());
         }
+        if let Some((row, path)) = self.look(dir, number, remembered)? {
+            self.next.push(row);
+            self.next_paths.push(path);
+        }
+        Ok(())
+    }
+
+    /// Whether this pass has to look at that number, whatever is remembered of it.
+    fn is_due(&self, number: u32) -> bool {
+        number / BLOCK % LISTING_PASSES_MAX == self.pass % LISTING_PASSES_MAX
+    }
+
+    /// The row of a number and the hash of its path; `None` where nothing is open there, by now or at all.
+    fn look(
+        &mut self,
+        dir: &DescriptorDir,
+        number: u32,
+        remembered: Option<(Descriptor, u64)>,
+    ) -> Result<Option<(Descriptor, u64)>, ReadError> {
         self.looks += 1;
-        // `None`: closed since the walk saw it.
-        let Some(text) = dir.link(number, &mut self.link)? else { return Ok(()) };
+        let Some(text) = dir.link(number, &mut self.link)? else { return Ok(None) };
         let link = Link::parse(text);
         let path = if link.is_path() { hash(text) } else { 0 };
         let row = match remembered {
@@ -204,9 +241,7 @@ impl Listing {
                 Descriptor { number, kind, inode, deleted }
             }
         };
-        self.next.push(row);
-        self.next_paths.push(path);
-        Ok(())
+        Ok(Some((row, path)))
     }
 
     /// Entries come by rising number; one that does not is merely looked at.

@@ -1,5 +1,6 @@
 //! What a doomed descriptor is at this moment, and whether a sleeping call is about to use it.
 
+use std::collections::HashSet;
 use std::fs;
 
 use nix::libc;
@@ -8,6 +9,7 @@ use super::arch::Call;
 use super::calls;
 use super::gadget;
 use super::hold::Hold;
+use crate::sys::deadline::Deadline;
 
 /// Sets larger than this are not searched: no honest poll is so large.
 const POLL_MAX: usize = 65_536;
@@ -33,10 +35,14 @@ pub(super) fn referent(pid: i32, tid: i32, number: u32) -> Referent {
     inode.map_or(Referent::Other, Referent::Socket)
 }
 
-/// The descriptors that calls of stopped threads name and will use again when they restart.
-pub(super) fn awaited(hold: &Hold) -> Vec<u32> {
-    let mut found = Vec::new();
+/// The descriptors that calls of stopped threads name and will use again when they restart; `None` where the time
+/// was up before all threads were asked.
+pub(super) fn awaited(hold: &Hold, deadline: Deadline) -> Option<HashSet<u32>> {
+    let mut found = HashSet::new();
     for (tid, _, regs) in hold.still() {
+        if deadline.passed() {
+            return None;
+        }
         if let Some(call) = regs.pending_call(hold.asleep(tid)) {
             let first = calls::starts_with_descriptor(call.number).then_some(call.arguments[0]);
             // A pointer is no number of a descriptor: too large.
@@ -44,7 +50,7 @@ pub(super) fn awaited(hold: &Hold) -> Vec<u32> {
             found.extend(sets(hold.pid(), &call));
         }
     }
-    found
+    Some(found)
 }
 
 fn sets(pid: i32, call: &Call) -> Vec<u32> {

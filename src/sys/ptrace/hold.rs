@@ -81,7 +81,7 @@ impl Hold {
                 return Err(ReapError::Gone);
             }
             hold.since.get_or_insert_with(Stopwatch::start);
-            hold.interrupt(&fresh)?;
+            hold.interrupt(&fresh, deadline)?;
             hold.wait_until_still(deadline)?;
         }
         Err(ReapError::ThreadsKeepComing)
@@ -171,8 +171,9 @@ impl Hold {
         })
     }
 
-    fn interrupt(&mut self, fresh: &[i32]) -> Result<(), ReapError> {
+    fn interrupt(&mut self, fresh: &[i32], deadline: Deadline) -> Result<(), ReapError> {
         for tid in fresh {
+            self.check_time(*tid, deadline)?;
             match raw::interrupt(*tid) {
                 Ok(()) => {}
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {
@@ -191,16 +192,20 @@ impl Hold {
             let Some(first) = moving.first().copied() else { return Ok(()) };
             let mut found = 0;
             for tid in moving {
+                self.check_time(tid, deadline)?;
                 found += usize::from(self.look_at(tid)?);
             }
             if found > 0 {
                 continue;
             }
-            if deadline.passed() {
-                return Err(ReapError::Unstoppable { tid: first, why: self.reason(first) });
-            }
+            self.check_time(first, deadline)?;
             pause(&mut looks);
         }
+    }
+
+    /// Nothing has been done yet but to stop: when the time is up, that was all.
+    fn check_time(&self, tid: i32, deadline: Deadline) -> Result<(), ReapError> {
+        if deadline.passed() { Err(ReapError::Unstoppable { tid, why: self.reason(tid) }) } else { Ok(()) }
     }
 
     /// Looks whether the thread has stopped or ended since; true when it has.

@@ -32,8 +32,15 @@ pub struct Stopped<'a> {
     pub pid: i32,
     /// The descriptors that still are the sockets asked for, in the order asked.
     pub candidates: &'a [Doomed],
-    /// How much of the stop's time is left; what takes longer closes nothing.
-    pub left: Duration,
+    until: Deadline,
+}
+
+impl Stopped<'_> {
+    /// How much time the check has left. To be asked between its steps: what is agreed by then is closed in the
+    /// time kept for that, what is not is left open; a check that outlasts the stop closes nothing.
+    pub fn left(&self) -> Duration {
+        self.until.left()
+    }
 }
 
 /// The caller's word on one candidate, from a fresh look at its state.
@@ -197,10 +204,20 @@ pub enum Unstoppable {
 /// The caller's check inside the stop: one verdict for each candidate, in order; missing ones refuse.
 pub type Verify<'a> = dyn FnMut(&Stopped<'_>) -> Vec<Verdict> + Send + 'a;
 
+/// The stop's time is shared out in so many parts, so that no step can leave the next without any.
+const SHARES: u32 = 4;
+/// How many are left after the first look at the descriptors, and after the caller's check.
+const SHARES_LEFT: [u32; 2] = [3, 1];
+/// Neighbours that one call closes: between two calls the clock is looked at.
+const RUN_MAX: usize = 64;
+
 /// Closes `doomed` inside `target`, standing it still for at most about `limit`.
 ///
 /// Every thread of the target is stopped first; then each descriptor must still be the socket named, be used by no
 /// sleeping call, and find `verify` agreeing. The target never sees the stop as an error of a system call.
+///
+/// The clock is looked at between threads, between descriptors and between calls. When the time is up the target
+/// goes on with what is closed so far; the rest is reported as [`Refusal::TimeUp`].
 pub fn close_in(
     target: &PidFd,
     doomed: &[Doomed],
@@ -233,8 +250,9 @@ fn close_here(
     let deadline = Deadline::after(limit);
     let mut hold = Hold::capture(target, deadline)?;
     let mut outcome = Outcome::default();
-    let candidates = outcome.still_sockets(&hold, doomed);
-    let agreed = outcome.agreed(&hold, candidates, deadline, verify);
+    let [looked, checked] = SHARES_LEFT.map(|left| deadline.earlier(limit * left / SHARES));
+    let candidates = outcome.still_sockets(&hold, doomed, looked);
+    let agreed = outcome.agreed(&hold, candidates, checked, verify);
     if !agreed.is_empty() {
         if !gadget::holds(target.pid(), instruction) {
             return Err(ReapError::NoInstruction);
@@ -261,11 +279,15 @@ struct Outcome {
 
 impl Outcome {
     /// Those that are the same sockets as when they were doomed, and that no sleeping call will use again.
-    fn still_sockets(&mut self, hold: &Hold, doomed: &[Doomed]) -> Vec<Doomed> {
-        let awaited = descriptor::awaited(hold);
+    fn still_sockets(&mut self, hold: &Hold, doomed: &[Doomed], until: Deadline) -> Vec<Doomed> {
+        let awaited = descriptor::awaited(hold, until);
         let table = hold.still().next().map_or(hold.pid(), |(tid, ..)| tid);
         let mut candidates = Vec::with_capacity(doomed.len());
         for one in doomed.iter().copied() {
+            let Some(awaited) = awaited.as_ref().filter(|_| !until.passed()) else {
+                self.refused.push((one, Refusal::TimeUp));
+                continue;
+            };
             match changed(hold.pid(), table, one) {
                 Some(refusal) => self.refused.push((one, refusal)),
                 None if awaited.contains(&one.number) => self.refused.push((one, Refusal::InUse)),
@@ -280,13 +302,13 @@ impl Outcome {
         &mut self,
         hold: &Hold,
         candidates: Vec<Doomed>,
-        deadline: Deadline,
+        until: Deadline,
         verify: &mut Verify<'_>,
     ) -> Vec<Doomed> {
         if candidates.is_empty() {
             return candidates;
         }
-        let shown = Stopped { pid: hold.pid(), candidates: &candidates, left: deadline.left() };
+        let shown = Stopped { pid: hold.pid(), candidates: &candidates, until };
         let verdicts = verify(&shown).into_iter().map(Some).chain(std::iter::repeat(None));
         let mut agreed = Vec::with_capacity(candidates.len());
         for (one, verdict) in candidates.iter().copied().zip(verdicts) {
@@ -352,10 +374,11 @@ impl Outcome {
     }
 }
 
-/// Those whose numbers follow one another, together; each run is closed by one call.
+/// Those whose numbers follow one another, together, at most [`RUN_MAX`]; each run is closed by one call.
 fn runs(mut doomed: Vec<Doomed>) -> VecDeque<Vec<Doomed>> {
     doomed.sort_unstable();
-    doomed.chunk_by(|one, next| one.number + 1 == next.number).map(<[Doomed]>::to_vec).collect()
+    let neighbours = doomed.chunk_by(|one, next| one.number + 1 == next.number);
+    neighbours.flat_map(|run| run.chunks(RUN_MAX)).map(<[Doomed]>::to_vec).collect()
 }
 
 fn ahead(runs: &mut VecDeque<Vec<Doomed>>, first: VecDeque<Vec<Doomed>>) {
@@ -401,5 +424,8 @@ mod tests {
         let ends: Vec<(u32, u32)> =
             runs(doomed).iter().map(|run| numbers(run)).map(|n| (n.first, n.last)).collect();
         assert_eq!(ends, [(4, 6), (9, 9), (11, 12)]);
+        let many = (0..150).map(|number| Doomed { number, inode: 1 }).collect();
+        let lengths: Vec<usize> = runs(many).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [64, 64, 22]);
     }
 }

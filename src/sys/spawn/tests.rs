@@ -1,12 +1,10 @@
 //! Real children: what they see, how they end, and that none is left.
 
-use super::bounded::{Bounds, Time, run};
 use super::*;
 use crate::sys::keeper::tests::program;
 use crate::sys::pidfd::{Ended, Waited};
 
 const LONG: Duration = Duration::from_secs(10);
-const BOUNDS: Bounds = Bounds { time: LONG, grace: LONG, output: 1024 };
 
 fn shell(script: &str) -> Launch {
     Launch {
@@ -16,6 +14,7 @@ fn shell(script: &str) -> Launch {
         group: Group::Own,
         output: Output::Captured,
         death_signal: Signal::KILL,
+        apart: Apart::default(),
     }
 }
 
@@ -25,11 +24,22 @@ fn spawner() -> Spawner {
 
 /// The first line a child says.
 fn line(launched: &mut Launched) -> String {
+    let mut line = String::new();
+    io::BufRead::read_line(&mut said(launched), &mut line).expect("it speaks");
+    line.trim().to_owned()
+}
+
+/// All that a child says.
+fn text(launched: &mut Launched) -> String {
+    let mut text = String::new();
+    io::Read::read_to_string(&mut said(launched), &mut text).expect("it speaks");
+    text
+}
+
+fn said(launched: &mut Launched) -> io::BufReader<std::fs::File> {
     let pipe = launched.output.take().expect("captured");
     nix::fcntl::fcntl(&pipe, nix::fcntl::FcntlArg::F_SETFL(OFlag::empty())).expect("blocking");
-    let mut line = String::new();
-    io::BufRead::read_line(&mut io::BufReader::new(std::fs::File::from(pipe)), &mut line).expect("it speaks");
-    line.trim().to_owned()
+    io::BufReader::new(std::fs::File::from(pipe))
 }
 
 #[test]
@@ -37,39 +47,11 @@ fn output_environment_folder_and_exit_code_come_through() {
     let mut launch = shell("echo $GIVEN; echo ${HOME-none} >&2; pwd; exit 3");
     launch.environment = vec![("GIVEN".into(), Some("a b".into())), ("HOME".into(), None)];
     launch.folder = Some("/proc".into());
-    let ran = run(&spawner(), launch, BOUNDS).expect("it runs");
-    assert_eq!(ran.ended, Ended::Exited(3));
-    assert_eq!(ran.time, Time::Kept);
-    assert_eq!(String::from_utf8_lossy(&ran.output), "a b\nnone\n/proc\n");
-}
-
-#[test]
-fn output_is_bounded_and_the_rest_counted() {
-    let ran = run(&spawner(), shell("head -c 100000 /dev/zero"), BOUNDS).expect("it runs");
-    assert_eq!((ran.output.len(), ran.dropped), (1024, 100_000 - 1024));
-}
-
-#[test]
-fn a_hook_that_outstays_its_time_is_ended_with_all_it_started() {
-    let bounds = Bounds { time: Duration::from_millis(300), grace: Duration::from_millis(50), output: 64 };
-    let ran = run(&spawner(), shell("trap '' TERM; sleep 60 & echo $!; wait; wait; sleep 60"), bounds)
-        .expect("it runs");
-    assert_eq!((ran.ended, ran.time), (Ended::Killed(9), Time::Exceeded));
-    assert!(ran.took >= bounds.time && ran.took < LONG);
-    let text = String::from_utf8_lossy(&ran.output).into_owned();
-    let grandchild = PidFd::open(text.trim().parse().expect("a pid"));
-    if let Ok(grandchild) = grandchild {
-        assert_eq!(grandchild.wait_exit(LONG).expect("wait"), Waited::Ended);
-    }
-}
-
-#[test]
-fn a_grandchild_that_keeps_the_pipe_does_not_keep_us() {
-    let ran = run(&spawner(), shell("sleep 60 & echo $!"), BOUNDS).expect("it runs");
-    assert!(ran.took < LONG);
-    let left =
-        PidFd::open(String::from_utf8_lossy(&ran.output).trim().parse().expect("a pid")).expect("lives");
-    left.signal(Signal::KILL).expect("ours to end");
+    let spawner = spawner();
+    let mut launched = spawner.launch(launch).expect("it starts");
+    assert_eq!(text(&mut launched), "a b\nnone\n/proc\n");
+    assert_eq!(launched.process.wait_exit(LONG).expect("wait"), Waited::Ended);
+    assert_eq!(launched.process.reap().expect("ours"), Some(Ended::Exited(3)));
 }
 
 #[test]
@@ -109,4 +91,39 @@ fn the_keeper_ends_what_the_child_started_too() {
     assert_eq!(grandchild.wait_exit(LONG).expect("wait"), Waited::Ended);
     assert_eq!(launched.process.wait_exit(LONG).expect("wait"), Waited::Ended);
     launched.process.reap().expect("ours");
+}
+
+const EASY: &str = "FDGUARD_TEST_IS_EASILY_KILLED";
+
+/// To raise one's own score, as a process of its own does below, needs no privilege; nor does going back to 0.
+#[test]
+fn a_child_is_set_apart_from_us() {
+    let own = std::env::current_exe().expect("a test binary");
+    let script = "echo 300 > /proc/self/oom_score_adj && exec \"$@\"";
+    let run = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .arg(own)
+        .args(["--exact", "sys::spawn::tests::sets_its_child_apart", "--nocapture"])
+        .env(EASY, "1")
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// The process of the test above; alone it has nothing to do.
+#[test]
+fn sets_its_child_apart() {
+    if std::env::var_os(EASY).is_none() {
+        return;
+    }
+    let spawner = spawner();
+    let told = |apart: Apart| {
+        let script = "cat /proc/self/oom_score_adj; ulimit -Sn; ulimit -Hn";
+        let mut launched = spawner.launch(Launch { apart, ..shell(script) }).expect("it starts");
+        text(&mut launched)
+    };
+    let nofile = Some(crate::sys::limits::NoFile { soft: 77, hard: 99 });
+    assert_eq!(told(Apart { nofile, oom: Oom::Usual, group: None }), "0\n77\n99\n");
+    assert!(told(Apart::default()).starts_with("300\n"));
 }

@@ -20,8 +20,6 @@ use crate::support::wait::wait_for;
 const POLICIES: [&str; 3] = ["longport", "default", "aggressive"];
 /// How long each is watched, in the bot's own time.
 const WATCHED: f64 = 25.0;
-/// How long in seconds a start may look like a leak: half of the shortest window of the slope.
-const YOUNG: f64 = 30.0;
 /// How long that may take.
 const WITHIN: Duration = Duration::from_secs(90);
 /// CLOSE_WAIT sockets of the idle pool that the agent must have seen, or nothing was shown.
@@ -70,19 +68,15 @@ fn watch(policy: &str, time: Time, ports: &str) {
     );
     let what = format!("{policy}, {time:?}");
     assert!(close_wait >= CLOSE_WAIT, "{what}: at most {close_wait} in CLOSE_WAIT were seen");
-    assert_left_alone(&what, tape.lines[0].boot, &events, &agent.log());
+    assert_left_alone(&what, &events, &agent.log());
     assert_eq!(tape.processes().len(), 1, "{what}: restarted");
     assert!(tape.lines.iter().all(|line| line.orders_failed == 0), "{what}: an order failed");
     assert!(agent.end().success(), "{what}");
 }
 
-fn assert_left_alone(what: &str, born: f64, events: &[Event], log: &str) {
+fn assert_left_alone(what: &str, events: &[Event], log: &str) {
     for event in events {
         match &event.fact {
-            // The slope of a start is that of a leak while its window is young. That may raise; what counts is
-            // that nothing is done about it.
-            Fact::Transition(step) if step.because.starts_with("fd.tte") && seconds(event) - born < YOUNG => {
-            }
             Fact::Transition(step) if step.to.is_some() => panic!("{what}: {step:?}\n{log}"),
             Fact::HoldTaken { hold } => panic!("{what}: {hold:?}\n{log}"),
             Fact::Decision(decision) if decision.verdict == Verdict::Start => {
@@ -91,10 +85,6 @@ fn assert_left_alone(what: &str, born: f64, events: &[Event], log: &str) {
             _ => {}
         }
     }
-}
-
-fn seconds(event: &Event) -> f64 {
-    event.at.as_nanos() as f64 / 1e9
 }
 
 fn seen_in_close_wait(agent: &Agent) -> f64 {

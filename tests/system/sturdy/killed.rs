@@ -189,3 +189,42 @@ fn the_child_of_a_killed_exec_is_ended_with_all_it_started() {
     exec.wait().expect("reaped");
     all_end(&family);
 }
+
+/// The agent's keepers: its children that are the same program.
+fn keepers_of(agent: i32) -> Vec<i32> {
+    let threads = std::fs::read_dir(format!("/proc/{agent}/task")).expect("it lives");
+    let children =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    let all = children.collect::<Vec<_>>().join(" ");
+    let is_keeper = |pid: &i32| {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.contains("__keeper")
+    };
+    all.split_whitespace().filter_map(|word| word.parse().ok()).filter(is_keeper).collect()
+}
+
+#[test]
+fn a_killed_keeper_is_replaced_and_knows_of_the_child() {
+    let scratch = folder();
+    let program = scratch.path().join("family.py");
+    std::fs::write(&program, FAMILY).expect("written");
+    let words = [
+        super::target::python(),
+        program.to_str().expect("a path"),
+        scratch.path().to_str().expect("a path"),
+    ];
+    let child = format!("{{ child = [\"{}\"] }}", words.join("\", \""));
+    let mut agent: Agent = Setup::bot(&child, "", "allow = [\"freeze\"]\n").start();
+    let family = family(scratch.path());
+    agent.order(Order::Freeze { target: bot(), limit: LONG });
+    wait_for("frozen", PATIENCE, || (state(family[0]) == Some('T')).then_some(()), || agent.log());
+    // The thread that started it has it among its children, whichever that is.
+    let found = || keepers_of(agent.pid()).first().copied();
+    let first = wait_for("a keeper", PATIENCE, found, || agent.log());
+    signal(first, "KILL");
+    let another = || keepers_of(agent.pid()).into_iter().find(|pid| *pid != first && !has_ended(*pid));
+    wait_for("another keeper", PATIENCE, another, || agent.log());
+    wait_for("the child goes on", PATIENCE, || (state(family[0]) == Some('S')).then_some(()), || agent.log());
+    agent.kill();
+    all_end(&family);
+}

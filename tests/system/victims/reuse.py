@@ -90,13 +90,20 @@ def watched():
     return {target["name"]: [process["pid"] for process in target["processes"]] for target in status["targets"]}
 
 
+def answers():
+    """The socket is there a moment before anybody listens on it."""
+    try:
+        return watched()
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+
+
 def main():
     signal.pthread_sigmask(signal.SIG_BLOCK, ALL)
     log = open(f"{FOLDER}/log", "w")
     unblock = lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, ALL)
     agent = subprocess.Popen([FDGUARD, "run", "-c", f"{FOLDER}/agent.toml"], stdout=log, stderr=log, preexec_fn=unblock)
-    eventually("the agent listens", lambda: os.path.exists(f"{FOLDER}/agent.sock"))
-    eventually("the agent answers", watched)
+    eventually("the agent answers", answers)
     forced = missed = 0
     hit = []
     counts = dict.fromkeys(MODES, 0)

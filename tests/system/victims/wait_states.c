@@ -31,6 +31,7 @@
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
@@ -400,6 +401,11 @@ static void start_threads(void) {
 /* ---- the helper ---- */
 
 static void leak(int count) {
+    struct rlimit room;
+    if (getrlimit(RLIMIT_NOFILE, &room) == 0) {
+        room.rlim_cur = room.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &room);
+    }
     for (int n = 0; n < count; n++) {
         int fd = dial(port);
         struct pollfd closed = {.fd = fd, .events = POLLRDHUP};

@@ -11,6 +11,7 @@ use crate::model::kind::Kind;
 use crate::model::reading::Gap;
 use crate::sys::ability::{Ability, Capability};
 use crate::sys::adopted::Adopted;
+use crate::sys::books::Books;
 use crate::sys::descriptors::{Listing, Trust};
 use crate::sys::destroy::{DestroyError, Destroyer, SocketFamily, SocketIdentity};
 use crate::sys::ptrace::reap::{Doomed, ReapError, Verdict, close_in};
@@ -154,11 +155,23 @@ fn traceable(given: &Adopted, ability: &Ability) -> Finding {
         (Ok(_), tracer, _) if tracer != 0 => {
             Finding::fails(HERE, name, tried).because(format!("process {tracer} traces it already"))
         }
-        (Ok(_), _, 0) => Finding::works(HERE, name, "closed a dead socket in a child; may attach to it"),
+        (Ok(_), _, 0) => match books(given) {
+            Some(books) => Finding::fails(HERE, name, "looked at what it has loaded, without attaching")
+                .because(format!("{books}, so it is refused"))
+                .remedy("`destroy_sockets`, which such a loop hears of, or `stop`"),
+            None => Finding::works(HERE, name, "closed a dead socket in a child; may attach to it"),
+        },
         (Ok(_), _, _) => Finding::fails(HERE, name, tried)
             .because("a seccomp filter watches its calls: a borrowed call could kill it, so it is refused")
             .remedy("nothing from outside; a restart by policy instead"),
     }
+}
+
+/// What keeps books by descriptor number in it, as far as that can be seen.
+fn books(given: &Adopted) -> Option<Books> {
+    let mut listing = Listing::new();
+    given.list(&mut listing, usize::MAX, |_| Trust::Look).ok()?;
+    Books::kept_by(given, listing.table()).ok()?
 }
 
 /// A CLOSE_WAIT socket of the child, with a descriptor that holds it. The last one: each trial uses one up.

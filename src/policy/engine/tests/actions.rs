@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::world::{World, all_means, join, live, outcomes, pid, policy, refused, started, tiers, words};
+use super::world::{
+    World, all_means, first, join, live, outcomes, pid, policy, refused, started, tiers, words,
+};
 use crate::model::action::{Action, Gate, Hold, Word};
 use crate::model::clock::Timestamp;
 use crate::model::decision::{Cause, DryRun, Evaluation, Outcome, Refusal, Verdict, Work};
@@ -32,10 +34,6 @@ dwell = "10s"
 cooldown = "1m"
 do = [{ run = { hook = "relieve" } }]
 "#;
-
-fn first(out: &Evaluation) -> crate::model::decision::DecisionId {
-    started(out)[0].1
-}
 
 #[test]
 fn the_next_item_waits_for_the_report_of_the_one_before() {
@@ -262,11 +260,10 @@ fn a_spent_budget_latches_until_a_person_releases_it() {
     assert_eq!(world.engine.holds(&pid(3)), [Hold::PauseTrading { state: Gate::Halted }]);
     assert!(tiers(&world.hold(100, 60)).is_empty(), "a latched tier is not left");
 
-    let (at, wall) = (world.at(), world.wall());
     let unknown = Command::Release { rule: Some("p/d/z".to_owned()) };
-    assert_eq!(world.engine.command(None, unknown, at, wall), Err(CommandError::NoRule("p/d/z".to_owned())));
+    assert_eq!(world.command(unknown), Err(CommandError::NoRule("p/d/z".to_owned())));
     let release = Command::Release { rule: Some("p/d/a".to_owned()) };
-    world.engine.command(None, release, at, wall).unwrap();
+    world.command(release).unwrap();
     assert_eq!(tiers(&world.tick(100)), ["normal"]);
 }
 
@@ -403,24 +400,23 @@ fn upkeep_goes_by_the_clock_once_for_the_target_and_never_piles_up() {
 fn a_person_holds_the_target_and_acts_by_hand() {
     let mut world = World::new(RESET);
     world.tick(100);
-    let (at, wall) = (world.at(), world.wall());
-    world.engine.command(None, Command::HumanHold, at, wall).unwrap();
+    world.command(Command::HumanHold).unwrap();
     let out = world.tick(400);
     assert_eq!(refused(&out), [(Word::ResetPool, Refusal::HumanHold)]);
     let process = world.process;
-    let out = world.engine.command(Some(&process), Command::Do(Action::Snapshot), at, wall).unwrap();
+    let out = world.command(Command::Do(Action::Snapshot)).unwrap();
     assert_eq!(words(&out), [Word::Snapshot]);
     assert_eq!(out.decisions[0].cause, Cause::Command);
-    world.engine.command(None, Command::HumanResume, at, wall).unwrap();
+    world.command(Command::HumanResume).unwrap();
     assert_eq!(words(&world.tick(400)), [Word::ResetPool]);
 
     let pause = Hold::PauseTrading { state: Gate::Reducing };
-    let out = world.engine.command(Some(&process), Command::Take(pause.clone()), at, wall).unwrap();
+    let out = world.command(Command::Take(pause.clone())).unwrap();
     assert_eq!(out.decisions[0].work, Work::Take(pause.clone()));
     assert_eq!(world.engine.holds(&process), std::slice::from_ref(&pause));
-    world.engine.command(Some(&process), Command::Undo(pause.clone()), at, wall).unwrap();
+    world.command(Command::Undo(pause.clone())).unwrap();
     assert!(world.engine.holds(&process).is_empty());
-    let again = world.engine.command(Some(&process), Command::Undo(pause), at, wall);
+    let again = world.command(Command::Undo(pause));
     assert_eq!(again, Err(CommandError::NotTaken));
 }
 

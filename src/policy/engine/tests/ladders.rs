@@ -151,8 +151,7 @@ fn a_reload_keeps_timers_of_unchanged_tiers_and_moves_where_a_tier_is_gone() {
     let mut world = World::new(LADDER);
     world.hold(310, 3);
     let edited = LADDER.replace("fd.open > 900", "fd.open > 950");
-    let (at, wall) = (world.at(), world.wall());
-    assert!(world.engine.replace(vec![live(&edited)], at, wall).is_empty());
+    assert!(world.reload(&edited).is_empty());
     assert_eq!(tiers(&world.tick(310)), ["a"], "the stretch of `a` lived on");
 
     world.tick(700);
@@ -162,8 +161,7 @@ fn a_reload_keeps_timers_of_unchanged_tiers_and_moves_where_a_tier_is_gone() {
         let end = edited.find("[[ladder.d.tier]]\nname = \"c\"").unwrap();
         format!("{}{}", &edited[..start], &edited[end..])
     };
-    let (at, wall) = (world.at(), world.wall());
-    let out = world.engine.replace(vec![live(&without_b)], at, wall);
+    let out = world.reload(&without_b);
     assert_eq!(out.transitions.len(), 1);
     assert_eq!(out.transitions[0].from, Some(Name::parse("b").unwrap()));
     assert_eq!(world.tier(), "a");
@@ -175,12 +173,11 @@ fn a_reload_that_drops_the_ladder_ends_it_and_releases_its_holds() {
     let mut world = World::new(&held);
     world.hold(310, 4);
     assert_eq!(world.engine.holds(&world.process).len(), 1);
-    let (at, wall) = (world.at(), world.wall());
     let edited = held.replace("fd.open > 600", "fd.open > 650");
-    assert!(world.engine.replace(vec![live(&edited)], at, wall).is_empty());
+    assert!(world.reload(&edited).is_empty());
     assert!(world.tick(310).is_empty(), "a kept hold is not taken twice");
     let other = held.replace("[ladder.d]", "[ladder.e]").replace("[[ladder.d", "[[ladder.e");
-    let out = world.engine.replace(vec![live(&other)], at, wall);
+    let out = world.reload(&other);
     assert_eq!(tiers(&out), ["normal"]);
     let out = world.tick(310);
     assert!(matches!(out.decisions[0].work, crate::model::decision::Work::Release(_)), "{out:?}");

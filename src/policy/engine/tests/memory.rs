@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::world::{World, all_means, live, pid, refused, started, words};
+use super::world::{World, all_means, first, live, pid, refused, words};
 use crate::model::action::{Hold, Word};
 use crate::model::decision::{Evaluation, Refusal, Work};
 use crate::policy::engine::{Command, CommandError, Engine};
-use crate::policy::memory::RuleMemory;
 
 const CAPPED: &str = r#"
 schema = 1
@@ -25,26 +24,14 @@ expect = { that = "fd.open < 250", within = "10s" }
 hold = [{ poll_stream = { stream = "quotes" } }]
 "#;
 
-/// The agent ends and starts again: only what was stored is left.
-fn restart(world: &mut World) {
-    restart_with(world, CAPPED);
-}
-
-fn restart_with(world: &mut World, source: &str) {
-    let stored = serde_json::to_string(&world.engine.memory()).unwrap();
-    let memory: RuleMemory = serde_json::from_str(&stored).unwrap();
-    world.engine = Engine::new(vec![live(source)], all_means());
-    world.engine.restore(memory);
-}
-
 #[test]
 fn budgets_tiers_holds_and_numbers_survive() {
     let mut world = World::new(CAPPED);
     let out = world.tick(400);
     let last = out.decisions.last().unwrap().id;
-    world.done(started(&out)[0].1);
+    world.done(first(&out));
     world.hold(400, 20);
-    restart(&mut world);
+    world.restart(CAPPED);
     let out = world.tick(400);
     assert_eq!(world.tier(), "a");
     assert!(words(&out).is_empty(), "entered long ago: {out:?}");
@@ -62,11 +49,11 @@ fn budgets_tiers_holds_and_numbers_survive() {
 fn a_new_process_finds_the_budget_spent() {
     let mut world = World::new(CAPPED);
     let out = world.tick(400);
-    world.done(started(&out)[0].1);
+    world.done(first(&out));
     world.exit();
     let gone = world.process;
     world.engine.forget(&gone);
-    restart(&mut world);
+    world.restart(CAPPED);
     world.process = pid(2);
     let out = world.tick(400);
     assert!(matches!(&refused(&out)[..], [(Word::ResetPool, Refusal::Budget { .. })]), "{out:?}");
@@ -78,13 +65,11 @@ fn a_new_process_finds_the_budget_spent() {
 #[test]
 fn a_run_that_was_held_back_is_still_wanted() {
     let mut world = World::new(CAPPED);
-    let (at, wall) = (world.at(), world.wall());
-    world.engine.command(None, Command::HumanHold, at, wall).unwrap();
+    world.command(Command::HumanHold).unwrap();
     world.tick(400);
-    restart(&mut world);
+    world.restart(CAPPED);
     assert_eq!(refused(&world.tick(400))[0], (Word::ResetPool, Refusal::HumanHold));
-    let (at, wall) = (world.at(), world.wall());
-    world.engine.command(None, Command::HumanResume, at, wall).unwrap();
+    world.command(Command::HumanResume).unwrap();
     assert_eq!(words(&world.tick(400)), [Word::ResetPool]);
 }
 
@@ -92,19 +77,14 @@ fn takes(out: &Evaluation) -> usize {
     out.decisions.iter().filter(|decision| matches!(decision.work, Work::Take(_))).count()
 }
 
-fn command(world: &mut World, command: Command) -> Result<Evaluation, CommandError> {
-    let (process, at, wall) = (world.process, world.at(), world.wall());
-    world.engine.command(Some(&process), command, at, wall)
-}
-
 #[test]
 fn a_freeze_by_hand_ends_at_its_limit_and_does_not_come_back() {
     let freeze = Hold::Freeze { limit: Duration::from_secs(5) };
     let mut world = World::new(CAPPED);
     world.tick(100);
-    assert_eq!(takes(&command(&mut world, Command::Take(freeze.clone())).unwrap()), 1);
+    assert_eq!(takes(&world.command(Command::Take(freeze.clone())).unwrap()), 1);
     world.hold(100, 3);
-    let again = command(&mut world, Command::Take(freeze.clone())).unwrap();
+    let again = world.command(Command::Take(freeze.clone())).unwrap();
     assert!(again.is_empty(), "it is kept already, and is not made longer: {again:?}");
     world.hold(100, 1);
     assert_eq!(world.engine.holds(&world.process), std::slice::from_ref(&freeze));
@@ -112,11 +92,11 @@ fn a_freeze_by_hand_ends_at_its_limit_and_does_not_come_back() {
     assert_eq!(out.decisions.len(), 1, "{out:?}");
     assert_eq!(out.decisions[0].work, Work::Release(freeze.clone()));
     assert!(world.engine.holds(&world.process).is_empty());
-    assert_eq!(command(&mut world, Command::Undo(freeze.clone())), Err(CommandError::NotTaken));
+    assert_eq!(world.command(Command::Undo(freeze.clone())), Err(CommandError::NotTaken));
 
-    assert_eq!(takes(&command(&mut world, Command::Take(freeze.clone())).unwrap()), 1);
+    assert_eq!(takes(&world.command(Command::Take(freeze.clone())).unwrap()), 1);
     world.now += Duration::from_secs(5);
-    let out = command(&mut world, Command::Take(freeze.clone())).unwrap();
+    let out = world.command(Command::Take(freeze.clone())).unwrap();
     assert_eq!(out.decisions.len(), 2, "over, though no tick has seen it yet: {out:?}");
     assert_eq!(takes(&out), 1);
 
@@ -124,8 +104,8 @@ fn a_freeze_by_hand_ends_at_its_limit_and_does_not_come_back() {
         stream: crate::model::name::Name::parse("quotes").unwrap(),
         every: Duration::from_secs(1),
     };
-    command(&mut world, Command::Take(poll.clone())).unwrap();
-    restart_with(&mut world, CAPPED);
+    world.command(Command::Take(poll.clone())).unwrap();
+    world.restart(CAPPED);
     assert_eq!(takes(&world.tick(100)), 1);
     assert_eq!(world.engine.holds(&world.process), [poll], "what lasts is taken up, the freeze is not");
 }
@@ -150,7 +130,7 @@ fn a_freeze_of_a_policy_is_not_taken_again_by_a_restart() {
     world.tick(400);
     assert_eq!(freezes(&world), 1);
     for _ in 0..3 {
-        restart_with(&mut world, &source);
+        world.restart(&source);
         assert_eq!(takes(&world.hold(400, 3)), 0);
         assert_eq!((freezes(&world), world.tier()), (0, "a".to_owned()));
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::world::{World, started};
-use crate::model::decision::{Evaluation, Outcome, Verdict, Work};
+use super::world::{World, join, started};
+use crate::model::decision::{Decision, Evaluation, Outcome, Verdict, Work};
+use crate::model::name::Name;
 use crate::model::signal::Signal;
 
 const RAISES: [u32; 3] = [300, 600, 900];
@@ -76,6 +77,33 @@ fn ticks() -> impl Strategy<Value = Vec<Tick>> {
         .prop_map(|pieces| pieces.into_iter().flat_map(|(tick, times)| vec![tick; times]).collect())
 }
 
+/// How the action under way ends in this tick, if at all.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Later,
+    Done,
+    Failed,
+    GivenUp,
+    Restart,
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![
+        6 => Just(End::Later),
+        3 => Just(End::Done),
+        2 => Just(End::Failed),
+        1 => Just(End::GivenUp),
+        1 => Just(End::Restart),
+    ]
+}
+
+/// Notes the start of an action by a tier.
+fn note(decision: &Decision, at: Duration, runs: &mut Vec<(Option<Name>, Duration)>) {
+    if decision.verdict == Verdict::Start && matches!(decision.work, Work::Do(_)) {
+        runs.push((decision.rule.tier.clone(), at));
+    }
+}
+
 fn step(world: &mut World, tick: Tick) -> Evaluation {
     match tick {
         Tick::Open(open) => world.tick(open),
@@ -110,7 +138,7 @@ proptest! {
                 prop_assert!(out.transitions.is_empty() && started(&out).is_empty(), "{:?}", out);
             }
             for moved in &out.transitions {
-                let place = |tier: &Option<crate::model::name::Name>| {
+                let place = |tier: &Option<Name>| {
                     tier.as_ref().map_or(0, |tier| tier.as_str()[1..].parse::<u32>().unwrap() + 1)
                 };
                 let (from, to) = (place(&moved.from), place(&moved.to));
@@ -133,7 +161,7 @@ proptest! {
                 flying = Some((decision.id, delay));
                 known.push(decision.id);
                 let tier = decision.rule.tier.clone();
-                let of_tier = |run: &&(Option<crate::model::name::Name>, Duration)| run.0 == tier;
+                let of_tier = |run: &&(Option<Name>, Duration)| run.0 == tier;
                 if let Some(last) = runs.iter().rev().find(of_tier) {
                     prop_assert!(now.saturating_sub(last.1) >= Duration::from_secs(COOLDOWN), "inside its cooldown");
                 }
@@ -146,6 +174,53 @@ proptest! {
                 prop_assert!(known.contains(&judged.decision));
                 prop_assert!(!(fails && judged.outcome == Outcome::Effective));
             }
+        }
+    }
+
+    /// However actions end, are given up or are never heard of, and however often the agent starts anew: one in flight,
+    /// no budget given back, no cooldown cut short, nothing on unknown, and what nobody saw the end of is unknown.
+    #[test]
+    fn bad_ends_and_restarts_break_nothing(ticks in ticks(), ends in prop::collection::vec(end(), 1..700)) {
+        let mut world = World::new(&source());
+        let (mut runs, mut flying, mut unseen) = (Vec::<(_, Duration)>::new(), None, Vec::new());
+        for (tick, end) in ticks.into_iter().zip(ends.iter().cycle()) {
+            let mut out = step(&mut world, tick);
+            if matches!(tick, Tick::Blind) {
+                prop_assert!(out.transitions.is_empty() && started(&out).is_empty(), "{:?}", out);
+            }
+            prop_assert!(flying.is_none() || started(&out).is_empty(), "two in flight");
+            match (end, flying.take()) {
+                (End::Restart, _) => {
+                    world.restart(&source());
+                    unseen.extend(started(&out).into_iter().map(|(_, id)| id));
+                    out.decisions.iter().for_each(|decision| note(decision, world.now, &mut runs));
+                    continue;
+                }
+                (End::Later, flight) => flying = flight,
+                (End::Done, Some(id)) => join(&mut out, world.done(id)),
+                (End::Failed, Some(id)) => join(&mut out, world.failed(id)),
+                (End::GivenUp, Some(id)) => {
+                    unseen.push(id);
+                    join(&mut out, world.given_up(id));
+                }
+                (End::Done | End::Failed | End::GivenUp, None) => {}
+            }
+            for decision in &out.decisions {
+                note(decision, world.now, &mut runs);
+            }
+            flying = flying.or(started(&out).last().map(|(_, id)| *id));
+            prop_assert_eq!(world.engine.in_flight().map(|(id, _)| id), flying);
+            for judged in &out.judged {
+                let is_unseen = unseen.contains(&judged.decision);
+                prop_assert!(!is_unseen || judged.outcome == Outcome::Unknown, "{:?}", judged);
+            }
+        }
+        for (place, (tier, at)) in runs.iter().enumerate() {
+            let mut before = runs[..place].iter().filter(|run| run.0 == *tier).map(|run| run.1);
+            let recent = before.clone().filter(|before| at.saturating_sub(*before) < Duration::from_mins(10));
+            prop_assert!(recent.count() < 3, "past its budget: {:?}", runs);
+            let soon = |before: Duration| at.saturating_sub(before) < Duration::from_secs(COOLDOWN);
+            prop_assert!(!before.next_back().is_some_and(soon), "inside its cooldown: {:?}", runs);
         }
     }
 

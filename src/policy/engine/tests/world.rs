@@ -8,7 +8,7 @@ use crate::document::Faults;
 use crate::model::action::Word;
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::decision::{
-    Decision, DecisionId, Done, Evaluation, Outcome, Refusal, Report, Verdict, Work,
+    Decision, DecisionId, Done, Evaluation, Failure, Outcome, Refusal, Report, Verdict, Work,
 };
 use crate::model::name::Name;
 use crate::model::observation::{Life, Observation};
@@ -16,9 +16,10 @@ use crate::model::process::ProcessId;
 use crate::model::reading::Gap;
 use crate::model::signal::Signal;
 use crate::policy::definition::Policy;
-use crate::policy::engine::{Engine, Enrolled, Role};
+use crate::policy::engine::{Command, CommandError, Engine, Enrolled, Role};
 use crate::policy::load;
 use crate::policy::means::Means;
+use crate::policy::memory::RuleMemory;
 
 pub(super) fn policy(source: &str) -> Arc<Policy> {
     let mut faults = Faults::default();
@@ -35,12 +36,15 @@ pub(super) fn names(words: &[&str]) -> BTreeSet<Name> {
     words.iter().map(|word| Name::parse(word).unwrap()).collect()
 }
 
+/// The time-out of every hook.
+pub(super) const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
 pub(super) fn all_means() -> Means {
     Means {
         allowed: Word::ALL.iter().copied().collect(),
         pools: names(&["db"]),
         streams: names(&["quotes"]),
-        hooks: names(&["cancel-all", "relieve"]),
+        hooks: names(&["cancel-all", "relieve"]).into_iter().map(|hook| (hook, HOOK_TIMEOUT)).collect(),
         receivers: names(&["slack"]),
         ..Means::default()
     }
@@ -124,12 +128,36 @@ impl World {
     }
 
     pub(super) fn failed(&mut self, decision: DecisionId) -> Evaluation {
-        self.tell(decision, Err("no such pool".to_owned()))
+        self.tell(decision, Err(Failure::Failed("no such pool".to_owned())))
     }
 
-    fn tell(&mut self, decision: DecisionId, result: Result<Done, String>) -> Evaluation {
+    pub(super) fn given_up(&mut self, decision: DecisionId) -> Evaluation {
+        self.tell(decision, Err(Failure::GivenUp("given up because the agent stops".to_owned())))
+    }
+
+    fn tell(&mut self, decision: DecisionId, result: Result<Done, Failure>) -> Evaluation {
         let (at, wall) = (self.at(), self.wall());
         self.engine.report(&self.process, &Report { decision, result }, at, wall)
+    }
+
+    /// A person asks for something, of this process where it is about one.
+    pub(super) fn command(&mut self, command: Command) -> Result<Evaluation, CommandError> {
+        let (process, at, wall) = (self.process, self.at(), self.wall());
+        self.engine.command(Some(&process), command, at, wall)
+    }
+
+    /// New policies in place of the old.
+    pub(super) fn reload(&mut self, source: &str) -> Evaluation {
+        let (at, wall) = (self.at(), self.wall());
+        self.engine.replace(vec![live(source)], at, wall)
+    }
+
+    /// The agent ends and starts again: only what was stored is left.
+    pub(super) fn restart(&mut self, source: &str) {
+        let stored = serde_json::to_string(&self.engine.memory()).unwrap();
+        let memory: RuleMemory = serde_json::from_str(&stored).unwrap();
+        self.engine = Engine::new(vec![live(source)], all_means());
+        self.engine.restore(memory);
     }
 
     /// The active tier of the first ladder, `normal` for none.
@@ -146,6 +174,7 @@ pub(super) fn join(all: &mut Evaluation, mut more: Evaluation) {
     all.judged.append(&mut more.judged);
     all.latched.append(&mut more.latched);
     all.shadow.append(&mut more.shadow);
+    all.lost.append(&mut more.lost);
 }
 
 /// What was started: words with numbers.
@@ -155,6 +184,11 @@ pub(super) fn started(out: &Evaluation) -> Vec<(Word, DecisionId)> {
         .filter(|decision| decision.verdict == Verdict::Start && matches!(decision.work, Work::Do(_)))
         .map(|decision| (decision.work.word(), decision.id))
         .collect()
+}
+
+/// The first action that was started.
+pub(super) fn first(out: &Evaluation) -> DecisionId {
+    started(out)[0].1
 }
 
 pub(super) fn words(out: &Evaluation) -> Vec<Word> {

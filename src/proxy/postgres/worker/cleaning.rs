@@ -111,12 +111,10 @@ impl Worker {
             room: u16::try_from(room_place).unwrap_or(u16::MAX),
             connection,
             upstream,
+            address: server.address,
             cancel: server.cancel.clone(),
         };
-        if self.desk.send(errand).is_err() {
-            // The threads around are ending, and so is this one.
-            self.ending = true;
-        }
+        self.errand(errand);
     }
 
     /// A cancel is over: the connection may go back.

@@ -1,10 +1,12 @@
 //! Between clients and pool: leases, greetings, and what the pool orders.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use mio::Interest;
 use mio::unix::SourceFd;
+use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::pool::Pool;
 use crate::pool::check_out::{CheckOut, Released};
@@ -15,6 +17,7 @@ use crate::proxy::postgres::side::ServerSide;
 use crate::proxy::postgres::worker::client::{Client, State};
 use crate::proxy::postgres::worker::client_path::token_of;
 use crate::proxy::postgres::worker::inbox::{Errand, Failed, Message, Ready};
+use crate::proxy::postgres::worker::knocker::Seat;
 use crate::proxy::postgres::worker::room::{Greeting, Room, RoomSettings};
 use crate::proxy::postgres::worker::server::{Holder, Server};
 use crate::proxy::postgres::worker::token::Token;
@@ -43,7 +46,14 @@ impl Worker {
             Message::Failed(room, connection, failed) => self.failed(usize::from(room), connection, *failed),
             Message::Cancel(room, number, secret) => self.cancel(usize::from(room), number, &secret),
             Message::Cancelled(room, connection) => self.cancelled(usize::from(room), connection),
-            Message::End => self.ending = true,
+            Message::Resolved(room, upstream, addresses) => {
+                self.resolved(usize::from(room), upstream, &addresses)
+            }
+            Message::Listen(hall) => self.open_hall(*hall),
+            Message::End => {
+                self.close_hall();
+                self.ending = true;
+            }
         }
     }
 
@@ -51,13 +61,21 @@ impl Worker {
         debug_assert_eq!(self.rooms.len(), usize::from(place), "rooms are opened in order");
         let pool = Pool::new(&settings.pool, self.now.as_nanos(), self.now);
         self.rooms.push(Room::new(settings, pool));
+        // Names are looked up before the first client needs them.
+        self.rooms[usize::from(place)].pool.tick(self.now);
+        self.carry_out(usize::from(place));
     }
 
-    fn arrive(&mut self, newcomer: Newcomer) {
+    fn resolved(&mut self, room: usize, upstream: UpstreamId, addresses: &[SocketAddr]) {
+        self.rooms[room].pool.resolved(upstream, addresses, self.now);
+        self.carry_out(room);
+    }
+
+    pub(super) fn arrive(&mut self, newcomer: Newcomer) {
         let room_place = usize::from(newcomer.room);
         let Some(room) = self.rooms.get_mut(room_place) else { return };
         let Some(key) = room.key(&newcomer.about.user, &newcomer.about.database) else { return };
-        self.turn = self.turn.wrapping_add(1) & 0x7fff_ffff;
+        self.turn = self.turn.wrapping_add(1) & Token::CLIENT_TURN;
         let client = Client {
             transport: newcomer.transport,
             side: settle::newcomer(newcomer.settings),
@@ -68,7 +86,7 @@ impl Worker {
             key,
             lease: None,
             pending: newcomer.early,
-            secret: newcomer.secret,
+            secret: secret(),
             about: newcomer.about.into(),
             greeting: None,
             active: self.now,
@@ -80,7 +98,12 @@ impl Worker {
             return self.refuse(place, refusal);
         }
         let name = Token::Client { place, turn }.name();
-        if self.poll.registry().register(&mut SourceFd(&fd), name, BOTH).is_err() {
+        let registry = self.poll.registry();
+        let seated = match newcomer.seat {
+            Seat::Fresh => registry.register(&mut SourceFd(&fd), name, BOTH),
+            Seat::Taken => registry.reregister(&mut SourceFd(&fd), name, BOTH),
+        };
+        if seated.is_err() {
             return self.end_client(place, Farewell::Refused);
         }
         let sent = self.clients[place].transport.send(&newcomer.prologue);
@@ -197,8 +220,8 @@ impl Worker {
 
     fn carry(&mut self, room_place: usize, order: Order) {
         match order {
-            Order::Connect { connection, upstream, address: _, key, why: _ } => {
-                self.connect(room_place, connection, upstream, key)
+            Order::Connect { connection, upstream, address, key, why: _ } => {
+                self.connect(room_place, connection, (upstream, address), key)
             }
             Order::Close { connection, reason: _ } => self.close(room_place, connection),
             Order::Ping { connection } => self.ping(room_place, connection),
@@ -211,14 +234,20 @@ impl Worker {
         }
     }
 
-    fn errand(&mut self, errand: Errand) {
+    pub(super) fn errand(&mut self, errand: Errand) {
         if self.desk.send(errand).is_err() {
             // The threads around are ending, and so is this one.
             self.ending = true;
         }
     }
 
-    fn connect(&mut self, room_place: usize, connection: ConnectionId, upstream: UpstreamId, key: Key) {
+    fn connect(
+        &mut self,
+        room_place: usize,
+        connection: ConnectionId,
+        (upstream, address): (UpstreamId, Option<SocketAddr>),
+        key: Key,
+    ) {
         let room = &mut self.rooms[room_place];
         room.begin(connection, upstream, key);
         let Some(door) = room.door(key) else { return };
@@ -226,10 +255,9 @@ impl Worker {
             room: narrow(room_place),
             connection,
             upstream,
-            address: None,
+            address,
             user: door.user.clone(),
             database: door.database.clone(),
-            key,
         };
         self.errand(errand);
     }
@@ -247,6 +275,7 @@ impl Worker {
             pending: Vec::new(),
             key,
             cancel: ready.cancel,
+            address: ready.address,
             cancels: 0,
             active: self.now,
             overdue: false,
@@ -278,7 +307,9 @@ impl Worker {
     }
 
     fn close(&mut self, room_place: usize, connection: ConnectionId) {
-        let Some(mut server) = self.rooms[room_place].remove(connection) else { return };
+        let Some(mut server) = self.rooms[room_place].remove(connection) else {
+            return self.errand(Errand::Abandon { room: narrow(room_place), connection });
+        };
         match server.holder {
             Holder::Pool | Holder::Cleaner(_) => {
                 let mut said = Vec::new();
@@ -353,7 +384,7 @@ impl Worker {
         self.dismiss(place, &Report::new(SqlState::AdminShutdown, text).fatal(), farewell);
     }
 
-    fn cancel(&mut self, room: usize, number: u32, secret: &[u8]) {
+    pub(super) fn cancel(&mut self, room: usize, number: u32, secret: &[u8]) {
         let Some(place) = (number as usize).checked_sub(1) else { return };
         let Some(client) = self.clients.get(place) else { return };
         if usize::from(client.room) != room || client.secret != secret {
@@ -374,6 +405,14 @@ impl Worker {
             None => {}
         }
     }
+}
+
+/// Random bytes for a cancel key.
+fn secret() -> [u8; 4] {
+    let mut secret = [0; 4];
+    let filled = SystemRandom::new().fill(&mut secret);
+    debug_assert!(filled.is_ok(), "the kernel has random numbers");
+    secret
 }
 
 fn narrow(room: usize) -> u16 {

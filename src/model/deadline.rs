@@ -1,13 +1,10 @@
 //! How long each action may take before it is given up and reported as failed.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::action::{Action, Hold};
 use crate::model::decision::Work;
 use crate::model::name::Name;
-
-use super::settings::Hook;
 
 /// Handing a notice to its receiver's queue; the delivery is not waited for.
 pub const NOTIFY: Duration = Duration::from_secs(1);
@@ -30,26 +27,30 @@ pub const SYSTEMCTL: Duration = Duration::from_secs(90);
 /// Added to what an action waits for on its own account, so that its own, better error comes first.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// How long this piece of work may take.
-pub(super) fn of(work: &Work, hooks: &BTreeMap<Name, Hook>) -> Duration {
-    let hook = |name: &Name| hooks.get(name).map_or(Duration::ZERO, |hook| hook.timeout);
+/// How long this piece of work may take; `hook` gives the time-out of a hook.
+pub fn of(work: &Work, hook: impl Fn(&Name) -> Duration) -> Duration {
     match work {
-        Work::Do(action) => match action {
-            Action::Notify { .. } => NOTIFY,
-            Action::Snapshot => SNAPSHOT,
-            Action::RaiseNofile { .. } => RAISE_NOFILE,
-            Action::ResetPool { .. } => NOTHING,
-            Action::DestroySockets { .. } => DESTROY_SOCKETS,
-            Action::ReapDescriptors { .. } => REAP_DESCRIPTORS,
-            Action::Run { hook: name } => hook(name) + MARGIN,
-            Action::Stop { before, grace, then: _ } => {
-                let hooks: Duration = before.iter().map(hook).sum();
-                hooks + FREEZE + *grace + KILL_TO_END + SYSTEMCTL + MARGIN
-            }
-        },
+        Work::Do(action) => of_action(action, hook),
         Work::Take(hold) | Work::Release(hold) => match hold {
             Hold::Freeze { .. } => FREEZE,
             Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => NOTHING,
         },
+    }
+}
+
+/// How long this action may take; `hook` gives the time-out of a hook.
+pub fn of_action(action: &Action, hook: impl Fn(&Name) -> Duration) -> Duration {
+    match action {
+        Action::Notify { .. } => NOTIFY,
+        Action::Snapshot => SNAPSHOT,
+        Action::RaiseNofile { .. } => RAISE_NOFILE,
+        Action::ResetPool { .. } => NOTHING,
+        Action::DestroySockets { .. } => DESTROY_SOCKETS,
+        Action::ReapDescriptors { .. } => REAP_DESCRIPTORS,
+        Action::Run { hook: name } => hook(name) + MARGIN,
+        Action::Stop { before, grace, then: _ } => {
+            let hooks: Duration = before.iter().map(hook).sum();
+            hooks + FREEZE + *grace + KILL_TO_END + SYSTEMCTL + MARGIN
+        }
     }
 }
