@@ -1,8 +1,8 @@
 """A PostgreSQL of the test's own: made in a temporary folder, gone when the test is.
 
-    python postgres.py
+    python postgres.py [NAME=VALUE ...]
 
-Prints `{"postgres": PORT, "dir": FOLDER}` once the server answers; stops it
+Each NAME=VALUE is a setting of the server, over those below. Prints `{"postgres": PORT, "dir": FOLDER}` once the server answers; stops it
 and removes the folder on EOF of stdin or on SIGTERM. Trusts every loopback
 client as user `postgres`. Small and careless of its data on purpose: 60
 connections, no fsync. Started as root it runs the server as `postgres`, which
@@ -71,7 +71,7 @@ def start(folder: str, port: int) -> subprocess.Popen[bytes]:
         "fsync": "off",
         "shared_buffers": "16MB",
         "log_min_messages": "panic",
-    }
+    } | dict(word.split("=", 1) for word in sys.argv[1:])
     command = [binary("postgres"), "-D", f"{folder}/data"]
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]

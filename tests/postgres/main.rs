@@ -8,5 +8,7 @@
     reason = "a test fails by panicking and tells what it left out"
 )]
 
+mod cases;
 mod logins;
+mod support;
 mod tls;
