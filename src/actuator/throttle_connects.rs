@@ -57,14 +57,14 @@ impl Throttles {
                 changed.push((pool.clone(), gate(held)));
             }
         }
-        self.post(proxies, changed);
+        Self::post(proxies, changed);
     }
 
     /// Ends all; does not wait for the pools.
     pub(super) fn close(&self, proxies: Option<&Proxies>) {
         let all = std::mem::take(&mut *self.all());
         let held = all.into_iter().filter(|(_, held)| !held.is_empty());
-        self.post(proxies, held.map(|(pool, _)| (pool, Gate::Open)).collect());
+        Self::post(proxies, held.map(|(pool, _)| (pool, Gate::Open)).collect());
     }
 
     async fn set(&self, proxies: Option<&Proxies>, pool: &Name) -> Result<Done, String> {
@@ -81,7 +81,7 @@ impl Throttles {
         Ok(Done { summary })
     }
 
-    fn post(&self, proxies: Option<&Proxies>, gates: Vec<(Name, Gate)>) {
+    fn post(proxies: Option<&Proxies>, gates: Vec<(Name, Gate)>) {
         let Some(proxies) = proxies else { return };
         for (pool, gate) in gates {
             if let Err(error) = proxies.tell(&pool, Command::Admit(gate)) {

@@ -71,14 +71,14 @@ impl Pools {
         let mut status = PoolStatus { name: name.clone(), signals: signals.collect(), ..PoolStatus::blank() };
         let Some((asked, view)) = self.views.get(name) else { return status };
         status.asked = Some(now.since(*asked));
-        status.mode = mode(view.pool.mode).to_owned();
+        mode(view.pool.mode).clone_into(&mut status.mode);
         status.connecting = view.pool.connecting;
         status.clients_idle = view.pool.clients_idle;
         status.throttle = match view.gate {
             Gate::Throttled { rate } => Some(rate),
             Gate::Open | Gate::Scarce => None,
         };
-        status.breaker = breaker(view.pool.breaker).to_owned();
+        breaker(view.pool.breaker).clone_into(&mut status.breaker);
         status.counters = counters(&view.counters);
         status.servers = view.servers.iter().map(server).collect();
         status.clients = view.clients.iter().map(client).collect();

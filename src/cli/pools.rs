@@ -21,14 +21,13 @@ pub(super) fn start(
     config: &Config,
     residents: &postgres::Residents,
 ) -> Result<Option<postgres::Running>, postgres::StartError> {
-    let found: Vec<_> = config
-        .proxies
-        .values()
-        .filter_map(|proxy| match &proxy.protocol {
-            Protocol::Postgres(settings) => Some((proxy, &**settings)),
-            Protocol::Tcp => None,
-        })
-        .collect();
+    let mut found = Vec::new();
+    for proxy in config.proxies.values() {
+        match &proxy.protocol {
+            Protocol::Postgres(settings) => found.push((proxy, &**settings)),
+            Protocol::Tcp => return Err(postgres::StartError::NotServed { name: proxy.name.to_string() }),
+        }
+    }
     if found.is_empty() { Ok(None) } else { postgres::start(&found, residents).map(Some) }
 }
 

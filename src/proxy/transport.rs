@@ -226,7 +226,6 @@ impl Transport {
             }
             match tls.read_tls(&mut self.stream) {
                 // The reader tells whether that end was proper.
-                Ok(0) => {}
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Taken::Nothing),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,

@@ -90,7 +90,8 @@ pub(super) fn take(
             return Ok((at, Next::Answers));
         }
         let message = Message { header, kind, input, at };
-        match message.pass(client, server, cx, out)? {
+        let mut ends = Ends { client, server, cx };
+        match message.pass(&mut ends, out)? {
             Some(taken) => at += taken,
             None => return Ok((at, Next::More)),
         }
@@ -142,6 +143,13 @@ pub(super) fn split(header: Header, here: usize) -> (usize, u64) {
     }
 }
 
+/// The two ends of a session, and what they share with others.
+struct Ends<'e, 'c> {
+    client: &'e mut ClientSide,
+    server: &'e mut ServerSide,
+    cx: &'e mut Cx<'c>,
+}
+
 /// One message of the client.
 struct Message<'m> {
     header: Header,
@@ -169,20 +177,20 @@ impl<'m> Message<'m> {
     }
 
     /// Sends it on as it is, as far as it is here.
-    fn keep(&self, rest: &mut Rest, out: &mut Assembly<'_>) -> Option<usize> {
+    fn keep(&self, rest: &mut Rest, out: &mut Assembly<'_>) -> usize {
         let (taken, left) = split(self.header, self.input.len() - self.at);
         out.keep(self.at..self.at + taken);
         *rest = Rest { left, dropped: false };
-        Some(taken)
+        taken
     }
 
     /// Sends it on under another name, as far as it is here.
-    fn rename(&self, rest: &mut Rest, old: Span<'_>, name: &[u8], out: &mut Assembly<'_>) -> Option<usize> {
+    fn rename(&self, rest: &mut Rest, old: Span<'_>, name: &[u8], out: &mut Assembly<'_>) -> usize {
         let from = write_renamed(out.buffer(), self.header, self.body(), old, name);
         let (taken, left) = split(self.header, self.input.len() - self.at);
         out.keep(self.at + HEADER_LEN + from..self.at + taken);
         *rest = Rest { left, dropped: false };
-        Some(taken)
+        taken
     }
 
     fn malformed(&self) -> Lost {
@@ -190,20 +198,14 @@ impl<'m> Message<'m> {
     }
 
     /// Deals with it; none where more of it must come first.
-    fn pass(
-        &self,
-        client: &mut ClientSide,
-        server: &mut ServerSide,
-        cx: &mut Cx<'_>,
-        out: &mut Assembly<'_>,
-    ) -> Result<Option<usize>, Lost> {
-        let shared = cx.mode != Mode::Session && !server.exchange.skipping();
+    fn pass(&self, ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) -> Result<Option<usize>, Lost> {
+        let shared = ends.cx.mode != Mode::Session && !ends.server.exchange.skipping();
         let owed = match self.kind {
-            Kind::Query if shared => return self.query(client, server, cx, out),
+            Kind::Query if shared => return Ok(self.query(ends, out)),
             Kind::Query => Owed::Query(Reply::Pass),
-            Kind::Parse if shared => return self.parse(client, server, cx, out),
-            Kind::Bind if shared => return self.bind(client, server, out),
-            Kind::Describe | Kind::Close if shared => return self.named(client, server, out),
+            Kind::Parse if shared => return self.parse(ends, out),
+            Kind::Bind if shared => return self.bind(ends, out),
+            Kind::Describe | Kind::Close if shared => return self.named(ends, out),
             Kind::Parse => Owed::Parse { statement: None, reply: Reply::Pass },
             Kind::Bind => Owed::Bind(None),
             Kind::Describe => Owed::Describe(None),
@@ -213,191 +215,154 @@ impl<'m> Message<'m> {
             Kind::FunctionCall => Owed::FunctionCall,
             Kind::CopyDone | Kind::CopyFail => Owed::CopyEnd,
             Kind::Flush => {
-                client.flushed = true;
-                return Ok(self.keep(&mut client.rest, out));
+                ends.client.flushed = true;
+                return Ok(Some(self.keep(&mut ends.client.rest, out)));
             }
-            Kind::CopyData => return Ok(self.keep(&mut client.rest, out)),
+            Kind::CopyData => return Ok(Some(self.keep(&mut ends.client.rest, out))),
             Kind::Password | Kind::Terminate => return Err(Lost::Unexpected(self.header.tag)),
         };
-        server.exchange.enter(owed);
-        Ok(self.keep(&mut client.rest, out))
+        ends.server.exchange.enter(owed);
+        Ok(Some(self.keep(&mut ends.client.rest, out)))
     }
 
-    fn query(
-        &self,
-        client: &mut ClientSide,
-        server: &mut ServerSide,
-        cx: &mut Cx<'_>,
-        out: &mut Assembly<'_>,
-    ) -> Result<Option<usize>, Lost> {
+    fn query(&self, ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) -> Option<usize> {
         let (taken, left) = split(self.header, self.input.len() - self.at);
         if left > 0 && self.header.message_len() <= WHOLE_MAX {
-            return Ok(None);
+            return None;
         }
-        if let Some(names) = client.known_names() {
+        if let Some(names) = ends.client.known_names() {
             names.forget_unnamed();
         }
-        server.unnamed_is_ours = false;
+        ends.server.unnamed_is_ours = false;
         // Of a text longer than that, its start tells enough: such ones carry data.
         let text = self.body();
-        let instead = self.instead(text.strip_suffix(b"\0").unwrap_or(text), client, server, cx, out);
-        server.exchange.enter(Owed::Query(Reply::Pass));
-        let Some(instead) = instead else { return Ok(self.keep(&mut client.rest, out)) };
+        let instead = instead(text.strip_suffix(b"\0").unwrap_or(text), ends, out);
+        ends.server.exchange.enter(Owed::Query(Reply::Pass));
+        let Some(instead) = instead else { return Some(self.keep(&mut ends.client.rest, out)) };
         write_query(out.buffer(), instead.as_bytes());
-        client.rest = Rest { left, dropped: true };
-        Ok(Some(taken))
+        ends.client.rest = Rest { left, dropped: true };
+        Some(taken)
     }
 
-    /// Takes up what a text does to its session; gives what is to be sent in its place, where not itself.
-    fn instead(
-        &self,
-        text: &[u8],
-        client: &mut ClientSide,
-        server: &mut ServerSide,
-        cx: &mut Cx<'_>,
-        out: &mut Assembly<'_>,
-    ) -> Option<String> {
-        let strings = client.strings();
-        let marks = effects::read(text, strings, client.known_names().as_deref());
-        if let Some((name, statement)) = marks.deallocates {
-            ensure(server, &statement, out);
-            client.deallocates = Some(name);
-            server.deallocates = Some(statement.id());
-            return Some(format!("DEALLOCATE {}", String::from_utf8_lossy(statement.name().bytes())));
-        }
-        let pin = marks.pin?;
-        if client.pinned.is_none() && cx.keeps == Keeps::Refuses {
-            return Some(effects::refusal(pin));
-        }
-        client.pinned.get_or_insert(pin);
-        server.stateful = true;
-        None
-    }
-
-    fn parse(
-        &self,
-        client: &mut ClientSide,
-        server: &mut ServerSide,
-        cx: &mut Cx<'_>,
-        out: &mut Assembly<'_>,
-    ) -> Result<Option<usize>, Lost> {
+    fn parse(&self, ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) -> Result<Option<usize>, Lost> {
         let Some(body) = self.whole()? else { return Ok(None) };
         let parse = Parse::parse(body).map_err(|_| self.malformed())?;
         let (taken, _) = split(self.header, self.input.len() - self.at);
-        if let Some(instead) = self.instead(parse.query.bytes, client, server, cx, out) {
-            write_parse(out.buffer(), b"", instead.as_bytes(), &[]);
-            server.unnamed_is_ours = true;
-            server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
+        if let Some(instead) = instead(parse.query.bytes, ends, out) {
+            replace(parse.name.bytes, &instead, ends, out);
             return Ok(Some(taken));
         }
         if parse.name.bytes.is_empty() {
-            client.names().keep_unnamed(&self.input[self.at..self.at + taken]);
-            server.unnamed_is_ours = true;
-            server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
-            return Ok(self.keep(&mut client.rest, out));
+            ends.client.names().keep_unnamed(&self.input[self.at..self.at + taken]);
+            ends.server.unnamed_is_ours = true;
+            ends.server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
+            return Ok(Some(self.keep(&mut ends.client.rest, out)));
         }
-        let statement = cx.statements.share(&body[parse.name.end() + 1..]);
-        let names = client.names();
+        let statement = ends.cx.statements.share(&body[parse.name.end() + 1..]);
+        let names = ends.client.names();
         if names.find(parse.name.bytes).is_some() {
             // The name is taken: so that the server says so, and in its turn, it is sent one that it has.
-            ensure(server, &statement, out);
-            server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
-            return Ok(self.rename(&mut client.rest, parse.name, statement.name().bytes(), out));
+            ensure(ends.server, &statement, out);
+            ends.server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
+            return Ok(Some(self.rename(&mut ends.client.rest, parse.name, statement.name().bytes(), out)));
         }
         if names.full() {
             return Err(Lost::Over("the client has too many prepared statements"));
         }
         names.add(parse.name.bytes, Rc::clone(&statement));
         let id = statement.id();
-        if server.prepared.touch(id) {
-            server.exchange.enter(Owed::Own(b'1'));
+        if ends.server.prepared.touch(id) {
+            ends.server.exchange.enter(Owed::Own(b'1'));
             return Ok(Some(taken));
         }
-        server.prepared.add(id);
-        server.exchange.enter(Owed::Parse { statement: Some(id), reply: Reply::Pass });
-        Ok(self.rename(&mut client.rest, parse.name, statement.name().bytes(), out))
+        ends.server.prepared.add(id);
+        ends.server.exchange.enter(Owed::Parse { statement: Some(id), reply: Reply::Pass });
+        Ok(Some(self.rename(&mut ends.client.rest, parse.name, statement.name().bytes(), out)))
     }
 
-    fn bind(
-        &self,
-        client: &mut ClientSide,
-        server: &mut ServerSide,
-        out: &mut Assembly<'_>,
-    ) -> Result<Option<usize>, Lost> {
+    fn bind(&self, ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) -> Result<Option<usize>, Lost> {
         let body = self.body();
         let Some((_, name)) = Bind::names(body) else {
             let ended = split(self.header, self.input.len() - self.at).1 == 0;
             let over = ended || body.len() > NAMES_WITHIN;
             return if over { Err(self.malformed()) } else { Ok(None) };
         };
-        let sent = self.sent_name(name, client, server, out);
-        server.exchange.enter(Owed::Bind(sent.id()));
-        Ok(self.send(sent, name, &mut client.rest, out))
+        let sent = sent_name(name, ends, out);
+        ends.server.exchange.enter(Owed::Bind(sent.id()));
+        Ok(Some(self.send(sent, name, &mut ends.client.rest, out)))
     }
 
     /// A Describe or a Close.
-    fn named(
-        &self,
-        client: &mut ClientSide,
-        server: &mut ServerSide,
-        out: &mut Assembly<'_>,
-    ) -> Result<Option<usize>, Lost> {
+    fn named(&self, ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) -> Result<Option<usize>, Lost> {
         let Some(body) = self.whole()? else { return Ok(None) };
         let named = Named::parse(body).map_err(|_| self.malformed())?;
         let closes = self.kind == Kind::Close;
         let owed = if closes { Owed::Close(Reply::Pass) } else { Owed::Describe(None) };
         let name = named.name;
         if named.target == Target::Portal {
-            server.exchange.enter(owed);
-            return Ok(self.keep(&mut client.rest, out));
+            ends.server.exchange.enter(owed);
+            return Ok(Some(self.keep(&mut ends.client.rest, out)));
         }
         if !closes {
-            let sent = self.sent_name(name, client, server, out);
-            server.exchange.enter(Owed::Describe(sent.id()));
-            return Ok(self.send(sent, name, &mut client.rest, out));
+            let sent = sent_name(name, ends, out);
+            ends.server.exchange.enter(Owed::Describe(sent.id()));
+            return Ok(Some(self.send(sent, name, &mut ends.client.rest, out)));
         }
         if name.bytes.is_empty() {
-            if let Some(names) = client.known_names() {
+            if let Some(names) = ends.client.known_names() {
                 names.forget_unnamed();
             }
-            server.exchange.enter(owed);
-            return Ok(self.keep(&mut client.rest, out));
+            ends.server.exchange.enter(owed);
+            return Ok(Some(self.keep(&mut ends.client.rest, out)));
         }
-        if client.known_names().is_some_and(|names| names.find(name.bytes).is_some()) {
-            client.names().remove(name.bytes);
-            server.exchange.enter(Owed::Own(b'3'));
+        if ends.client.known_names().is_some_and(|names| names.find(name.bytes).is_some()) {
+            ends.client.names().remove(name.bytes);
+            ends.server.exchange.enter(Owed::Own(b'3'));
             return Ok(Some(split(self.header, self.input.len() - self.at).0));
         }
-        server.exchange.enter(owed);
+        ends.server.exchange.enter(owed);
         let sent = foreign(name.bytes);
-        Ok(self.send(sent, name, &mut client.rest, out))
+        Ok(Some(self.send(sent, name, &mut ends.client.rest, out)))
     }
 
-    fn send(&self, sent: Sent, old: Span<'_>, rest: &mut Rest, out: &mut Assembly<'_>) -> Option<usize> {
+    fn send(&self, sent: Sent, old: Span<'_>, rest: &mut Rest, out: &mut Assembly<'_>) -> usize {
         match sent {
             Sent::AsItIs => self.keep(rest, out),
             Sent::Lost(name) => self.rename(rest, old, name, out),
             Sent::Shared(statement) => self.rename(rest, old, statement.name().bytes(), out),
         }
     }
+}
 
-    /// The name that the server knows a client's statement by. Sees that the server has it.
-    fn sent_name(
-        &self,
-        name: Span<'_>,
-        client: &mut ClientSide,
-        server: &mut ServerSide,
-        out: &mut Assembly<'_>,
-    ) -> Sent {
-        if name.bytes.is_empty() {
-            return unnamed(client, server, out);
-        }
-        let Some(statement) = client.known_names().and_then(|names| names.find(name.bytes)).cloned() else {
-            return foreign(name.bytes);
-        };
-        ensure(server, &statement, out);
-        Sent::Shared(statement)
+/// Takes up what a text does to its session; gives what is to be sent in its place, where not itself.
+fn instead(text: &[u8], ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) -> Option<String> {
+    let strings = ends.client.strings();
+    let marks = effects::read(text, strings, ends.client.known_names().as_deref());
+    if let Some((name, statement)) = marks.deallocates {
+        ensure(ends.server, &statement, out);
+        ends.client.deallocates = Some(name);
+        ends.server.deallocates = Some(statement.id());
+        return Some(format!("DEALLOCATE {}", String::from_utf8_lossy(statement.name().bytes())));
     }
+    let pin = marks.pin?;
+    if ends.client.pinned.is_none() && ends.cx.keeps == Keeps::Refuses {
+        return Some(effects::refusal(pin));
+    }
+    ends.client.pinned.get_or_insert(pin);
+    ends.server.stateful = true;
+    None
+}
+
+/// The name that the server knows a client's statement by. Sees that the server has it.
+fn sent_name(name: Span<'_>, ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) -> Sent {
+    if name.bytes.is_empty() {
+        return unnamed(ends.client, ends.server, out);
+    }
+    let Some(statement) = ends.client.known_names().and_then(|names| names.find(name.bytes)).cloned() else {
+        return foreign(name.bytes);
+    };
+    ensure(ends.server, &statement, out);
+    Sent::Shared(statement)
 }
 
 /// Under which name a statement is asked for.
@@ -415,6 +380,23 @@ impl Sent {
             Self::AsItIs | Self::Lost(_) => None,
         }
     }
+}
+
+/// Prepares another text than the client's, under the name that the client gave.
+fn replace(name: &[u8], text: &str, ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) {
+    if !name.is_empty() {
+        let mut body = text.as_bytes().to_vec();
+        // The end of the text, and no types of parameters.
+        body.extend_from_slice(&[0, 0, 0]);
+        let statement = ends.cx.statements.share(&body);
+        ends.client.names().add(name, Rc::clone(&statement));
+        ensure(ends.server, &statement, out);
+        ends.server.exchange.enter(Owed::Own(b'1'));
+        return;
+    }
+    ends.server.unnamed_is_ours = true;
+    write_parse(out.buffer(), b"", text.as_bytes(), &[]);
+    ends.server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
 }
 
 /// A name that is not in the client's book: made by SQL, or not at all. The server knows.

@@ -102,9 +102,10 @@ pub(super) async fn login(
             Ok(Entered::Session(wish)) => wish,
             Ok(Entered::Cancel(number, secret)) => return Ok(Came::Cancel(number, secret)),
             Ok(Entered::Replication) => return refuse(socket, &replication()).await,
-            Ok(Entered::Tls | Entered::Gss | Entered::DirectTls) => return Ok(Came::Nothing),
             Err(Refused::Io(error)) => return Err(error),
-            Err(Refused::Password) => return Ok(Came::Nothing),
+            Ok(Entered::Tls | Entered::Gss | Entered::DirectTls) | Err(Refused::Password) => {
+                return Ok(Came::Nothing);
+            }
             Err(Refused::Said(state, text)) => {
                 return refuse(socket, &Report::new(state, &text).fatal()).await;
             }

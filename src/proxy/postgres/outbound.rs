@@ -108,11 +108,11 @@ fn answer(
         (tag, server.exchange.front()),
         (b'1', Some(Owed::Parse { statement: Some(_), reply: Reply::Pass }))
     );
-    if tag == b'E' && is_stale_plan(body) {
-        match server.exchange.front() {
-            Some(Owed::Bind(Some(id)) | Owed::Describe(Some(id))) => statements.renew(id),
-            Some(_) | None => {}
-        }
+    if tag == b'E'
+        && is_stale_plan(body)
+        && let Some(Owed::Bind(Some(id)) | Owed::Describe(Some(id))) = server.exchange.front()
+    {
+        statements.renew(id);
     }
     if tag == b'C' && body.first() == Some(&b'D') {
         forget(server, client.as_deref_mut(), body);

@@ -69,7 +69,7 @@ impl Running {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Ends in order, and returns when nothing is left; what went wrong in a thread is logged.
@@ -80,7 +80,7 @@ impl Running {
             match thread.handle.join() {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::error!(thread = name, %error, "a thread of the proxies has failed")
+                    tracing::error!(thread = name, %error, "a thread of the proxies has failed");
                 }
                 // Where and why was said by the panic itself.
                 Err(_) => tracing::error!(thread = name, "a thread of the proxies has panicked"),

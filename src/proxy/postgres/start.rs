@@ -79,6 +79,12 @@ pub enum StartError {
         /// Why.
         source: SecretError,
     },
+    /// A protocol that the settings know and that nothing serves yet.
+    #[error("{name}: this version does not serve protocol `tcp`; take the section out")]
+    NotServed {
+        /// The proxy.
+        name: String,
+    },
     /// No thread or descriptor could be had.
     #[error("the proxies have no room to start")]
     Room(#[from] io::Error),

@@ -6,7 +6,7 @@
 
 use std::borrow::Borrow;
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::io::Write as _;
 use std::rc::Rc;
@@ -89,7 +89,7 @@ impl Eq for ByBody {}
 /// All statements that clients hold, of one proxy.
 #[derive(Debug, Default)]
 pub(super) struct Statements {
-    known: HashMap<ByBody, ()>,
+    known: HashSet<ByBody>,
     last: u32,
     /// Statements after which those that nobody holds are looked for.
     sweep_at: usize,
@@ -101,22 +101,22 @@ const SWEEP_LEAST: usize = 512;
 impl Statements {
     /// The shared statement of this text and parameter types.
     pub(super) fn share(&mut self, body: &[u8]) -> Rc<Statement> {
-        if let Some((known, ())) = self.known.get_key_value(body) {
+        if let Some(known) = self.known.get(body) {
             return Rc::clone(&known.0);
         }
         if self.known.len() >= self.sweep_at.max(SWEEP_LEAST) {
-            self.known.retain(|known, ()| Rc::strong_count(&known.0) > 1);
+            self.known.retain(|known| Rc::strong_count(&known.0) > 1);
             self.sweep_at = self.known.len() * 2;
         }
         let made = Rc::new(Statement { id: Cell::new(self.number()), body: body.into() });
-        self.known.insert(ByBody(Rc::clone(&made)), ());
+        self.known.insert(ByBody(Rc::clone(&made)));
         made
     }
 
     /// Gives the statement of this number another one, so that every server connection prepares it anew: its plan
     /// does not fit its tables any more.
     pub(super) fn renew(&mut self, id: u32) {
-        let stale = self.known.keys().find(|known| known.0.id() == id).map(|known| Rc::clone(&known.0));
+        let stale = self.known.iter().find(|known| known.0.id() == id).map(|known| Rc::clone(&known.0));
         if let Some(statement) = stale {
             statement.id.set(self.number());
         }

@@ -94,7 +94,7 @@ fn drained(transport: &mut Transport, room: usize) -> (Vec<u8>, Taken) {
 }
 
 fn pattern(len: usize) -> Vec<u8> {
-    (0..len).map(|at| (at % 251) as u8).collect()
+    (0..251).cycle().take(len).collect()
 }
 
 #[test]

@@ -76,6 +76,23 @@ pub enum Verdict {
     Doubt,
 }
 
+/// Whether the server takes COPY data from the client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum CopyIn {
+    Off,
+    On,
+    /// And a Sync was sent meanwhile: whether the COPY read it depends on when that failed.
+    OnWithSync,
+}
+
+/// Whether the connection may ever serve somebody else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Trust {
+    Sound,
+    /// Something came that should not have.
+    Doubtful,
+}
+
 /// The book of one server connection.
 #[derive(Debug)]
 pub struct Exchange {
@@ -83,16 +100,12 @@ pub struct Exchange {
     transaction: Transaction,
     /// The server skips what it is sent, up to a Sync.
     skipping: bool,
-    /// The server takes COPY data from the client.
-    copying_in: bool,
-    /// A Sync was sent while the server took COPY data: whether the COPY read it depends on when that failed.
-    sync_in_copy: bool,
+    copy_in: CopyIn,
     /// A batch has begun whose Sync was not sent: an implicit transaction may be open, whatever was answered.
     in_batch: bool,
-    /// Something came that should not have: never to be reused.
-    doubt: bool,
-    /// The last of our own requests failed.
-    own_failed: bool,
+    trust: Trust,
+    /// Requests of ours that failed and that nobody was told of.
+    own_failures: u32,
     /// Requests crossed out by an error, oldest first, for the caller to undo what it took as done.
     dropped: Vec<Owed>,
 }
@@ -110,11 +123,10 @@ impl Exchange {
             owed: VecDeque::new(),
             transaction: Transaction::Idle,
             skipping: false,
-            copying_in: false,
-            sync_in_copy: false,
+            copy_in: CopyIn::Off,
             in_batch: false,
-            doubt: false,
-            own_failed: false,
+            trust: Trust::Sound,
+            own_failures: 0,
             dropped: Vec::new(),
         }
     }
@@ -124,9 +136,9 @@ impl Exchange {
         self.owed.is_empty()
             && self.transaction == Transaction::Idle
             && !self.skipping
-            && !self.copying_in
+            && !self.copying_in()
             && !self.in_batch
-            && !self.doubt
+            && !self.doubtful()
     }
 
     /// Nothing owed: the next move is the client's.
@@ -151,17 +163,17 @@ impl Exchange {
 
     /// Whether the server takes COPY data.
     pub fn copying_in(&self) -> bool {
-        self.copying_in
+        self.copy_in != CopyIn::Off
     }
 
     /// Whether the connection can't be trusted any more.
     pub fn doubtful(&self) -> bool {
-        self.doubt
+        self.trust == Trust::Doubtful
     }
 
     /// Whether one of our own requests was refused; told once.
     pub fn take_own_failure(&mut self) -> bool {
-        std::mem::take(&mut self.own_failed)
+        std::mem::take(&mut self.own_failures) > 0
     }
 
     /// Whether no more requests fit.
@@ -173,8 +185,8 @@ impl Exchange {
     /// has no effect and no answer.
     pub fn enter(&mut self, request: Owed) -> bool {
         match request {
-            Owed::Sync(_) if self.copying_in => {
-                self.sync_in_copy = true;
+            Owed::Sync(_) if self.copying_in() => {
+                self.copy_in = CopyIn::OnWithSync;
                 return true;
             }
             Owed::Sync(_) => {
@@ -182,7 +194,7 @@ impl Exchange {
                 self.in_batch = false;
             }
             Owed::CopyEnd => {
-                self.copying_in = false;
+                self.copy_in = CopyIn::Off;
                 if self.owed.is_empty() {
                     return true;
                 }
@@ -245,12 +257,14 @@ impl Exchange {
             (b'E', _) => self.failed(),
             (b'G', _) => self.copy_in(),
             (_, Owed::Query(reply)) => verdict(reply),
-            (b'V', Owed::FunctionCall) | (b'W', _) => Verdict::Pass,
             (b'1', Owed::Parse { reply, .. }) | (b'3', Owed::Close(reply)) => self.crossed(reply),
-            (b'2', Owed::Bind(_)) | (b'n', Owed::Describe(_)) => self.crossed(Reply::Pass),
-            (b'T', Owed::Describe(_)) => self.crossed(Reply::Pass),
-            (b't', Owed::Describe(_)) | (b'D' | b'H' | b'd' | b'c', Owed::Execute) => Verdict::Pass,
-            (b'C' | b's' | b'I', Owed::Execute) => self.crossed(Reply::Pass),
+            (b'2', Owed::Bind(_))
+            | (b'n' | b'T', Owed::Describe(_))
+            | (b'C' | b's' | b'I', Owed::Execute) => self.crossed(Reply::Pass),
+            (b't', Owed::Describe(_))
+            | (b'D' | b'H' | b'd' | b'c', Owed::Execute)
+            | (b'V', Owed::FunctionCall)
+            | (b'W', _) => Verdict::Pass,
             _ => self.doubted(),
         }
     }
@@ -261,7 +275,7 @@ impl Exchange {
     }
 
     fn doubted(&mut self) -> Verdict {
-        self.doubt = true;
+        self.trust = Trust::Doubtful;
         Verdict::Doubt
     }
 
@@ -280,7 +294,7 @@ impl Exchange {
             Some(Owed::FunctionCall) => Reply::Pass,
             Some(_) | None => return self.doubted(),
         };
-        self.copying_in = false;
+        self.copy_in = CopyIn::Off;
         match ready_for_query(body) {
             Ok(transaction) => self.transaction = transaction,
             Err(_) => return self.doubted(),
@@ -292,8 +306,8 @@ impl Exchange {
         match self.owed.front() {
             Some(Owed::Query(reply)) => {
                 let reply = *reply;
-                self.copying_in = false;
-                self.own_failed |= reply == Reply::Swallow;
+                self.copy_in = CopyIn::Off;
+                self.own_failures += u32::from(reply == Reply::Swallow);
                 return verdict(reply);
             }
             Some(Owed::Sync(reply)) => return verdict(*reply),
@@ -301,8 +315,10 @@ impl Exchange {
             Some(_) | None => {}
         }
         // A batch: the server skips to the next Sync.
-        self.doubt |= self.copying_in && self.sync_in_copy;
-        self.copying_in = false;
+        if self.copy_in == CopyIn::OnWithSync {
+            self.trust = Trust::Doubtful;
+        }
+        self.copy_in = CopyIn::Off;
         self.skipping = true;
         while let Some(request) = self.owed.front() {
             if matches!(request, Owed::Sync(_)) {
@@ -328,8 +344,7 @@ impl Exchange {
             return self.doubted();
         }
         self.owed.drain(1..until);
-        self.copying_in = end.is_none();
-        self.sync_in_copy = false;
+        self.copy_in = if end.is_none() { CopyIn::On } else { CopyIn::Off };
         verdict(reply)
     }
 }

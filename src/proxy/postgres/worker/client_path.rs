@@ -87,10 +87,7 @@ impl Worker {
     fn take_from_client(&mut self, place: usize, bytes: &[u8]) {
         let mut at = 0;
         loop {
-            let (taken, next) = match self.pass_inbound(place, &bytes[at..]) {
-                Ok(passed) => passed,
-                Err(()) => return,
-            };
+            let Ok((taken, next)) = self.pass_inbound(place, &bytes[at..]) else { return };
             at += taken;
             match next {
                 Next::Server => {
@@ -143,7 +140,10 @@ impl Worker {
         let flushed = std::mem::take(&mut client.side.flushed);
         self.made = made;
         match (passed, sent) {
-            (Err(lost), _) => Err(self.lose_client(place, &lost)),
+            (Err(lost), _) => {
+                self.lose_client(place, &lost);
+                Err(())
+            }
             (Ok(_), Err(_)) => {
                 // What the server said before it went is still to be read.
                 let room = usize::from(self.clients[place].room);

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use crate::model::clock::Timestamp;
-use crate::pool::id::Key;
 use crate::proxy::postgres::side::ServerSide;
 use crate::proxy::transport::Transport;
 
@@ -28,7 +27,6 @@ pub(crate) struct Server {
     pub(super) drained: bool,
     /// The start of a message whose end has not come.
     pub(super) pending: Vec<u8>,
-    pub(super) key: Key,
     /// Number and secret by which the server cancels what it is doing.
     pub(super) cancel: (u32, Vec<u8>),
     /// The address it was connected to, where the pool chose one: cancels go there.

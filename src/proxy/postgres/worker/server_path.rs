@@ -89,9 +89,8 @@ impl Worker {
         if taken < bytes.len() {
             server.pending = bytes[taken..].to_vec();
         }
-        match (sent, place) {
-            (Some(Err(_)), Some(place)) => self.end_client(place, Farewell::Lost),
-            (Some(Ok(Flow::Clear | Flow::Blocked)), Some(_)) | (None | Some(_), _) => {}
+        if let (Some(Err(_)), Some(place)) = (sent, place) {
+            self.end_client(place, Farewell::Lost);
         }
         self.after_answers(room_place, connection);
     }
@@ -116,7 +115,7 @@ impl Worker {
         }
         match server.holder {
             Holder::Client(place) if server.side.exchange.take_own_failure() => {
-                self.setup_failed(room, place)
+                self.setup_failed(room, place);
             }
             Holder::Client(place) if quiet && transaction != Transaction::Idle && by_statement => {
                 let report = Report::new(

@@ -41,13 +41,13 @@ impl Worker {
             Message::Open(place, settings) => self.open_room(place, *settings),
             Message::Arrived(newcomer) => self.arrive(*newcomer),
             Message::Connected(room, connection, ready) => {
-                self.connected(usize::from(room), connection, *ready)
+                self.connected(usize::from(room), connection, *ready);
             }
             Message::Failed(room, connection, failed) => self.failed(usize::from(room), connection, *failed),
             Message::Cancel(room, number, secret) => self.cancel(usize::from(room), number, &secret),
             Message::Cancelled(room, connection) => self.cancelled(usize::from(room), connection),
             Message::Resolved(room, upstream, addresses) => {
-                self.resolved(usize::from(room), upstream, &addresses)
+                self.resolved(usize::from(room), upstream, &addresses);
             }
             Message::Listen(hall) => self.open_hall(*hall),
             Message::Asked(room, question) => self.asked(room, question),
@@ -223,7 +223,7 @@ impl Worker {
     fn carry(&mut self, room_place: usize, order: Order) {
         match order {
             Order::Connect { connection, upstream, address, key, why: _ } => {
-                self.connect(room_place, connection, (upstream, address), key)
+                self.connect(room_place, connection, (upstream, address), key);
             }
             Order::Close { connection, reason: _ } => self.close(room_place, connection),
             Order::Ping { connection } => self.ping(room_place, connection),
@@ -231,7 +231,7 @@ impl Worker {
             Order::Refuse { client, refusal } => self.refuse(client.index(), refusal),
             Order::Dismiss { client, farewell } => self.farewell(client.index(), farewell),
             Order::Resolve { upstream } => {
-                self.errand(Errand::Resolve { room: narrow(room_place), upstream })
+                self.errand(Errand::Resolve { room: narrow(room_place), upstream });
             }
         }
     }
@@ -275,7 +275,6 @@ impl Worker {
             holder: Holder::Pool,
             drained: false,
             pending: Vec::new(),
-            key,
             cancel: ready.cancel,
             address: ready.address,
             cancels: 0,

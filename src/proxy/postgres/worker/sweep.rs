@@ -92,10 +92,10 @@ fn over(settings: &RoomSettings, server: &Server, now: Timestamp) -> Option<Over
         }
         Holder::Client(_) => {
             let limit = settings.command_timeout?;
-            match server.overdue {
-                false => (passed >= limit).then_some(Over::Statement),
-                true => (passed >= limit + CANCEL_WITHIN).then_some(Over::Cancel),
+            if server.overdue {
+                return (passed >= limit + CANCEL_WITHIN).then_some(Over::Cancel);
             }
+            (passed >= limit).then_some(Over::Statement)
         }
     }
 }

@@ -72,8 +72,8 @@ impl Token {
     /// From the poll's.
     pub(super) fn of(name: mio::Token) -> Self {
         let bits = name.0;
-        let low = (bits & 0xffff_ffff) as u32;
-        let high = ((bits >> 32) & 0x7fff_ffff) as u32;
+        let low = low_half(bits);
+        let high = low_half(bits >> 32) & 0x7fff_ffff;
         match (bits & SERVER, bits & HALL, bits & EAR) {
             (0, 0, _) => return Self::Client { place: low as usize, turn: high & Self::CLIENT_TURN },
             (0, _, 0) => return Self::Knocker { place: low as usize, turn: high & Self::KNOCKER_TURN },
@@ -82,6 +82,11 @@ impl Token {
         }
         Self::Server { room: high as usize, slot: (low & 0xffff) as u16, turn: (low >> 16) as u16 }
     }
+}
+
+/// The lower 32 bits.
+fn low_half(bits: usize) -> u32 {
+    u32::try_from(bits & 0xffff_ffff).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
