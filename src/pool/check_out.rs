@@ -152,8 +152,8 @@ impl Pool {
     fn needs_room(&self, key: Key, now: Timestamp) -> bool {
         let total = self.connections.total();
         total.size() >= self.limits.max
-            && total.idle == 0
-            && total.connecting < self.limits.connects
+            && total.idle() == 0
+            && total.connecting() < self.limits.connects
             && self.is_short(key)
             && !self.logins.pauses(key, now)
             && self.upstreams.any_ready(now)
@@ -167,7 +167,7 @@ impl Pool {
         let mut tops = self.upstreams.ids().filter_map(|id| Some((id, self.connections.top(key, id)?)));
         let best = match self.upstreams.balance {
             Balance::Priority => tops.next(),
-            Balance::Equal => tops.min_by_key(|(id, _)| self.connections.of_upstream(*id).leased),
+            Balance::Equal => tops.min_by_key(|(id, _)| self.connections.of_upstream(*id).leased()),
         };
         best.map(|(_, slot)| slot)
     }

@@ -103,6 +103,7 @@ impl Pool {
         }
         let next = self.upstreams.next_attempt();
         while let Some(client) = self.clients.oldest()
+            && next > now
             && self.clients.deadline(client, self.limits.wait) < next
         {
             self.turn_away(client, Refusal::UpstreamDown, now);

@@ -9,37 +9,34 @@ use crate::pool::connection::{Connection, Serving, State};
 use crate::pool::id::{ConnectionId, Key, UpstreamId};
 use crate::pool::list::{Links, List};
 
-/// How many connections are in which state.
+/// How many connections are in which state. Free slots are counted out and never in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Census {
-    pub(super) connecting: u32,
-    pub(super) idle: u32,
-    pub(super) checking: u32,
-    pub(super) leased: u32,
-}
+pub(super) struct Census([u32; State::COUNT]);
 
 impl Census {
-    pub(super) fn size(self) -> u32 {
-        self.connecting + self.idle + self.checking + self.leased
+    pub(super) fn connecting(&self) -> u32 {
+        self.0[State::Connecting as usize]
     }
 
-    fn of(&mut self, state: State) -> Option<&mut u32> {
-        match state {
-            State::Free => None,
-            State::Connecting => Some(&mut self.connecting),
-            State::Idle => Some(&mut self.idle),
-            State::Checking => Some(&mut self.checking),
-            State::Leased => Some(&mut self.leased),
-        }
+    pub(super) fn idle(&self) -> u32 {
+        self.0[State::Idle as usize]
+    }
+
+    pub(super) fn checking(&self) -> u32 {
+        self.0[State::Checking as usize]
+    }
+
+    pub(super) fn leased(&self) -> u32 {
+        self.0[State::Leased as usize]
+    }
+
+    pub(super) fn size(&self) -> u32 {
+        self.connecting() + self.idle() + self.checking() + self.leased()
     }
 
     fn moved(&mut self, from: State, to: State) {
-        if let Some(count) = self.of(from) {
-            *count -= 1;
-        }
-        if let Some(count) = self.of(to) {
-            *count += 1;
-        }
+        self.0[from as usize] = self.0[from as usize].wrapping_sub(1);
+        self.0[to as usize] = self.0[to as usize].wrapping_add(1);
     }
 }
 
@@ -82,16 +79,16 @@ impl Connections {
         }
     }
 
-    pub(super) fn total(&self) -> Census {
-        self.total
+    pub(super) fn total(&self) -> &Census {
+        &self.total
     }
 
     pub(super) fn of_key(&self, key: Key) -> Census {
         self.by_key.get(key.index()).copied().unwrap_or_default()
     }
 
-    pub(super) fn of_upstream(&self, upstream: UpstreamId) -> Census {
-        self.by_upstream[upstream.index()]
+    pub(super) fn of_upstream(&self, upstream: UpstreamId) -> &Census {
+        &self.by_upstream[upstream.index()]
     }
 
     /// Fills a slot; the caller sees to it that there are fewer than `CONNECTIONS_MAX`.

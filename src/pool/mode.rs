@@ -118,6 +118,7 @@ impl Pool {
     /// first; surplus busy ones when they come back.
     pub fn adjust(&mut self, limits: &Limits, now: Timestamp) {
         self.limits = limits.settled();
+        self.clients_due = now;
         for slot in self.connections.slots() {
             let connection = self.connections.get_mut(slot);
             connection.expires = connection.opened + self.limits.lifetime_of(connection.fraction);
@@ -167,9 +168,8 @@ impl Pool {
 
     /// All that rest.
     fn dismiss_all(&mut self, farewell: Farewell, now: Timestamp) {
-        while let Some((client, _)) = self.clients.longest_resting() {
-            self.send_off(client, farewell, now);
-        }
+        let all: Vec<_> = self.clients.resting().collect();
+        all.into_iter().for_each(|(client, _)| self.send_off(client, farewell, now));
     }
 
     /// Tells a client that rests to go.

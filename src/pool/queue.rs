@@ -53,7 +53,7 @@ impl Clients {
         while let Some(client) = next {
             let since = self.get(client).since.max(from);
             self.get_mut(client).held += now.since(since).as_nanos().try_into().unwrap_or(u64::MAX);
-            next = self.resting_after(client);
+            next = self.waiting_after(client);
         }
     }
 }

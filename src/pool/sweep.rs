@@ -12,11 +12,12 @@ use crate::pool::mode::Mode;
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, ConnectFailure, Farewell, OpenReason, Refusal};
 use crate::pool::state::Pool;
+use crate::pool::upstreams::Attempt;
 
 /// Connections closed for their age, or asked whether they are alive, in one sweep.
 pub(super) const UPKEEP_MAX: u32 = 8;
 /// Clients dismissed for their idleness in one sweep.
-pub(super) const DISMISSALS_MAX: u32 = 64;
+pub(super) const DISMISSALS_MAX: usize = 64;
 
 impl Pool {
     /// Ends what is over, begins what is due.
@@ -44,7 +45,8 @@ impl Pool {
         if !book.is_ready() {
             // A name without addresses is as good as a host that does not answer.
             let at = (now, self.jitter.fraction());
-            self.upstreams.failed(upstream, ConnectFailure::Unreachable, &self.limits, at);
+            let (why, failure) = (OpenReason::Demand, ConnectFailure::Unreachable);
+            self.upstreams.failed(Attempt { upstream, why, failure }, &self.limits, at);
             self.despair(now);
         }
         if change == Change::Gone {
@@ -117,15 +119,18 @@ impl Pool {
         }
     }
 
+    /// Looks through all clients, but only when one may be due: idle ones go that have been so for too long.
     fn dismiss_idle(&mut self, now: Timestamp) {
-        for _ in 0..DISMISSALS_MAX {
-            match self.clients.longest_resting() {
-                Some((client, since)) if now.since(since) >= self.limits.clients.idle => {
-                    self.send_off(client, Farewell::IdleOver, now);
-                }
-                Some(_) | None => return,
-            }
+        if now < self.clients_due {
+            return;
         }
+        let idle = self.limits.clients.idle;
+        let due = self.clients.resting().filter(|(_, since)| *since + idle <= now);
+        let due: Vec<_> = due.map(|(client, _)| client).take(DISMISSALS_MAX).collect();
+        due.into_iter().for_each(|client| self.send_off(client, Farewell::IdleOver, now));
+        // Whoever comes to rest later is due later.
+        let next = self.clients.resting().map(|(_, since)| since + idle).min();
+        self.clients_due = next.unwrap_or(now + idle);
     }
 
     fn look_up(&mut self, now: Timestamp) {
@@ -141,7 +146,7 @@ impl Pool {
         for upstream in self.upstreams.ids() {
             let seen = self.upstreams.get(upstream);
             let due = seen.breaker.trial_at().is_some_and(|at| at <= now);
-            let busy = self.connections.total().connecting >= self.limits.connects;
+            let busy = self.connections.total().connecting() >= self.limits.connects;
             if !due || busy || !seen.book.is_ready() {
                 continue;
             }
