@@ -33,11 +33,13 @@ impl Pool {
         let by_key: u32 = self.connections.keys().map(|key| self.connections.of_key(key).size()).sum();
         let by_upstream: u32 = self.upstreams.ids().map(|id| self.connections.of_upstream(id).size()).sum();
         assert_eq!((by_key, by_upstream), (total.size(), total.size()));
-        let first = self.connections.longest_idle();
-        let idle: Vec<_> = std::iter::successors(first, |slot| self.connections.idle_after(*slot)).collect();
-        assert_eq!(idle.len(), total.idle() as usize);
-        let since = |slot: &u16| self.connections.get(*slot).since;
-        assert!(idle.is_sorted_by_key(since), "longest idle first");
+        let mut stacked = 0;
+        for stack in self.connections.stacks() {
+            assert!(stack.is_sorted_by_key(|seen| seen.since), "the last given back is on top");
+            assert!(stack.iter().all(|seen| seen.state == State::Idle));
+            stacked += stack.len();
+        }
+        assert_eq!(stacked, total.idle() as usize);
     }
 
     fn audit_owners(&self) {

@@ -79,7 +79,7 @@ impl Pool {
         let connection = self.connections.get_mut(slot);
         connection.proven = Some(now);
         let (since, upstream) = (connection.since, connection.upstream);
-        self.counters.leased += now.since(since);
+        self.counters.leased += nanos(since, now);
         self.upstreams.get_mut(upstream).breaker.success(&self.limits.trip, now);
         self.counters.units += u64::from(self.part(slot, now) == Parted::Worker);
         self.offer(slot, now, now)
@@ -236,9 +236,14 @@ impl Pool {
     }
 
     fn count_wait(&mut self, client: ClientId, now: Timestamp) {
-        let waited = now.since(self.clients.get(client).since);
+        let waited = nanos(self.clients.get(client).since, now);
         self.counters.served += 1;
         self.counters.waited += waited;
-        self.counters.waits.add(waited);
+        self.counters.waits.add_nanos(waited);
     }
+}
+
+/// The time between, in nanoseconds.
+pub(super) fn nanos(from: Timestamp, now: Timestamp) -> u64 {
+    now.as_nanos().saturating_sub(from.as_nanos())
 }

@@ -88,7 +88,14 @@ impl Pool {
     }
 
     /// Gets connections for those that wait, oldest first, as far as limits allow.
+    #[inline]
     pub(super) fn pump(&mut self, now: Timestamp) {
+        if self.shaken || self.may_grow() {
+            self.pump_on(now);
+        }
+    }
+
+    fn pump_on(&mut self, now: Timestamp) {
         if self.shaken && self.mode == Mode::Running {
             self.shaken = false;
             for key in self.connections.keys() {
@@ -160,17 +167,12 @@ impl Pool {
     /// Closes the longest idle connections until one more fits; false where none is idle.
     pub(super) fn make_room(&mut self, upstream: UpstreamId, now: Timestamp) -> bool {
         while self.connections.of_upstream(upstream).size() >= self.limits.per_upstream {
-            let mut idle = self.connections.longest_idle();
-            while let Some(slot) = idle
-                && self.connections.get(slot).upstream != upstream
-            {
-                idle = self.connections.idle_after(slot);
-            }
+            let idle = self.connections.longest_idle(|seen| seen.upstream == upstream);
             let Some(slot) = idle else { return false };
             self.close(slot, CloseReason::MadeRoom, now);
         }
         while self.connections.total().size() >= self.limits.max {
-            let Some(slot) = self.connections.longest_idle() else { return false };
+            let Some(slot) = self.connections.longest_idle(|_| true) else { return false };
             self.close(slot, CloseReason::MadeRoom, now);
         }
         true

@@ -129,15 +129,13 @@ impl Pool {
     }
 
     fn shrink(&mut self, now: Timestamp) {
-        let mut idle = self.connections.longest_idle();
-        while let Some(slot) = idle {
-            idle = self.connections.idle_after(slot);
-            let upstream = self.connections.get(slot).upstream;
-            let surplus = self.connections.total().size() > self.limits.max
-                || self.connections.of_upstream(upstream).size() > self.limits.per_upstream;
-            if surplus {
-                self.close(slot, CloseReason::Shrunk, now);
-            }
+        let surplus = |pool: &Self| {
+            let crowded = pool.connections.total().size() > pool.limits.max;
+            let full = |id| pool.connections.of_upstream(id).size() > pool.limits.per_upstream;
+            pool.connections.longest_idle(|seen| crowded || full(seen.upstream))
+        };
+        while let Some(slot) = surplus(self) {
+            self.close(slot, CloseReason::Shrunk, now);
         }
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::model::clock::Timestamp;
 use crate::pool::address::Change;
 use crate::pool::breaker::Trial;
-use crate::pool::connection::State;
+use crate::pool::connection::{Connection, State};
 use crate::pool::grow::Grown;
 use crate::pool::id::{Key, UpstreamId};
 use crate::pool::mode::Mode;
@@ -99,24 +99,34 @@ impl Pool {
 
     /// Idle connections, longest idle first: those too old go, those not heard of for long are asked.
     fn tend_idle(&mut self, now: Timestamp) {
+        let idle = self.connections.iter().filter(|(_, seen)| seen.state == State::Idle);
+        let due = idle.filter(|(_, seen)| !self.is_fresh(seen, now) || self.has_aged(seen, now).is_some());
+        let mut due: Vec<_> = due.map(|(slot, seen)| (seen.since, slot)).collect();
+        due.sort_unstable();
         let (mut closed, mut asked) = (0, 0);
-        let mut next = self.connections.longest_idle();
-        while let Some(slot) = next {
-            next = self.connections.idle_after(slot);
-            let connection = self.connections.get(slot);
-            let spare = self.connections.total().size() > self.limits.min;
-            let idle_over = spare && now.since(connection.since) >= self.limits.idle;
-            if now >= connection.expires || idle_over {
-                if closed < UPKEEP_MAX {
-                    let reason = if idle_over { CloseReason::IdleOver } else { CloseReason::LifetimeOver };
+        for (_, slot) in due {
+            let seen = self.connections.get(slot);
+            match self.has_aged(seen, now) {
+                Some(reason) if closed < UPKEEP_MAX => {
                     self.close(slot, reason, now);
                     closed += 1;
                 }
-            } else if !self.is_fresh(connection, now) && asked < UPKEEP_MAX {
-                self.ping(slot, now);
-                asked += 1;
+                None if asked < UPKEEP_MAX && !self.is_fresh(seen, now) => {
+                    self.ping(slot, now);
+                    asked += 1;
+                }
+                Some(_) | None => {}
             }
         }
+    }
+
+    /// Whether an idle connection is due to be closed, as things stand.
+    fn has_aged(&self, connection: &Connection, now: Timestamp) -> Option<CloseReason> {
+        let spare = self.connections.total().size() > self.limits.min;
+        if spare && now.since(connection.since) >= self.limits.idle {
+            return Some(CloseReason::IdleOver);
+        }
+        (now >= connection.expires).then_some(CloseReason::LifetimeOver)
     }
 
     /// Looks through all clients, but only when one may be due: idle ones go that have been so for too long.
