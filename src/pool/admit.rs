@@ -85,12 +85,11 @@ impl Pool {
 
     /// Lets so many clients go, those longest at rest first, to free descriptors; how many there were.
     pub fn shed(&mut self, count: u32, now: Timestamp) -> u32 {
-        let mut shed = 0;
-        while shed < count
-            && let Some((client, _)) = self.clients.longest_resting()
-        {
-            self.send_off(client, Farewell::Shed, now);
-            shed += 1;
+        let mut resting: Vec<_> = self.clients.resting().collect();
+        resting.sort_unstable_by_key(|(client, since)| (*since, *client));
+        let shed = count.min(self.clients.at_rest());
+        for (client, _) in &resting[..shed as usize] {
+            self.send_off(*client, Farewell::Shed, now);
         }
         shed
     }

@@ -79,7 +79,7 @@ impl Pool {
         let connection = self.connections.get_mut(slot);
         connection.proven = Some(now);
         let (since, upstream) = (connection.since, connection.upstream);
-        self.counters.leased += now.since(since);
+        self.counters.leased += nanos(since, now);
         self.upstreams.get_mut(upstream).breaker.success(&self.limits.trip, now);
         self.counters.units += u64::from(self.part(slot, now) == Parted::Worker);
         self.offer(slot, now, now)
@@ -152,8 +152,8 @@ impl Pool {
     fn needs_room(&self, key: Key, now: Timestamp) -> bool {
         let total = self.connections.total();
         total.size() >= self.limits.max
-            && total.idle == 0
-            && total.connecting < self.limits.connects
+            && total.idle() == 0
+            && total.connecting() < self.limits.connects
             && self.is_short(key)
             && !self.logins.pauses(key, now)
             && self.upstreams.any_ready(now)
@@ -167,7 +167,7 @@ impl Pool {
         let mut tops = self.upstreams.ids().filter_map(|id| Some((id, self.connections.top(key, id)?)));
         let best = match self.upstreams.balance {
             Balance::Priority => tops.next(),
-            Balance::Equal => tops.min_by_key(|(id, _)| self.connections.of_upstream(*id).leased),
+            Balance::Equal => tops.min_by_key(|(id, _)| self.connections.of_upstream(*id).leased()),
         };
         best.map(|(_, slot)| slot)
     }
@@ -236,9 +236,14 @@ impl Pool {
     }
 
     fn count_wait(&mut self, client: ClientId, now: Timestamp) {
-        let waited = now.since(self.clients.get(client).since);
+        let waited = nanos(self.clients.get(client).since, now);
         self.counters.served += 1;
         self.counters.waited += waited;
-        self.counters.waits.add(waited);
+        self.counters.waits.add_nanos(waited);
     }
+}
+
+/// The time between, in nanoseconds.
+pub(super) fn nanos(from: Timestamp, now: Timestamp) -> u64 {
+    now.as_nanos().saturating_sub(from.as_nanos())
 }

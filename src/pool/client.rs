@@ -36,7 +36,10 @@ pub(super) enum Standing {
 }
 
 impl Standing {
-    /// In the list of those between units of work.
+    /// How many there are.
+    pub(super) const COUNT: usize = 7;
+
+    /// Between units of work.
     pub(super) fn rests(self) -> bool {
         matches!(self, Self::Resting | Self::Refused)
     }

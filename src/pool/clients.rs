@@ -1,11 +1,12 @@
 //! The book of clients: who is attached, who rests since when, who waits.
 //!
-//! Those between units of work stand in one list, longest at rest first; those that wait in another, oldest first,
-//! and once more in a queue of their key. All moves go through [`Clients::enter`].
+//! Those that wait stand in a list, oldest first, and once more in a queue of their key. Those at rest stand in none:
+//! a list kept in the order of their last work would have to be mended with every unit of work, in lines of memory
+//! that are far apart; looking through all of them when somebody may be due is rare and costs little.
 
 use crate::model::clock::Timestamp;
 use crate::pool::client::{Client, Standing};
-use crate::pool::id::{ClientId, Key};
+use crate::pool::id::ClientId;
 use crate::pool::limits::CLIENTS_MAX;
 use crate::pool::list::{Links, List};
 
@@ -13,34 +14,32 @@ use crate::pool::list::{Links, List};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clients {
     slots: Vec<Client>,
-    /// Of the list of those at rest and of the queue: nobody is in both.
-    links: Links,
-    resting: List,
     pub(super) queue: List,
-    key_links: Links,
+    links: Links,
     pub(super) queues: Vec<List>,
-    attached: u32,
-    leaving: u32,
-    abandoned: u32,
+    key_links: Links,
+    counts: [u32; Standing::COUNT],
 }
 
 impl Clients {
+    /// How many are in a standing.
+    pub(super) fn count(&self, standing: Standing) -> u32 {
+        self.counts[standing as usize]
+    }
+
+    #[cfg(any(test, debug_assertions))]
+    pub(super) fn counts(&self) -> [u32; Standing::COUNT] {
+        self.counts
+    }
+
+    /// Clients between units of work.
+    pub(super) fn at_rest(&self) -> u32 {
+        self.count(Standing::Resting) + self.count(Standing::Refused)
+    }
+
     /// Clients with an open session.
     pub(super) fn attached(&self) -> u32 {
-        self.attached
-    }
-
-    /// Clients that were told to go and have not gone, abandoned ones among them.
-    pub(super) fn leaving(&self) -> u32 {
-        self.leaving
-    }
-
-    pub(super) fn abandoned(&self) -> u32 {
-        self.abandoned
-    }
-
-    pub(super) fn resting(&self) -> u32 {
-        self.resting.len()
+        self.at_rest() + self.count(Standing::Working) + self.count(Standing::Waiting)
     }
 
     /// Makes room for a client; false where its number is out of all bounds.
@@ -49,7 +48,8 @@ impl Clients {
             return false;
         }
         if self.slots.len() <= client.index() {
-            self.slots.resize(client.index() + 1, Client::ABSENT);
+            let more = (self.slots.len()..=client.index()).map(|_| Client::ABSENT);
+            self.slots.extend(more.inspect(|_| self.counts[Standing::Absent as usize] += 1));
             self.links.cover(client.index());
             self.key_links.cover(client.index());
         }
@@ -70,21 +70,16 @@ impl Clients {
         let place = &mut self.slots[client.index()];
         let (from, key) = (place.standing, place.key);
         (place.standing, place.since, place.held) = (to, now, 0);
-        match from {
-            Standing::Resting | Standing::Refused => self.resting.remove(&mut self.links, client.0),
-            Standing::Waiting => self.leave_queue(client, key),
-            Standing::Leaving => self.leaving -= 1,
-            Standing::Abandoned => (self.leaving, self.abandoned) = (self.leaving - 1, self.abandoned - 1),
-            Standing::Absent | Standing::Working => {}
+        self.counts[from as usize] -= 1;
+        self.counts[to as usize] += 1;
+        if from == Standing::Waiting {
+            self.queue.remove(&mut self.links, client.0);
+            self.queues[key.index()].remove(&mut self.key_links, client.0);
         }
-        match to {
-            Standing::Resting | Standing::Refused => self.resting.push_last(&mut self.links, client.0),
-            Standing::Waiting => self.join_queue(client, key),
-            Standing::Leaving => self.leaving += 1,
-            Standing::Abandoned => (self.leaving, self.abandoned) = (self.leaving + 1, self.abandoned + 1),
-            Standing::Absent | Standing::Working => {}
+        if to == Standing::Waiting {
+            self.queue.push_last(&mut self.links, client.0);
+            self.queues[key.index()].push_last(&mut self.key_links, client.0);
         }
-        self.attached = self.attached + u32::from(to.counts()) - u32::from(from.counts());
     }
 
     /// The loop has taken up the refusal; false where it is none of the client's any more.
@@ -93,29 +88,20 @@ impl Clients {
         let pending = place.standing == Standing::Refused;
         if pending {
             place.standing = Standing::Resting;
+            self.counts[Standing::Refused as usize] -= 1;
+            self.counts[Standing::Resting as usize] += 1;
         }
         pending
     }
 
-    /// The client longest at rest, and since when.
-    pub(super) fn longest_resting(&self) -> Option<(ClientId, Timestamp)> {
-        let client = ClientId(self.resting.first()?);
-        Some((client, self.get(client).since))
+    /// The clients between units of work, and since when.
+    pub(super) fn resting(&self) -> impl Iterator<Item = (ClientId, Timestamp)> {
+        self.iter().filter(|(_, seen)| seen.standing.rests()).map(|(client, seen)| (client, seen.since))
     }
 
-    /// The one that came to rest next after it.
-    pub(super) fn resting_after(&self, client: ClientId) -> Option<ClientId> {
+    /// The waiter behind another.
+    pub(super) fn waiting_after(&self, client: ClientId) -> Option<ClientId> {
         self.links.after(client.0).map(ClientId)
-    }
-
-    fn join_queue(&mut self, client: ClientId, key: Key) {
-        self.queue.push_last(&mut self.links, client.0);
-        self.queues[key.index()].push_last(&mut self.key_links, client.0);
-    }
-
-    fn leave_queue(&mut self, client: ClientId, key: Key) {
-        self.queue.remove(&mut self.links, client.0);
-        self.queues[key.index()].remove(&mut self.key_links, client.0);
     }
 
     /// Every place, absent ones among them.

@@ -2,7 +2,7 @@
 
 use crate::model::clock::Timestamp;
 use crate::pool::breaker::{BreakerState, Verdict};
-use crate::pool::check_out::Parted;
+use crate::pool::check_out::{Parted, nanos};
 use crate::pool::client::Standing;
 use crate::pool::connection::{Serving, State};
 use crate::pool::id::{ClientId, ConnectionId, UpstreamId};
@@ -42,7 +42,7 @@ impl Pool {
         let connection = self.connections.get(slot);
         match connection.state {
             State::Connecting | State::Checking => self.shaken = true,
-            State::Leased => self.counters.leased += now.since(connection.since),
+            State::Leased => self.counters.leased += nanos(connection.since, now),
             State::Idle | State::Free => {}
         }
         let breaker = &mut self.upstreams.get_mut(connection.upstream).breaker;
@@ -103,6 +103,7 @@ impl Pool {
         }
         let next = self.upstreams.next_attempt();
         while let Some(client) = self.clients.oldest()
+            && next > now
             && self.clients.deadline(client, self.limits.wait) < next
         {
             self.turn_away(client, Refusal::UpstreamDown, now);

@@ -29,6 +29,11 @@ pub(super) enum State {
     Leased,
 }
 
+impl State {
+    /// How many there are.
+    pub(super) const COUNT: usize = 5;
+}
+
 /// A connection, or a slot for one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Connection {

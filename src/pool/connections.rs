@@ -1,45 +1,42 @@
 //! All connections of a pool: the slab, the stacks of idle ones, and how many are in which state.
 //!
-//! Idle connections stand in two lists: in the stack of their key and upstream, taken from the top, so that those
-//! not needed grow old at the bottom; and in one list over all, longest idle first, from which room is made and
-//! idle time ends. Every move between states goes through [`Connections::enter`], so that the counts are right.
+//! Idle connections stand in the stack of their key and upstream and are taken from the top, so that those not needed
+//! grow old at the bottom. Which is longest idle over all is asked only to make room, and sought then. Every move
+//! between states goes through [`Connections::enter`], so that the counts are right.
 
 use crate::model::clock::Timestamp;
 use crate::pool::connection::{Connection, Serving, State};
 use crate::pool::id::{ConnectionId, Key, UpstreamId};
 use crate::pool::list::{Links, List};
 
-/// How many connections are in which state.
+/// How many connections are in which state. Free slots are counted out and never in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Census {
-    pub(super) connecting: u32,
-    pub(super) idle: u32,
-    pub(super) checking: u32,
-    pub(super) leased: u32,
-}
+pub(super) struct Census([u32; State::COUNT]);
 
 impl Census {
-    pub(super) fn size(self) -> u32 {
-        self.connecting + self.idle + self.checking + self.leased
+    pub(super) fn connecting(&self) -> u32 {
+        self.0[State::Connecting as usize]
     }
 
-    fn of(&mut self, state: State) -> Option<&mut u32> {
-        match state {
-            State::Free => None,
-            State::Connecting => Some(&mut self.connecting),
-            State::Idle => Some(&mut self.idle),
-            State::Checking => Some(&mut self.checking),
-            State::Leased => Some(&mut self.leased),
-        }
+    pub(super) fn idle(&self) -> u32 {
+        self.0[State::Idle as usize]
+    }
+
+    pub(super) fn checking(&self) -> u32 {
+        self.0[State::Checking as usize]
+    }
+
+    pub(super) fn leased(&self) -> u32 {
+        self.0[State::Leased as usize]
+    }
+
+    pub(super) fn size(&self) -> u32 {
+        self.connecting() + self.idle() + self.checking() + self.leased()
     }
 
     fn moved(&mut self, from: State, to: State) {
-        if let Some(count) = self.of(from) {
-            *count -= 1;
-        }
-        if let Some(count) = self.of(to) {
-            *count += 1;
-        }
+        self.0[from as usize] = self.0[from as usize].wrapping_sub(1);
+        self.0[to as usize] = self.0[to as usize].wrapping_add(1);
     }
 }
 
@@ -51,8 +48,6 @@ pub(super) struct Connections {
     upstreams: usize,
     stacks: Vec<List>,
     stack_links: Links,
-    idle: List,
-    idle_links: Links,
     total: Census,
     by_key: Vec<Census>,
     by_upstream: Vec<Census>,
@@ -66,8 +61,6 @@ impl Connections {
             upstreams,
             stacks: Vec::new(),
             stack_links: Links::default(),
-            idle: List::default(),
-            idle_links: Links::default(),
             total: Census::default(),
             by_key: Vec::new(),
             by_upstream: vec![Census::default(); upstreams],
@@ -82,16 +75,16 @@ impl Connections {
         }
     }
 
-    pub(super) fn total(&self) -> Census {
-        self.total
+    pub(super) fn total(&self) -> &Census {
+        &self.total
     }
 
     pub(super) fn of_key(&self, key: Key) -> Census {
         self.by_key.get(key.index()).copied().unwrap_or_default()
     }
 
-    pub(super) fn of_upstream(&self, upstream: UpstreamId) -> Census {
-        self.by_upstream[upstream.index()]
+    pub(super) fn of_upstream(&self, upstream: UpstreamId) -> &Census {
+        &self.by_upstream[upstream.index()]
     }
 
     /// Fills a slot; the caller sees to it that there are fewer than `CONNECTIONS_MAX`.
@@ -101,7 +94,6 @@ impl Connections {
             let slot = u16::try_from(self.slots.len()).expect("size is below max, max within 16 bits");
             self.slots.push(Connection::FREE);
             self.stack_links.cover(slot.into());
-            self.idle_links.cover(slot.into());
             slot
         });
         let place = &mut self.slots[usize::from(slot)];
@@ -133,19 +125,23 @@ impl Connections {
         if from == State::Idle {
             self.stacks[key.index() * self.upstreams + upstream.index()]
                 .remove(&mut self.stack_links, slot.into());
-            self.idle.remove(&mut self.idle_links, slot.into());
         }
         if to == State::Idle {
             self.shelve(slot);
         }
     }
 
-    /// On top of its stack and last in the list, unless others were given back later than this one.
+    /// Onto its stack, below those that were given back later; mostly there are none.
     fn shelve(&mut self, slot: u16) {
-        let Connection { key, upstream, .. } = self.slots[usize::from(slot)];
+        let Connection { key, upstream, since, .. } = self.slots[usize::from(slot)];
         let stack = &mut self.stacks[key.index() * self.upstreams + upstream.index()];
-        insert(stack, &mut self.stack_links, &self.slots, slot);
-        insert(&mut self.idle, &mut self.idle_links, &self.slots, slot);
+        let later = |other: u32| self.slots[other as usize].since > since;
+        if !stack.last().is_some_and(later) {
+            return stack.push_last(&mut self.stack_links, slot.into());
+        }
+        let next = stack.iter(&self.stack_links).find(|other| later(*other));
+        let next = next.expect("the last one is later");
+        stack.push_before(&mut self.stack_links, slot.into(), next);
     }
 
     /// The top of the stack of a key at an upstream.
@@ -154,14 +150,17 @@ impl Connections {
         stack.last().map(slot_of)
     }
 
-    /// The longest idle one.
-    pub(super) fn longest_idle(&self) -> Option<u16> {
-        self.idle.first().map(slot_of)
+    /// The longest idle one of those that fit.
+    pub(super) fn longest_idle(&self, fits: impl Fn(&Connection) -> bool) -> Option<u16> {
+        let idle = self.iter().filter(|(_, seen)| seen.state == State::Idle && fits(seen));
+        idle.min_by_key(|(_, seen)| seen.since).map(|(slot, _)| slot)
     }
 
-    /// The one given back next after an idle one.
-    pub(super) fn idle_after(&self, slot: u16) -> Option<u16> {
-        self.idle_links.after(slot.into()).map(slot_of)
+    /// Every stack from the bottom up.
+    #[cfg(any(test, debug_assertions))]
+    pub(super) fn stacks(&self) -> impl Iterator<Item = Vec<&Connection>> {
+        let entry = |node: u32| &self.slots[node as usize];
+        self.stacks.iter().map(move |stack| stack.iter(&self.stack_links).map(entry).collect())
     }
 
     /// The slot of a connection that is still there.
@@ -201,18 +200,6 @@ impl Connections {
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &Connection)> {
         let used = |(_, connection): &(u16, &Connection)| connection.state != State::Free;
         (0..u16::MAX).zip(&self.slots).filter(used)
-    }
-}
-
-/// Puts a slot behind all that were not given back later; those are few, as most were given back before.
-fn insert(list: &mut List, links: &mut Links, slots: &[Connection], slot: u16) {
-    let since = slots[usize::from(slot)].since;
-    let later = |other: u32| slots[other as usize].since > since;
-    let next =
-        if list.last().is_some_and(later) { list.iter(links).find(|other| later(*other)) } else { None };
-    match next {
-        Some(next) => list.push_before(links, slot.into(), next),
-        None => list.push_last(links, slot.into()),
     }
 }
 

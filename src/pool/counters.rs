@@ -19,12 +19,12 @@ pub struct Counters {
     pub clients: u64,
     /// Units of work ended with a connection that came back clean.
     pub units: u64,
-    /// Time that connections were leased, summed up.
-    pub leased: Duration,
+    /// In nanoseconds.
+    pub(super) leased: u64,
     /// Waits that were served.
     pub served: u64,
-    /// How long those took, summed up.
-    pub waited: Duration,
+    /// In nanoseconds.
+    pub(super) waited: u64,
     /// How long those took, one by one.
     pub waits: Histogram,
     /// Checks after a long idle time.
@@ -42,9 +42,9 @@ impl Default for Counters {
             connects: 0,
             clients: 0,
             units: 0,
-            leased: Duration::ZERO,
+            leased: 0,
             served: 0,
-            waited: Duration::ZERO,
+            waited: 0,
             waits: Histogram::default(),
             pings: 0,
         }
@@ -75,6 +75,16 @@ impl Counters {
     /// Clients that ended that way.
     pub fn farewells(&self, farewell: Farewell) -> u64 {
         self.farewells[farewell as usize]
+    }
+
+    /// Time that connections were leased, summed up.
+    pub fn leased(&self) -> Duration {
+        Duration::from_nanos(self.leased)
+    }
+
+    /// How long waits that were served took, summed up.
+    pub fn waited(&self) -> Duration {
+        Duration::from_nanos(self.waited)
     }
 
     /// Upstream errors.

@@ -9,6 +9,7 @@ use crate::pool::mode::Mode;
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, ConnectFailure, OpenReason, Refusal};
 use crate::pool::state::Pool;
+use crate::pool::upstreams::Attempt;
 
 /// Whether a connection is on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,13 +52,13 @@ impl Pool {
     }
 
     pub(super) fn fail(&mut self, slot: u16, failure: ConnectFailure, now: Timestamp) {
-        let Connection { key, upstream, .. } = *self.connections.get(slot);
+        let Connection { key, upstream, why, .. } = *self.connections.get(slot);
         let at = (now, self.jitter.fraction());
         self.counters.failures[failure as usize] += 1;
         if failure == ConnectFailure::Login {
             self.logins.refused(key, self.limits.retry, at);
         }
-        let verdict = self.upstreams.failed(upstream, failure, &self.limits, at);
+        let verdict = self.upstreams.failed(Attempt { upstream, why, failure }, &self.limits, at);
         self.close(slot, failure.close_reason(), now);
         if verdict == Verdict::Tripped {
             self.doubt_all_of(upstream);
@@ -83,11 +84,18 @@ impl Pool {
     /// Whether more wait for a key than connections of it are on their way.
     pub(super) fn is_short(&self, key: Key) -> bool {
         let census = self.connections.of_key(key);
-        self.clients.waiting_for(key) > census.connecting + census.checking
+        self.clients.waiting_for(key) > census.connecting() + census.checking()
     }
 
     /// Gets connections for those that wait, oldest first, as far as limits allow.
+    #[inline]
     pub(super) fn pump(&mut self, now: Timestamp) {
+        if self.shaken || self.may_grow() {
+            self.pump_on(now);
+        }
+    }
+
+    fn pump_on(&mut self, now: Timestamp) {
         if self.shaken && self.mode == Mode::Running {
             self.shaken = false;
             for key in self.connections.keys() {
@@ -120,7 +128,7 @@ impl Pool {
         let total = self.connections.total();
         !self.clients.queue.is_empty()
             && self.mode == Mode::Running
-            && (total.size() < self.limits.max || total.idle > 0)
+            && (total.size() < self.limits.max || total.idle() > 0)
     }
 
     /// The key of the oldest waiter for whom nothing is on its way. The search passes over no more waiters than
@@ -142,7 +150,7 @@ impl Pool {
 
     /// Opens a connection: for a waiter in the place of an idle one of another key, if need be.
     pub(super) fn connect(&mut self, key: Key, why: OpenReason, now: Timestamp) -> Grown {
-        if self.connections.total().connecting >= self.limits.connects {
+        if self.connections.total().connecting() >= self.limits.connects {
             return Grown::No;
         }
         let Some(upstream) = self.upstreams.pick(&self.connections, &self.limits, now) else {
@@ -159,17 +167,12 @@ impl Pool {
     /// Closes the longest idle connections until one more fits; false where none is idle.
     pub(super) fn make_room(&mut self, upstream: UpstreamId, now: Timestamp) -> bool {
         while self.connections.of_upstream(upstream).size() >= self.limits.per_upstream {
-            let mut idle = self.connections.longest_idle();
-            while let Some(slot) = idle
-                && self.connections.get(slot).upstream != upstream
-            {
-                idle = self.connections.idle_after(slot);
-            }
+            let idle = self.connections.longest_idle(|seen| seen.upstream == upstream);
             let Some(slot) = idle else { return false };
             self.close(slot, CloseReason::MadeRoom, now);
         }
         while self.connections.total().size() >= self.limits.max {
-            let Some(slot) = self.connections.longest_idle() else { return false };
+            let Some(slot) = self.connections.longest_idle(|_| true) else { return false };
             self.close(slot, CloseReason::MadeRoom, now);
         }
         true

@@ -12,8 +12,13 @@ pub struct Histogram([u64; BUCKETS]);
 impl Histogram {
     /// Adds one.
     pub fn add(&mut self, span: Duration) {
-        // Nanoseconds over 1,024 instead of 1,000: a shift, and bucket bounds are powers of two anyway.
-        let whole = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX) >> 10;
+        self.add_nanos(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Adds one that took so many nanoseconds.
+    pub(super) fn add_nanos(&mut self, nanos: u64) {
+        // Over 1,024 instead of 1,000: a shift, and bucket bounds are powers of two anyway.
+        let whole = nanos >> 10;
         let bucket = (u64::BITS - whole.leading_zeros()) as usize;
         self.0[bucket.min(BUCKETS - 1)] += 1;
     }

@@ -118,6 +118,7 @@ impl Pool {
     /// first; surplus busy ones when they come back.
     pub fn adjust(&mut self, limits: &Limits, now: Timestamp) {
         self.limits = limits.settled();
+        self.clients_due = now;
         for slot in self.connections.slots() {
             let connection = self.connections.get_mut(slot);
             connection.expires = connection.opened + self.limits.lifetime_of(connection.fraction);
@@ -128,15 +129,13 @@ impl Pool {
     }
 
     fn shrink(&mut self, now: Timestamp) {
-        let mut idle = self.connections.longest_idle();
-        while let Some(slot) = idle {
-            idle = self.connections.idle_after(slot);
-            let upstream = self.connections.get(slot).upstream;
-            let surplus = self.connections.total().size() > self.limits.max
-                || self.connections.of_upstream(upstream).size() > self.limits.per_upstream;
-            if surplus {
-                self.close(slot, CloseReason::Shrunk, now);
-            }
+        let surplus = |pool: &Self| {
+            let crowded = pool.connections.total().size() > pool.limits.max;
+            let full = |id| pool.connections.of_upstream(id).size() > pool.limits.per_upstream;
+            pool.connections.longest_idle(|seen| crowded || full(seen.upstream))
+        };
+        while let Some(slot) = surplus(self) {
+            self.close(slot, CloseReason::Shrunk, now);
         }
     }
 
@@ -167,9 +166,8 @@ impl Pool {
 
     /// All that rest.
     fn dismiss_all(&mut self, farewell: Farewell, now: Timestamp) {
-        while let Some((client, _)) = self.clients.longest_resting() {
-            self.send_off(client, farewell, now);
-        }
+        let all: Vec<_> = self.clients.resting().collect();
+        all.into_iter().for_each(|(client, _)| self.send_off(client, farewell, now));
     }
 
     /// Tells a client that rests to go.

@@ -52,8 +52,8 @@ impl Clients {
         let mut next = self.oldest();
         while let Some(client) = next {
             let since = self.get(client).since.max(from);
-            self.get_mut(client).held += now.since(since).as_nanos().try_into().unwrap_or(u64::MAX);
-            next = self.resting_after(client);
+            self.get_mut(client).held += now.as_nanos().saturating_sub(since.as_nanos());
+            next = self.waiting_after(client);
         }
     }
 }

@@ -141,16 +141,17 @@ impl Snapshot {
 }
 
 impl Pool {
-    /// The pool as a whole.
+    /// The pool as a whole. Looks at every client, so not at every turn of a loop.
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
         let census = self.connections.total();
         let since = |client: ClientId| now.since(self.clients.get(client).since);
-        let oldest_idle = self.clients.longest_resting().map(|(_, at)| now.since(at));
+        let oldest_idle = self.clients.resting().map(|(_, at)| now.since(at)).max();
+        let abandoned = self.clients.count(Standing::Abandoned);
         Snapshot {
             mode: self.mode,
-            active: census.leased,
-            idle: census.idle + census.checking,
-            connecting: census.connecting,
+            active: census.leased(),
+            idle: census.idle() + census.checking(),
+            connecting: census.connecting(),
             waiting: self.clients.queue.len(),
             max_wait: self.clients.oldest().map(since).unwrap_or_default(),
             connects: self.counters.connects,
@@ -158,10 +159,10 @@ impl Pool {
             units: self.counters.units,
             breaker: self.upstreams.state(),
             clients: self.clients.attached(),
-            clients_idle: self.clients.resting(),
+            clients_idle: self.clients.at_rest(),
             client_oldest_idle: oldest_idle.unwrap_or_default(),
-            clients_leaving: self.clients.leaving(),
-            clients_abandoned: self.clients.abandoned(),
+            clients_leaving: self.clients.count(Standing::Leaving) + abandoned,
+            clients_abandoned: abandoned,
         }
     }
 
@@ -174,11 +175,11 @@ impl Pool {
         let oldest = self.clients.oldest_for(key);
         KeyView {
             waiting: self.clients.waiting_for(key),
-            active: census.leased - cleaning,
+            active: census.leased() - cleaning,
             cleaning,
-            idle: census.idle,
-            checking: census.checking,
-            connecting: census.connecting,
+            idle: census.idle(),
+            checking: census.checking(),
+            connecting: census.connecting(),
             max_wait: oldest.map(|client| now.since(self.clients.get(client).since)).unwrap_or_default(),
         }
     }
@@ -231,7 +232,7 @@ impl Pool {
             breaker: seen.breaker.state(),
             failures: seen.failures,
             size: census.size(),
-            leased: census.leased,
+            leased: census.leased(),
         }
     }
 }

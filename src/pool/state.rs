@@ -41,6 +41,8 @@ pub struct Pool {
     pub(super) orders: Orders,
     pub(super) counters: Counters,
     pub(super) jitter: Jitter,
+    /// No client has been idle for too long before this.
+    pub(super) clients_due: Timestamp,
     /// Something on its way to a waiter may have come to nothing: `rouse` all keys before the call ends.
     pub(super) shaken: bool,
 }
@@ -63,6 +65,7 @@ impl Pool {
             orders: Orders::default(),
             counters: Counters::default(),
             jitter: Jitter::new(seed),
+            clients_due: now,
             shaken: false,
         }
     }

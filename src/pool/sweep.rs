@@ -5,18 +5,19 @@ use std::net::SocketAddr;
 use crate::model::clock::Timestamp;
 use crate::pool::address::Change;
 use crate::pool::breaker::Trial;
-use crate::pool::connection::State;
+use crate::pool::connection::{Connection, State};
 use crate::pool::grow::Grown;
 use crate::pool::id::{Key, UpstreamId};
 use crate::pool::mode::Mode;
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, ConnectFailure, Farewell, OpenReason, Refusal};
 use crate::pool::state::Pool;
+use crate::pool::upstreams::Attempt;
 
 /// Connections closed for their age, or asked whether they are alive, in one sweep.
 pub(super) const UPKEEP_MAX: u32 = 8;
 /// Clients dismissed for their idleness in one sweep.
-pub(super) const DISMISSALS_MAX: u32 = 64;
+pub(super) const DISMISSALS_MAX: usize = 64;
 
 impl Pool {
     /// Ends what is over, begins what is due.
@@ -44,7 +45,8 @@ impl Pool {
         if !book.is_ready() {
             // A name without addresses is as good as a host that does not answer.
             let at = (now, self.jitter.fraction());
-            self.upstreams.failed(upstream, ConnectFailure::Unreachable, &self.limits, at);
+            let (why, failure) = (OpenReason::Demand, ConnectFailure::Unreachable);
+            self.upstreams.failed(Attempt { upstream, why, failure }, &self.limits, at);
             self.despair(now);
         }
         if change == Change::Gone {
@@ -97,35 +99,48 @@ impl Pool {
 
     /// Idle connections, longest idle first: those too old go, those not heard of for long are asked.
     fn tend_idle(&mut self, now: Timestamp) {
+        let idle = self.connections.iter().filter(|(_, seen)| seen.state == State::Idle);
+        let due = idle.filter(|(_, seen)| !self.is_fresh(seen, now) || self.has_aged(seen, now).is_some());
+        let mut due: Vec<_> = due.map(|(slot, seen)| (seen.since, slot)).collect();
+        due.sort_unstable();
         let (mut closed, mut asked) = (0, 0);
-        let mut next = self.connections.longest_idle();
-        while let Some(slot) = next {
-            next = self.connections.idle_after(slot);
-            let connection = self.connections.get(slot);
-            let spare = self.connections.total().size() > self.limits.min;
-            let idle_over = spare && now.since(connection.since) >= self.limits.idle;
-            if now >= connection.expires || idle_over {
-                if closed < UPKEEP_MAX {
-                    let reason = if idle_over { CloseReason::IdleOver } else { CloseReason::LifetimeOver };
+        for (_, slot) in due {
+            let seen = self.connections.get(slot);
+            match self.has_aged(seen, now) {
+                Some(reason) if closed < UPKEEP_MAX => {
                     self.close(slot, reason, now);
                     closed += 1;
                 }
-            } else if !self.is_fresh(connection, now) && asked < UPKEEP_MAX {
-                self.ping(slot, now);
-                asked += 1;
+                None if asked < UPKEEP_MAX && !self.is_fresh(seen, now) => {
+                    self.ping(slot, now);
+                    asked += 1;
+                }
+                Some(_) | None => {}
             }
         }
     }
 
-    fn dismiss_idle(&mut self, now: Timestamp) {
-        for _ in 0..DISMISSALS_MAX {
-            match self.clients.longest_resting() {
-                Some((client, since)) if now.since(since) >= self.limits.clients.idle => {
-                    self.send_off(client, Farewell::IdleOver, now);
-                }
-                Some(_) | None => return,
-            }
+    /// Whether an idle connection is due to be closed, as things stand.
+    fn has_aged(&self, connection: &Connection, now: Timestamp) -> Option<CloseReason> {
+        let spare = self.connections.total().size() > self.limits.min;
+        if spare && now.since(connection.since) >= self.limits.idle {
+            return Some(CloseReason::IdleOver);
         }
+        (now >= connection.expires).then_some(CloseReason::LifetimeOver)
+    }
+
+    /// Looks through all clients, but only when one may be due: idle ones go that have been so for too long.
+    fn dismiss_idle(&mut self, now: Timestamp) {
+        if now < self.clients_due {
+            return;
+        }
+        let idle = self.limits.clients.idle;
+        let due = self.clients.resting().filter(|(_, since)| *since + idle <= now);
+        let due: Vec<_> = due.map(|(client, _)| client).take(DISMISSALS_MAX).collect();
+        due.into_iter().for_each(|client| self.send_off(client, Farewell::IdleOver, now));
+        // Whoever comes to rest later is due later.
+        let next = self.clients.resting().map(|(_, since)| since + idle).min();
+        self.clients_due = next.unwrap_or(now + idle);
     }
 
     fn look_up(&mut self, now: Timestamp) {
@@ -141,7 +156,7 @@ impl Pool {
         for upstream in self.upstreams.ids() {
             let seen = self.upstreams.get(upstream);
             let due = seen.breaker.trial_at().is_some_and(|at| at <= now);
-            let busy = self.connections.total().connecting >= self.limits.connects;
+            let busy = self.connections.total().connecting() >= self.limits.connects;
             if !due || busy || !seen.book.is_ready() {
                 continue;
             }

@@ -13,7 +13,7 @@ use crate::pool::breaker::{Breaker, BreakerState, Verdict};
 use crate::pool::connections::Connections;
 use crate::pool::id::{Key, UpstreamId};
 use crate::pool::limits::Limits;
-use crate::pool::reason::ConnectFailure;
+use crate::pool::reason::{ConnectFailure, OpenReason};
 use crate::pool::upstream::{Balance, UpstreamSettings};
 
 /// So many failed connects in a row trip the breaker.
@@ -22,6 +22,14 @@ pub(super) const DOWN_AFTER: u32 = 3;
 pub(super) const RAMP: Duration = Duration::from_secs(10);
 /// An upstream that is preferred gets back what others took over once it was up for so long.
 pub(super) const FAILBACK_AFTER: Duration = Duration::from_secs(30);
+
+/// A connect that failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    pub(super) upstream: UpstreamId,
+    pub(super) why: OpenReason,
+    pub(super) failure: ConnectFailure,
+}
 
 /// One upstream.
 #[derive(Clone, Debug)]
@@ -119,7 +127,7 @@ impl Upstreams {
     ) -> Option<UpstreamId> {
         let has_room = |id: &UpstreamId| {
             let census = connections.of_upstream(*id);
-            census.size() < limits.per_upstream || census.idle > 0
+            census.size() < limits.per_upstream || census.idle() > 0
         };
         let fits = |id: &UpstreamId| self.get(*id).is_ready(now) && has_room(id);
         match self.balance {
@@ -172,14 +180,14 @@ impl Upstreams {
     /// A connect failed.
     pub(super) fn failed(
         &mut self,
-        id: UpstreamId,
-        failure: ConnectFailure,
+        Attempt { upstream: id, why, failure }: Attempt,
         limits: &Limits,
         (now, fraction): (Timestamp, f64),
     ) -> Verdict {
         let alone = self.len() == 1;
         let upstream = self.get_mut(id);
-        let trial = upstream.breaker.state() == BreakerState::HalfOpen;
+        // What was under way before the breaker tripped is no trial.
+        let trial = why == OpenReason::Probe && upstream.breaker.state() == BreakerState::HalfOpen;
         upstream.streak += match failure {
             // A host that does not answer holds clients up for the whole time-out: with others at hand, once is enough.
             ConnectFailure::Late if !alone => DOWN_AFTER,
