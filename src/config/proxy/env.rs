@@ -107,7 +107,7 @@ pub fn apply(config: &mut Config, own: &[(String, String)]) -> (Vec<EnvFault>, V
             match fault.why {
                 Why::Missing => missing.entry(fault.variable.clone()).or_insert((0, fault)).0 += 1,
                 Why::NoUrl | Why::OtherProtocol | Why::Ambiguous | Why::NoSocketForm | Why::Service => {
-                    faults.push(fault)
+                    faults.push(fault);
                 }
             }
         }
