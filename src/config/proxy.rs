@@ -36,6 +36,7 @@ pub use variable::Variable;
 pub(super) use rivals::check;
 
 use admission::Reach;
+use listen::Audience;
 
 use super::section::{Context, Section};
 use super::show::Show;
@@ -164,7 +165,8 @@ impl Show for Kind {
 pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -> Option<Proxy> {
     let kind = kind(&mut section, cx)?;
     let expose = section.or(cx, "expose", false, read::flag);
-    let listen = listen::read(&mut section, kind, expose, cx);
+    let audience = if expose { Audience::Everybody } else { Audience::Home };
+    let listen = listen::read(&mut section, kind, audience, cx);
     let upstream = upstream::read(&mut section, kind, cx);
     let balance = section.or(cx, "balance", Balance::LeastConnections, read::word(BALANCES));
     let lookup = Duration::from_secs(1)..=Duration::from_hours(24);
@@ -180,7 +182,7 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
     };
     inner.finish(cx);
     let place = section.key_span("expose").unwrap_or_else(|| section.span());
-    let reach = Reach { listen: &listen, expose, span: place };
+    let reach = Reach { listen: &listen, audience, span: place };
     let mut inner = section.section(cx, "clients");
     let clients = clients::read(&mut inner, kind, cx);
     let admission = match kind {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Listen;
-use super::listen::is_local;
+use super::listen::{Audience, is_local};
 use crate::config::section::{Context, Section};
 use crate::config::show::{Show, quoted};
 use crate::config::{defaults, read};
@@ -94,10 +94,17 @@ impl Show for Way {
 pub(super) struct Reach<'p> {
     /// The listeners.
     pub(super) listen: &'p [Listen],
-    /// Whether other machines are meant.
-    pub(super) expose: bool,
+    /// Who is meant to reach them.
+    pub(super) audience: Audience,
     /// Where that stands.
     pub(super) span: Range<usize>,
+}
+
+/// Whether what clients send can be read on the way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wire {
+    Clear,
+    Covered,
 }
 
 /// Reads the rest of `clients`.
@@ -107,10 +114,14 @@ pub(super) fn read(section: &mut Section<'_>, reach: &Reach<'_>, cx: &mut Contex
     let within = read::span(Duration::from_millis(100)..=Duration::from_mins(10));
     let within = section.or(cx, "login", defaults::CLIENTS_LOGIN, within);
     let tries = section.or(cx, "tries", defaults::CLIENTS_TRIES, |v, f| v.parsed(f, Quota::parse));
-    let wants_tls = section.value("tls").is_some();
     let tls = section.present(cx, "tls").and_then(|tls| listener_tls(tls, cx));
-    let is_safe = tls.as_ref().is_some_and(|tls| tls.require) || (wants_tls && tls.is_none());
-    check(section, way, (reach, is_safe), cx);
+    let wire = match &tls {
+        Some(tls) if !tls.require => Wire::Clear,
+        None if section.value("tls").is_none() => Wire::Clear,
+        // What is wrong with it is told elsewhere.
+        Some(_) | None => Wire::Covered,
+    };
+    check(section, way, (reach, wire), cx);
     let auth = match (way, users_file) {
         (Way::Trust, users_file) => {
             if let Some(span) = section.key_span("users_file").filter(|_| users_file.is_some()) {
@@ -148,11 +159,11 @@ fn listener_tls(mut section: Section<'_>, cx: &mut Context<'_>) -> Option<Listen
 }
 
 /// Whether this way to log in is safe at these places.
-fn check(section: &Section<'_>, way: Way, (reach, is_safe): (&Reach<'_>, bool), cx: &mut Context<'_>) {
+fn check(section: &Section<'_>, way: Way, (reach, wire): (&Reach<'_>, Wire), cx: &mut Context<'_>) {
     let span = section.key_span("auth").unwrap_or_else(|| reach.span.clone());
     let listen = reach.listen;
     let exposed = listen.iter().find(|place| match place {
-        Listen::Tcp(address) => reach.expose && !is_local(address),
+        Listen::Tcp(address) => reach.audience == Audience::Everybody && !is_local(address),
         Listen::Unix(_) | Listen::Systemd(_) => false,
     });
     let on_the_wire = listen.iter().any(|place| match place {
@@ -165,7 +176,7 @@ fn check(section: &Section<'_>, way: Way, (reach, is_safe): (&Reach<'_>, bool), 
             let help = "write auth = \"scram-sha-256\" and users_file = …";
             cx.faults.push(Diagnostic::error("open-door", span, message).help(help));
         }
-        (Way::Password, _) if on_the_wire && !is_safe => {
+        (Way::Password, _) if on_the_wire && wire == Wire::Clear => {
             let message = "auth `password` sends passwords in clear";
             let help =
                 "write tls = { cert = …, key = …, require = true } beside it, or auth = \"scram-sha-256\"";

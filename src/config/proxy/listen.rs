@@ -69,8 +69,22 @@ impl Listen {
     }
 }
 
+/// Who is meant to reach a proxy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Audience {
+    /// Programs of this machine.
+    Home,
+    /// Other machines too: `expose = true`.
+    Everybody,
+}
+
 /// Reads `listen`.
-pub(super) fn read(section: &mut Section<'_>, kind: Kind, expose: bool, cx: &mut Context<'_>) -> Vec<Listen> {
+pub(super) fn read(
+    section: &mut Section<'_>,
+    kind: Kind,
+    audience: Audience,
+    cx: &mut Context<'_>,
+) -> Vec<Listen> {
     if section.value("listen").is_none() {
         let help = match kind {
             Kind::Postgres => "write for example listen = \"127.0.0.1:6432\"",
@@ -86,13 +100,13 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, expose: bool, cx: &mut
             if places.iter().any(|other: &Listen| other.clashes(&place)) {
                 faults.push(Diagnostic::error("listed-twice", item.span(), "this place is listed twice"));
             }
-            check(&place, (kind, expose), item, faults);
+            check(&place, (kind, audience), item, faults);
             places.push(place);
         }
         Some(places)
     });
     let places = places.unwrap_or_default();
-    warn_of_exposure(section, expose, &places, cx);
+    warn_of_exposure(section, audience, &places, cx);
     places
 }
 
@@ -148,9 +162,9 @@ pub(super) fn socket(base: &Path, path: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-fn check(place: &Listen, (kind, expose): (Kind, bool), value: Value<'_>, faults: &mut Faults) {
+fn check(place: &Listen, (kind, audience): (Kind, Audience), value: Value<'_>, faults: &mut Faults) {
     match place {
-        Listen::Tcp(address) if !is_local(address) && !expose => {
+        Listen::Tcp(address) if !is_local(address) && audience == Audience::Home => {
             let message = format!("other machines reach `{address}`, and this proxy is for this one");
             let help = format!(
                 "listen at {}:{}, or write expose = true if others are meant",
@@ -174,8 +188,8 @@ pub(super) fn is_local(address: &SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
-fn warn_of_exposure(section: &Section<'_>, expose: bool, places: &[Listen], cx: &mut Context<'_>) {
-    let Some(span) = section.key_span("expose").filter(|_| expose) else { return };
+fn warn_of_exposure(section: &Section<'_>, audience: Audience, places: &[Listen], cx: &mut Context<'_>) {
+    let Some(span) = section.key_span("expose").filter(|_| audience == Audience::Everybody) else { return };
     let open = places.iter().any(|place| match place {
         Listen::Tcp(address) => !is_local(address),
         Listen::Unix(_) => false,
