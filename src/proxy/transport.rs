@@ -318,13 +318,19 @@ impl Transport {
         Ok(true)
     }
 
-    /// Says that nothing more is going to be sent. What was kept is lost.
-    pub fn finish(&mut self) {
+    /// Says that nothing more is going to be sent, before the connection is closed: under TLS that needs words of its
+    /// own. What was kept is lost.
+    pub fn say_goodbye(&mut self) {
         if let Some(tls) = self.tls.as_deref_mut() {
             tls.send_close_notify();
             // The other side may be gone already, or full: then it does without.
             let _gone = self.flush_records();
         }
+    }
+
+    /// Says that nothing more is going to be sent, and goes on reading.
+    pub fn finish(&mut self) {
+        self.say_goodbye();
         let _gone = self.stream.shutdown(Shutdown::Write);
     }
 }

@@ -1,10 +1,12 @@
 //! Settings of TCP sockets that the standard library does not know.
+#![expect(unsafe_code, reason = "TCP_DEFER_ACCEPT has no safe wrapper")]
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::time::Duration;
 
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::libc;
+use nix::sys::socket::{Backlog, listen, setsockopt, sockopt};
 
 /// When a silent or stuck other side is given up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +24,29 @@ pub struct KeepAlive {
 /// Sends small pieces at once. Set on a listener it holds for what that accepts (tcp(7)).
 pub fn no_delay(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::TcpNoDelay, &true)?)
+}
+
+/// Lets as many clients wait to be accepted as the kernel allows (`net.core.somaxconn`); of a unix listener too.
+pub fn widen_queue(listener: &impl AsFd) -> io::Result<()> {
+    Ok(listen(listener, Backlog::MAXALLOWABLE)?)
+}
+
+/// Has a listener tell of a client only when it has said something, or after about a second: for protocols in which the
+/// client speaks first. One wake-up for each client is saved.
+pub fn defer_accept(listener: &impl AsFd) -> io::Result<()> {
+    let seconds: libc::c_int = 1;
+    let size = libc::socklen_t::try_from(size_of_val(&seconds)).map_err(io::Error::other)?;
+    // SAFETY: the descriptor is open for the call, and the value is an int of the size that is told.
+    let set = unsafe {
+        libc::setsockopt(
+            listener.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            (&raw const seconds).cast(),
+            size,
+        )
+    };
+    if set < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Has the kernel watch over the other side.
@@ -46,9 +71,23 @@ mod tests {
     #[test]
     fn what_is_set_on_a_listener_holds_for_what_it_accepts() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        widen_queue(&listener).unwrap();
         no_delay(&listener).unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         assert!(listener.accept().unwrap().0.nodelay().unwrap());
+    }
+
+    #[test]
+    fn a_client_is_told_of_when_it_has_spoken() {
+        use std::io::Write as _;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        defer_accept(&listener).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        client.write_all(b"hello").unwrap();
+        listener.set_nonblocking(false).unwrap();
+        listener.accept().unwrap();
     }
 
     #[test]

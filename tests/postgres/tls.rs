@@ -15,7 +15,7 @@ fn listener(auth: &str, require: &str) -> String {
 }
 
 /// A psql that checks name and authority.
-fn checking<'w>(proxy: &Proxy, words: &[&'w str], text: &str) -> std::process::Output {
+fn checking(proxy: &Proxy, words: &[&str], text: &str) -> std::process::Output {
     let port = format!("port={}", proxy.port);
     let root = format!("sslrootcert={}/ca.pem", server().certificates.display());
     let usual = ["host=localhost", "hostaddr=127.0.0.1", port.as_str(), "sslmode=verify-full", root.as_str()];
@@ -74,7 +74,7 @@ fn tls_at_once_wants_the_name_of_the_protocol() {
         command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
         let mut running = command.stderr(std::process::Stdio::null()).spawn().unwrap();
         let mut stdin = running.stdin.take().unwrap();
-        stdin.write_all(b"\0\0\0\x0f\0\x03\0\0user\0a\0\0").unwrap();
+        stdin.write_all(b"\0\0\0\x10\0\x03\0\0user\0a\0\0").unwrap();
         let mut said = [0; 9];
         let read = running.stdout.take().unwrap().read_exact(&mut said);
         drop(stdin);
@@ -91,7 +91,7 @@ fn tls_at_once_wants_the_name_of_the_protocol() {
 fn what_comes_in_clear_behind_a_request_for_tls_is_not_taken() {
     let proxy = Proxy::start(&listener("", ""), &[]);
     let mut stream = TcpStream::connect(proxy.address()).unwrap();
-    stream.write_all(b"\0\0\0\x08\x04\xd2\x16\x2f\0\0\0\x0f\0\x03\0\0user\0a\0\0").unwrap();
+    stream.write_all(b"\0\0\0\x08\x04\xd2\x16\x2f\0\0\0\x10\0\x03\0\0user\0a\0\0").unwrap();
     let said = read_to_end(stream);
     assert!(said.contains("received unencrypted data after a request for TLS"), "{said:?}");
     proxy.end();

@@ -17,7 +17,7 @@ use crate::proxy::postgres::place::{Place, Route};
 use crate::proxy::postgres::socket::Socket;
 use crate::proxy::postgres::tls::Connector;
 use crate::proxy::postgres::worker::{Failed, Ready};
-use crate::proxy::transport::Stream;
+use crate::proxy::transport::{Stream, Transport};
 use crate::sys::limits::is_exhausted;
 use crate::sys::tcp::{KeepAlive, keep_alive};
 use crate::wire::postgres::backend::{Kind, Reported, backend_key_data, parameter_status};
@@ -126,7 +126,7 @@ async fn reach(place: &Place, address: Option<SocketAddr>) -> io::Result<Socket>
         }
         Place::Unix(path) => Stream::Unix(UnixStream::connect(path).await?.into_std()?),
     };
-    Socket::new(stream, Vec::new())
+    Socket::new(Transport::plain(stream), Vec::new())
 }
 
 async fn encrypt(mut socket: Socket, host: &str, connector: &Connector) -> Result<Socket, Failed> {

@@ -55,6 +55,8 @@ pub(super) struct Counter {
     pub(super) gate: Gate,
     pub(super) purse: Purse,
     pub(super) tries: RefCell<Tries>,
+    /// When a failed login was last told of.
+    pub(super) told: Cell<Option<Timestamp>>,
     pub(super) connect_within: Duration,
 }
 
@@ -71,7 +73,6 @@ struct Desk {
     post: Post,
     lobby: RefCell<Lobby>,
     connects: RefCell<HashMap<(u16, ConnectionId), AbortHandle>>,
-    told: Cell<Option<Timestamp>>,
 }
 
 /// Works until the workers are gone.
@@ -82,7 +83,6 @@ pub(super) async fn run(parts: Parts) {
         post: parts.post,
         lobby: RefCell::default(),
         connects: RefCell::default(),
-        told: Cell::new(None),
     });
     while let Some(errand) = errands.recv().await {
         Desk::begin(&desk, errand);
@@ -136,10 +136,9 @@ impl Desk {
     }
 
     async fn welcome(&self, caller: Caller) {
-        let (room, origin, left) = (caller.room, caller.origin, caller.left);
+        let (room, left) = (caller.room, caller.left);
         let counter = &self.counters[usize::from(room)];
-        let may = || counter.tries.borrow_mut().may(&origin, SystemClock.now());
-        match timeout(left, login::login(caller, &counter.gate, counter, may)).await {
+        match timeout(left, login::login(caller, &counter.gate, counter)).await {
             Ok(Ok(Came::Session(newcomer, shown))) => {
                 if let Some(shown) = shown {
                     counter.purse.remember(newcomer.about.user.as_bytes(), shown);
@@ -147,20 +146,7 @@ impl Desk {
                 self.post.send(Message::Arrived(newcomer));
             }
             Ok(Ok(Came::Cancel(number, secret))) => self.post.send(Message::Cancel(room, number, secret)),
-            Ok(Ok(Came::Failed)) => {
-                counter.tries.borrow_mut().failed(&origin, SystemClock.now());
-                self.tell_failure(counter, &origin);
-            }
             Ok(Ok(Came::Nothing) | Err(_)) | Err(_) => {}
-        }
-    }
-
-    /// The user's name is left out: now and then it is a password.
-    fn tell_failure(&self, counter: &Counter, origin: &Origin) {
-        let now = SystemClock.now();
-        if self.told.get().is_none_or(|told| now.since(told) >= TELL_EVERY) {
-            self.told.set(Some(now));
-            tracing::warn!(proxy = counter.name, address = %origin, uid = origin.uid, "a login failed");
         }
     }
 
@@ -211,7 +197,21 @@ impl Counter {
     }
 }
 
-impl login::Upstream for Counter {
+impl login::House for Counter {
+    fn may(&self, origin: &Origin) -> bool {
+        self.tries.borrow_mut().may(origin, SystemClock.now())
+    }
+
+    /// The user's name is not told: now and then it is a password.
+    fn failed(&self, origin: &Origin) {
+        let now = SystemClock.now();
+        self.tries.borrow_mut().failed(origin, now);
+        if self.told.get().is_none_or(|told| now.since(told) >= TELL_EVERY) {
+            self.told.set(Some(now));
+            tracing::warn!(proxy = self.name, address = %origin, uid = origin.uid, "a login failed");
+        }
+    }
+
     /// Against what it took last, or by a connection made for that alone: one of the pool was opened by somebody else's
     /// password. The first upstream that answers decides.
     async fn accepts(&self, user: &str, database: &str, password: &[u8]) -> Result<bool, String> {

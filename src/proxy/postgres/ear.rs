@@ -14,7 +14,7 @@ use mio::{Interest, Registry, Token};
 use crate::config::proxy::Listen;
 use crate::proxy::transport::Stream;
 use crate::sys::handed::{Handed, Offer};
-use crate::sys::tcp::no_delay;
+use crate::sys::tcp::{defer_accept, no_delay, widen_queue};
 
 /// Whoever reaches the folder may connect: who is let in is decided by the kernel's word on the peer.
 const MODE: u32 = 0o666;
@@ -40,7 +40,7 @@ impl Ear {
     /// Opens a place to listen; systemd may hand over several sockets of one name.
     pub(super) fn open(listen: &Listen, offer: &Offer) -> io::Result<Vec<Self>> {
         match listen {
-            Listen::Tcp(address) => Ok(vec![Self::tcp(std::net::TcpListener::bind(address)?)?]),
+            Listen::Tcp(address) => Ok(vec![Self::bind(*address)?]),
             Listen::Unix(path) => Ok(vec![Self::unix(path)?]),
             Listen::Systemd(name) => {
                 let handed = offer.take(name);
@@ -53,6 +53,12 @@ impl Ear {
                 handed.into_iter().map(Self::handed).collect()
             }
         }
+    }
+
+    fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
+        widen_queue(&listener)?;
+        Self::tcp(listener)
     }
 
     fn handed(handed: Handed) -> io::Result<Self> {
@@ -68,6 +74,7 @@ impl Ear {
     fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         no_delay(&listener)?;
+        defer_accept(&listener)?;
         let address = listener.local_addr()?;
         Ok(Self::Tcp(TcpListener::from_std(listener), address))
     }
@@ -81,6 +88,7 @@ impl Ear {
             bound => bound,
         };
         let listener = bound?;
+        widen_queue(&listener)?;
         let file = SocketFile::of(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
         listener.set_nonblocking(true)?;

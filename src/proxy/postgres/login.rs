@@ -63,8 +63,6 @@ pub(super) enum Came {
     Cancel(u32, Vec<u8>),
     /// Nothing that can be given; it was told.
     Nothing,
-    /// It showed the wrong thing.
-    Failed,
 }
 
 /// Why a client is not let in.
@@ -81,21 +79,22 @@ impl From<io::Error> for Refused {
     }
 }
 
-/// Holds a password against the upstream.
-pub(super) trait Upstream {
+/// What a login needs of the proxy around it.
+pub(super) trait House {
+    /// Whether one from there may try.
+    fn may(&self, origin: &Origin) -> bool;
+
+    /// One from there has shown the wrong thing.
+    fn failed(&self, origin: &Origin);
+
     /// Whether the upstream lets this user in with this password.
     async fn accepts(&self, user: &str, database: &str, password: &[u8]) -> Result<bool, String>;
 }
 
-/// Lets a client in; `may` says whether one from there may try at all.
-pub(super) async fn login(
-    caller: Caller,
-    gate: &Gate,
-    upstream: &impl Upstream,
-    may: impl FnOnce() -> bool,
-) -> io::Result<Came> {
-    let Caller { stream, room, origin, read, wish, left: _ } = caller;
-    let mut socket = Socket::new(stream, read)?;
+/// Lets a client in.
+pub(super) async fn login(caller: Caller, gate: &Gate, house: &impl House) -> io::Result<Came> {
+    let Caller { transport, room, origin, read, wish, left: _ } = caller;
+    let mut socket = Socket::new(transport, read)?;
     let wish = match wish {
         Some(wish) => wish,
         None => match reception(&mut socket, gate, &origin).await {
@@ -111,13 +110,13 @@ pub(super) async fn login(
             }
         },
     };
-    if !may() {
+    if !house.may(&origin) {
         let text = "too many logins have failed";
         let report = Report::new(SqlState::InvalidPassword, text).fatal();
         return refuse(socket, &report.hint("Try again later: clients.tries of the proxy bounds them."))
             .await;
     }
-    match admit(&mut socket, gate, upstream, &wish).await {
+    match admit(&mut socket, gate, house, &wish).await {
         Ok((prologue, shown)) => {
             let (transport, early) = socket.into_transport();
             let Wish { about, settings, .. } = wish;
@@ -127,8 +126,9 @@ pub(super) async fn login(
         Err(Refused::Io(error)) => Err(error),
         Err(Refused::Password) => {
             let text = format!("password authentication failed for user \"{}\"", wish.about.user);
-            refuse(socket, &Report::new(SqlState::InvalidPassword, &text).fatal()).await?;
-            Ok(Came::Failed)
+            // Before the client has had the time to read it and come again.
+            house.failed(&origin);
+            refuse(socket, &Report::new(SqlState::InvalidPassword, &text).fatal()).await
         }
         Err(Refused::Said(state, text)) => refuse(socket, &Report::new(state, &text).fatal()).await,
     }
@@ -188,7 +188,7 @@ async fn secure(socket: &mut Socket, acceptor: &Acceptor) -> io::Result<()> {
 async fn admit(
     socket: &mut Socket,
     gate: &Gate,
-    upstream: &impl Upstream,
+    house: &impl House,
     wish: &Wish,
 ) -> Result<(Vec<u8>, Option<Shown>), Refused> {
     if gate.tls_required == TlsWish::Required && !socket.is_private() {
@@ -218,7 +218,7 @@ async fn admit(
         }
         Auth::Upstream => {
             let sent = clear(socket, &mut prologue).await?;
-            match upstream.accepts(user, &wish.about.database, &sent).await {
+            match house.accepts(user, &wish.about.database, &sent).await {
                 Ok(true) => Some(Shown::Password(sent)),
                 Ok(false) => return Err(Refused::Password),
                 Err(why) => return Err(Refused::Said(SqlState::CannotConnectNow, why)),

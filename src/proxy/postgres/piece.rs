@@ -77,6 +77,7 @@ impl Piece {
             gate: self.gate,
             purse: self.purse,
             tries: RefCell::new(Tries::new(self.tries)),
+            told: Cell::new(None),
             connect_within: self.connect_within,
         }
     }

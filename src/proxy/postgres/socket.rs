@@ -25,9 +25,9 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Takes a stream over, and what was read of it.
-    pub(super) fn new(stream: Stream, read: Vec<u8>) -> io::Result<Self> {
-        Ok(Self { io: polled(Transport::plain(stream))?, read })
+    /// Takes a connection over, and what was read of it.
+    pub(super) fn new(transport: Transport, read: Vec<u8>) -> io::Result<Self> {
+        Ok(Self { io: polled(transport)?, read })
     }
 
     /// Its TLS, where there is.

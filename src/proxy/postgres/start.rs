@@ -31,6 +31,8 @@ use crate::proxy::proxies::Proxies;
 use crate::sys::handed::Offer;
 use crate::sys::limits::NoFile;
 
+/// Threads of the desk for what takes long: derivations of keys, and names that are looked up.
+const BLOCKING_MAX: usize = 8;
 /// Descriptors of everything else that the agent does: its targets, its history, its socket.
 const OWN: u64 = 256;
 
@@ -119,7 +121,10 @@ pub fn start(proxies: &[(&Proxy, &Postgres)], residents: &Residents) -> Result<R
     })?;
     let to_worker = post;
     let desk = Thread::start("fdg-login", move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(BLOCKING_MAX)
+            .build()?;
         let counters = pieces.into_iter().map(Piece::into_counter).collect();
         let parts = desk::Parts { counters, post: to_worker, errands };
         LocalSet::new().block_on(&runtime, desk::run(parts));

@@ -191,7 +191,12 @@ impl Worker {
                     server.transport.hung_up();
                 }
             }
-            Token::Ear(_) | Token::Knocker { .. } => {}
+            Token::Knocker { place, turn } => {
+                if let Some(place) = self.knocker(place, turn) {
+                    self.hall.knockers[place].transport.hung_up();
+                }
+            }
+            Token::Ear(_) => {}
         }
     }
 

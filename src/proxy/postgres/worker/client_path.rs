@@ -228,7 +228,7 @@ impl Worker {
     /// Ends a client: its socket is closed, and what it leaves behind on a server connection is cleaned up.
     pub(super) fn end_client(&mut self, place: usize, farewell: Farewell) {
         let Some(mut client) = self.clients.try_remove(place) else { return };
-        client.transport.finish();
+        client.transport.say_goodbye();
         let room = usize::from(client.room);
         self.rooms[room].part_from(&client.about, farewell, self.now);
         self.rooms[room].pool.detach(token_of(place), farewell, self.now);

@@ -13,7 +13,6 @@
 //! ```
 
 use std::io::{self, Read as _, Write as _};
-use std::net::Shutdown;
 use std::time::Duration;
 
 use slab::Slab;
@@ -24,7 +23,7 @@ use crate::proxy::postgres::guests::{Guests, Origin, Seen};
 use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::knocker::{Knocker, Seat, Stage};
 use crate::proxy::postgres::worker::token::Token;
-use crate::proxy::transport::Stream;
+use crate::proxy::transport::Transport;
 use crate::sys::limits::{Reserve, is_exhausted};
 use crate::sys::sock_diag::SockDiag;
 use crate::wire::postgres::sqlstate::{Report, SqlState, error_response};
@@ -199,7 +198,7 @@ impl Worker {
         let hall = &mut self.hall;
         hall.turn = hall.turn.wrapping_add(1) & Token::KNOCKER_TURN;
         let knocker = Knocker {
-            stream: accepted.0,
+            transport: Transport::plain(accepted.0),
             room,
             origin,
             since: self.now,
@@ -241,7 +240,7 @@ impl Worker {
     pub(super) fn end_knocker(&mut self, place: usize, report: &Report<'_>) {
         let Some(mut knocker) = self.hall.knockers.try_remove(place) else { return };
         match knocker.stage {
-            Stage::Asked(_) => tell(&mut knocker.stream, report),
+            Stage::Asked(_) => tell(&mut knocker.transport, report),
             Stage::Parting => {}
         }
     }
@@ -265,9 +264,9 @@ impl Worker {
 }
 
 /// Says something and closes our half. One that does not listen is not waited for.
-pub(super) fn tell(stream: &mut Stream, report: &Report<'_>) {
+pub(super) fn tell(transport: &mut Transport, report: &Report<'_>) {
     let mut said = Vec::new();
     error_response(&mut said, report);
-    let _told = stream.write(&said);
-    let _gone = stream.shutdown(Shutdown::Write);
+    let _told = transport.send(&said);
+    transport.finish();
 }

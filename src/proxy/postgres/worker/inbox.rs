@@ -10,7 +10,7 @@ use crate::proxy::postgres::login::entrance::Wish;
 use crate::proxy::postgres::worker::hall::Hall;
 use crate::proxy::postgres::worker::{Newcomer, RoomSettings};
 use crate::proxy::proxies::Question;
-use crate::proxy::transport::{Stream, Transport};
+use crate::proxy::transport::Transport;
 
 /// To the worker.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(crate) struct Ready {
 #[derive(Debug)]
 pub(crate) struct Caller {
     /// Its socket.
-    pub(crate) stream: Stream,
+    pub(crate) transport: Transport,
     /// Which proxy it came to.
     pub(crate) room: u16,
     /// Where it comes from.

@@ -1,7 +1,5 @@
 //! A client that was accepted and has not yet said what it wants.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use mio::Interest;
@@ -14,7 +12,7 @@ use crate::proxy::postgres::worker::hall::{Doorway, Proof, Tls, tell};
 use crate::proxy::postgres::worker::inbox::{Caller, Errand};
 use crate::proxy::postgres::worker::token::Token;
 use crate::proxy::postgres::worker::{Newcomer, READS_MAX, Worker};
-use crate::proxy::transport::{Stream, Transport};
+use crate::proxy::transport::{Taken, Transport};
 use crate::wire::postgres::backend::write_auth_ok;
 use crate::wire::postgres::sqlstate::{Report, SqlState};
 use crate::wire::postgres::startup::PACKET_MAX;
@@ -46,7 +44,7 @@ pub(crate) enum Seat {
 /// A client that was accepted.
 #[derive(Debug)]
 pub(super) struct Knocker {
-    pub(super) stream: Stream,
+    pub(super) transport: Transport,
     pub(super) room: u16,
     pub(super) origin: Origin,
     pub(super) since: Timestamp,
@@ -69,6 +67,7 @@ impl Knocker {
 /// What a read came to.
 enum Heard {
     More,
+    Last,
     Nothing,
     End,
 }
@@ -79,6 +78,10 @@ impl Worker {
         for _ in 0..READS_MAX {
             match self.read_knocker(place) {
                 Heard::More => self.look_into(place),
+                Heard::Last => {
+                    self.look_into(place);
+                    return self.seat(place);
+                }
                 Heard::Nothing => return self.seat(place),
                 Heard::End => return drop(self.hall.knockers.try_remove(place)),
             }
@@ -90,18 +93,14 @@ impl Worker {
 
     fn read_knocker(&mut self, place: usize) -> Heard {
         let Some(knocker) = self.hall.knockers.get_mut(place) else { return Heard::End };
-        loop {
-            match knocker.stream.read(&mut self.scratch[..READ_MAX]) {
-                Ok(0) => return Heard::End,
-                Ok(count) => {
-                    knocker.read.extend_from_slice(&self.scratch[..count]);
-                    return Heard::More;
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Heard::Nothing,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Heard::End,
-            }
-        }
+        let (count, heard) = match knocker.transport.take(&mut self.scratch[..READ_MAX]) {
+            Ok(Taken::Bytes(count)) => (count, Heard::More),
+            Ok(Taken::Last(count)) => (count, Heard::Last),
+            Ok(Taken::Nothing) => return Heard::Nothing,
+            Ok(Taken::End) | Err(_) => return Heard::End,
+        };
+        knocker.read.extend_from_slice(&self.scratch[..count]);
+        heard
     }
 
     fn look_into(&mut self, place: usize) {
@@ -126,7 +125,7 @@ impl Worker {
                 (Entered::Tls, Tls::None) | (Entered::Gss, _) => {
                     knocker.read.drain(..count);
                     knocker.stage = Stage::Asked(asked + 1);
-                    if asked >= ASKED_MAX || knocker.stream.write(b"N").is_err() {
+                    if asked >= ASKED_MAX || knocker.transport.send(b"N").is_err() {
                         return drop(self.hall.knockers.try_remove(place));
                     }
                 }
@@ -159,7 +158,7 @@ impl Worker {
         let Wish { about, mut prologue, settings } = wish;
         write_auth_ok(&mut prologue);
         self.arrive(Newcomer {
-            transport: Transport::plain(knocker.stream),
+            transport: knocker.transport,
             room: knocker.room,
             about,
             prologue,
@@ -174,12 +173,12 @@ impl Worker {
         let Some(knocker) = self.hall.knockers.try_remove(place) else { return };
         let within = knocker.patience(&self.hall.doorways[usize::from(knocker.room)]);
         if knocker.seat == Seat::Taken {
-            let fd = knocker.stream.as_raw_fd();
+            let fd = knocker.transport.fd();
             // The desk has a poll of its own; one that this one still tells of is passed over.
             let _left = self.poll.registry().deregister(&mut SourceFd(&fd));
         }
         let caller = Caller {
-            stream: knocker.stream,
+            transport: knocker.transport,
             room: knocker.room,
             origin: knocker.origin,
             read: knocker.read,
@@ -196,7 +195,7 @@ impl Worker {
             return;
         }
         let name = Token::Knocker { place, turn: knocker.turn }.name();
-        let fd = knocker.stream.as_raw_fd();
+        let fd = knocker.transport.fd();
         knocker.seat = Seat::Taken;
         if self.poll.registry().register(&mut SourceFd(&fd), name, Interest::READABLE).is_err() {
             self.hall.knockers.try_remove(place);
@@ -206,7 +205,7 @@ impl Worker {
     /// Tells a knocker why it is refused, and leaves it a little time to read that.
     pub(super) fn part(&mut self, place: usize, report: &Report<'_>) {
         let Some(knocker) = self.hall.knockers.get_mut(place) else { return };
-        tell(&mut knocker.stream, report);
+        tell(&mut knocker.transport, report);
         knocker.stage = Stage::Parting;
         knocker.since = self.now;
         knocker.read = Vec::new();

@@ -29,7 +29,7 @@ use crate::wire::postgres::backend::{
 use crate::wire::postgres::exchange::{Owed, Reply};
 use crate::wire::postgres::frontend::{write_query, write_terminate};
 use crate::wire::postgres::settings::Parameter;
-use crate::wire::postgres::sqlstate::{Report, SqlState};
+use crate::wire::postgres::sqlstate::{Report, SqlState, error_response};
 
 /// A connection that was idle for so long is looked at before it is handed out.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
@@ -72,16 +72,25 @@ impl Worker {
         self.carry_out(room);
     }
 
-    pub(super) fn arrive(&mut self, newcomer: Newcomer) {
+    pub(super) fn arrive(&mut self, mut newcomer: Newcomer) {
         let room_place = usize::from(newcomer.room);
         let Some(room) = self.rooms.get_mut(room_place) else { return };
-        let Some(key) = room.key(&newcomer.about.user, &newcomer.about.database) else { return };
+        let Some(key) = room.key(&newcomer.about.user, &newcomer.about.database) else {
+            let text = "clients of this proxy have come as too many users and databases";
+            let mut said = Vec::new();
+            error_response(&mut said, &Report::new(SqlState::TooManyConnections, text).fatal());
+            // One that does not listen is ended all the same.
+            let _told = newcomer.transport.send(&said);
+            return newcomer.transport.say_goodbye();
+        };
         self.turn = self.turn.wrapping_add(1) & Token::CLIENT_TURN;
+        // What the socket holds the poll tells of anew; what TLS has decrypted it does not.
+        let drained = newcomer.transport.tls().is_none();
         let client = Client {
             transport: newcomer.transport,
             side: settle::newcomer(newcomer.settings),
             state: State::Greeting,
-            drained: false,
+            drained,
             turn: self.turn,
             room: newcomer.room,
             key,
@@ -108,26 +117,25 @@ impl Worker {
         if seated.is_err() {
             return self.end_client(place, Farewell::Refused);
         }
-        let sent = self.clients[place].transport.send(&newcomer.prologue);
-        if sent.is_err() {
-            return self.end_client(place, Farewell::Lost);
-        }
-        self.greet(place);
+        self.greet(place, newcomer.prologue);
     }
 
     /// Greets a client, with what a server connection told before, or else with what the first one is going to tell.
-    fn greet(&mut self, place: usize) {
+    /// `said` goes before.
+    fn greet(&mut self, place: usize, mut said: Vec<u8>) {
         let client = &mut self.clients[place];
         let room_place = usize::from(client.room);
         let room = &mut self.rooms[room_place];
         let Some(greeting) = room.door(client.key).and_then(|door| door.greeting.clone()) else {
+            if client.transport.send(&said).is_err() {
+                return self.end_client(place, Farewell::Lost);
+            }
             if self.lease(place) {
                 // A server connection there was, and no greeting: it was renewed meanwhile. Ask that one.
                 self.greeted_by_lease(place);
             }
             return self.carry_out(room_place);
         };
-        let mut said = Vec::new();
         for (name, value) in &greeting.parameters {
             let own = Parameter::of(name).and_then(|parameter| client.side.wants.get(parameter));
             write_parameter_status(&mut said, name, own.map_or(value, str::as_bytes));
@@ -150,7 +158,7 @@ impl Worker {
         let Some(client) = self.clients.get_mut(place) else { return };
         client.state = State::Open;
         self.release(place);
-        self.greet(place);
+        self.greet(place, Vec::new());
     }
 
     /// Asks the pool for a server connection; gives whether the client has one now. Otherwise it waits, or is gone.
@@ -317,7 +325,7 @@ impl Worker {
                 write_terminate(&mut said);
                 // One that is gone already needs no goodbye.
                 let _told = server.transport.send(&said);
-                server.transport.finish();
+                server.transport.say_goodbye();
             }
             Holder::Client(place) => {
                 if let Some(client) = self.clients.get_mut(place) {
