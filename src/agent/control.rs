@@ -37,6 +37,7 @@ use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::reading::Reading;
 use crate::model::signal::Signal;
+use crate::proxy::postgres::Residents;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scanner::Scanner;
 use crate::sys::clock::SystemClock;
@@ -63,6 +64,7 @@ pub(super) struct Parts {
     pub(super) hands: Hands,
     pub(super) ends: Ends,
     pub(super) pools: Pools,
+    pub(super) residents: Residents,
 }
 
 /// The loop.
@@ -81,6 +83,7 @@ pub(super) struct Control {
     hands: Hands,
     ends: Ends,
     pools: Pools,
+    residents: Residents,
     /// Processes that have ended while something was still under way on their target.
     departed: Vec<(Name, ProcessId)>,
     /// When to look at the keeper next.
@@ -107,6 +110,7 @@ impl Control {
             hands: parts.hands,
             ends: parts.ends,
             pools: parts.pools,
+            residents: parts.residents,
             departed: Vec::new(),
             keeper_due: Timestamp::ZERO,
             history_lost: None,

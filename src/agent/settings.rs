@@ -244,6 +244,12 @@ mod tests {
         assert_eq!(needs(BOT, &hook(1)), ["hook.cancel"]);
         assert_eq!(needs(&hook(1), &hook(2)), ["hook.cancel"]);
         assert_eq!(needs(&hook(1), BOT), ["hook.cancel"]);
+        let proxy = |port: u16| {
+            with(&format!(
+                "[proxy.db]\nprotocol = \"tcp\"\nlisten = \"127.0.0.1:{port}\"\nupstream = \"h:1\"\n"
+            ))
+        };
+        assert_eq!(needs(&proxy(1), &proxy(2)), ["proxy.db"]);
         let parts =
             "[agent.tick]\nfull = \"9s\"\n[history]\nstore = \"none\"\n[target.bot.window]\nshort = \"7s\"\n";
         assert_eq!(needs(BOT, &with(parts)), ["history", "agent.tick", "target.bot.window"]);

@@ -19,6 +19,7 @@ use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
 use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
+use crate::proxy::postgres::Residents;
 use crate::sampler::scanner::Scanner;
 use crate::sys::cgroup::Delegated;
 use crate::sys::clock::SystemClock;
@@ -43,6 +44,10 @@ pub struct Pieces {
     pub manager: (Option<Notifier>, Option<Duration>),
     /// What the end of a child means.
     pub ends: Ends,
+    /// The limits of descriptors that the agent was started with; its children get them.
+    pub nofile: Option<NoFile>,
+    /// Is told whose the guarded processes are: they may use the proxies.
+    pub residents: Residents,
 }
 
 /// What the end of a child means for the agent.
@@ -100,9 +105,21 @@ impl Agent {
         let targets = targets(&settings, &pieces.memory);
         let (notifier, watchdog) = pieces.manager;
         let own = Own::new(&ProcRoot::new("/proc"), notifier, watchdog);
-        let ends = pieces.ends;
-        let parts =
-            Parts { settings, inbox, scanner, seeker, actuator, recorder, targets, own, hands, ends, pools };
+        let Pieces { ends, residents, .. } = pieces;
+        let parts = Parts {
+            settings,
+            inbox,
+            scanner,
+            seeker,
+            actuator,
+            recorder,
+            targets,
+            own,
+            hands,
+            ends,
+            residents,
+            pools,
+        };
         let (bell, ended) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("fdg-control".to_owned()).stack_size(1 << 20).spawn(
             move || {
@@ -134,7 +151,8 @@ impl Agent {
 /// What children are started with. They get what the agent was given, not what it takes for itself.
 fn hands(settings: &Settings, pieces: &Pieces, keeper: SharedKeeper) -> io::Result<Hands> {
     // Where it can't be raised, fewer processes are guarded, and that is told.
-    let nofile = NoFile::raise_own(OWN_NOFILE).ok();
+    let _told_later = NoFile::raise_own(OWN_NOFILE);
+    let nofile = pieces.nofile;
     let delegated = match Delegated::find(&ProcRoot::new("/proc")) {
         Ok(delegated) => Some(delegated),
         Err(error) => {

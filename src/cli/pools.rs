@@ -17,7 +17,10 @@ use crate::sys::clock::SystemClock;
 const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Starts what the file says under `[proxy]`.
-pub(super) fn start(config: &Config) -> Result<Option<postgres::Running>, postgres::StartError> {
+pub(super) fn start(
+    config: &Config,
+    residents: &postgres::Residents,
+) -> Result<Option<postgres::Running>, postgres::StartError> {
     let found: Vec<_> = config
         .proxies
         .values()
@@ -26,7 +29,7 @@ pub(super) fn start(config: &Config) -> Result<Option<postgres::Running>, postgr
             Protocol::Tcp => None,
         })
         .collect();
-    if found.is_empty() { Ok(None) } else { postgres::start(&found).map(Some) }
+    if found.is_empty() { Ok(None) } else { postgres::start(&found, residents).map(Some) }
 }
 
 /// Asks every pool, again and again, and tells the control loop.

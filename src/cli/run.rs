@@ -29,11 +29,12 @@ use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
 use crate::model::name::{Name, Remote};
 use crate::proxy::Proxies;
-use crate::proxy::postgres::Running;
+use crate::proxy::postgres::{self, Running};
 use crate::sampler::probe;
 use crate::sampler::remotes::RemoteBook;
 use crate::sys::clock::SystemClock;
 use crate::sys::inotify::FileWatch;
+use crate::sys::limits::NoFile;
 use crate::sys::notify::{Notifier, watchdog_interval};
 use crate::sys::pidfd::Signal;
 
@@ -84,7 +85,8 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
         }
     };
     let _socket = listener.is_some().then(|| SocketFile(config.admin.socket.clone()));
-    let mut running = match pools::start(&config) {
+    let residents = postgres::Residents::default();
+    let mut running = match pools::start(&config, &residents) {
         Ok(running) => running,
         Err(error) => {
             print::complain(&chain(&error));
@@ -93,7 +95,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     };
     let proxies = running.as_ref().map(Running::proxies);
     actuator.proxies.clone_from(&proxies);
-    let pieces = match pieces(&config, actuator, ends) {
+    let pieces = match pieces(&config, actuator, (ends, &residents)) {
         Ok(pieces) => pieces,
         Err(why) => {
             print::complain(&why);
@@ -156,7 +158,11 @@ async fn ended(agent: Agent, running: Option<&mut Running>, mailbox: &Mailbox) -
     (ended.await, Fault::Proxies)
 }
 
-fn pieces(config: &Config, actuator: actuator::Settings, ends: Ends) -> Result<Pieces, String> {
+fn pieces(
+    config: &Config,
+    actuator: actuator::Settings,
+    (ends, residents): (Ends, &postgres::Residents),
+) -> Result<Pieces, String> {
     let var = |name: &str| std::env::var_os(name);
     let text = |name: &str| var(name).and_then(|value| value.into_string().ok());
     let notifier = Notifier::from_value(var("NOTIFY_SOCKET").as_deref()).map_err(|error| chain(&error))?;
@@ -165,7 +171,16 @@ fn pieces(config: &Config, actuator: actuator::Settings, ends: Ends) -> Result<P
         Store::None => (None, Vec::new()),
         Store::Sqlite(path) => (Some(history(config, path)), memory(config, path)),
     };
-    Ok(Pieces { actuator, history, memory, manager: (notifier, watchdog), ends })
+    let residents = residents.clone();
+    Ok(Pieces {
+        actuator,
+        history,
+        memory,
+        manager: (notifier, watchdog),
+        ends,
+        residents,
+        nofile: NoFile::own().ok(),
+    })
 }
 
 fn history(config: &Config, path: &Path) -> History {

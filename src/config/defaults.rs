@@ -78,7 +78,7 @@ pub const POOL_MAX: u32 = 10;
 /// Waiting for one: longer than any burst of such a bot, shorter than its own timeouts.
 pub const POOL_WAIT: Duration = Duration::from_secs(5);
 /// Clients that wait: ten for each connection.
-pub const POOL_WAITERS: u32 = 100;
+pub const POOL_WAITERS: u32 = 1_000;
 /// Unused connections: long enough for a bot that asks every few seconds.
 pub const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Age of a connection: what a server's session gathers, and a failover that nobody saw, ends with it.

@@ -47,7 +47,7 @@ pub struct Target {
 /// Windows of the slope behind `fd.tte`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Window {
-    /// For bursts.
+    /// For fast leaks.
     pub short: Duration,
     /// For slow leaks.
     pub long: Duration,

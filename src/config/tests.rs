@@ -8,6 +8,7 @@ use crate::model::name::Remote;
 use crate::model::signal::Signal;
 
 const EVERYTHING: &str = include_str!("../../tests/policies/agent/accepted/everything.toml");
+const PROXIES: &str = include_str!("../../tests/policies/agent/accepted/proxies.toml");
 const REFERENCE: &str = include_str!("../../tests/policies/agent/accepted/reference.toml");
 
 fn loaded(text: &str) -> Loaded {
@@ -84,6 +85,23 @@ fn flags_alone_can_name_a_target() {
     assert_eq!(config.targets["child"].policies, [Path::new("p")]);
 }
 
+#[test]
+fn a_proxy_of_few_words_has_the_defaults_of_its_protocol() {
+    let config = config(PROXIES);
+    let near = &config.proxies["near"];
+    assert_eq!((near.pool.max, near.pool.mode), (defaults::POOL_MAX, proxy::Mode::Transaction));
+    assert_eq!((near.pool.lifetime, near.allow.clone()), (Some(defaults::POOL_LIFETIME), None));
+    let proxy::Protocol::Postgres(postgres) = &near.protocol else { panic!("PostgreSQL") };
+    assert_eq!((postgres.tls.mode, &postgres.admission.auth), (proxy::TlsMode::Prefer, &proxy::Auth::Trust));
+    let proxy::Protocol::Postgres(far) = &config.proxies["far"].protocol else { panic!("PostgreSQL") };
+    assert_eq!(far.tls.mode, proxy::TlsMode::VerifyFull);
+    let quotes = &config.proxies["quotes"];
+    assert_eq!((&quotes.protocol, quotes.pool.mode), (&proxy::Protocol::Tcp, proxy::Mode::Session));
+    assert_eq!(quotes.pool.lifetime, Some(Duration::from_hours(6)));
+    let upstream = proxy::Upstream::Tcp { host: "2001:db8::1".to_owned(), port: 5432 };
+    assert_eq!(config.proxies["everything"].upstream[2], upstream);
+}
+
 /// What `config show` prints, without what it hides.
 fn shown_as_file(loaded: &Loaded) -> String {
     let lines = loaded.shown.iter().filter(|line| !line.value.contains(HIDDEN));
@@ -92,7 +110,8 @@ fn shown_as_file(loaded: &Loaded) -> String {
 
 #[test]
 fn what_is_shown_can_be_loaded_again() {
-    for text in [EVERYTHING.replace("url          = \"https", "url_file = \"https"), REFERENCE.to_owned()] {
+    let everything = EVERYTHING.replace("url          = \"https", "url_file = \"https");
+    for text in [everything, REFERENCE.to_owned(), PROXIES.to_owned()] {
         let first = loaded(&text);
         let again = loaded(&shown_as_file(&first));
         assert!(again.config.is_some(), "{:#?}", again.report);
@@ -154,13 +173,14 @@ proptest! {
 
     #[test]
     fn no_mangled_file_panics_and_every_fault_has_its_place(
+        text in prop_oneof![Just(EVERYTHING), Just(PROXIES)],
         edits in prop::collection::vec(edit(), 1..6),
         later in prop::collection::vec(edit(), 1..6),
         variable in "FDGUARD__[a-z_.=\"\\[]{0,20}",
         value in "[a-z0-9\"\\[\\]{}=.\n]{0,12}",
         flag in "[a-z.=\"'\\[\\]{}#\n 0-9]{0,20}",
     ) {
-        let mut input = Input::from_file("/etc/fdguard/agent.toml", edited(EVERYTHING, &edits));
+        let mut input = Input::from_file("/etc/fdguard/agent.toml", edited(text, &edits));
         let text = edited(REFERENCE, &later);
         input.drop_ins = vec![SourceFile { path: "/etc/fdguard/conf.d/a.toml".into(), text }];
         input.env = vec![(variable, value)];

@@ -17,7 +17,7 @@ use crate::model::clock::Timestamp;
 use crate::pool::backoff::Backoff;
 
 /// The window is kept in so many parts.
-const PARTS: usize = 8;
+const PARTS: u32 = 8;
 
 /// When a breaker trips, and for how long.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -181,7 +181,7 @@ struct Part {
 /// Outcomes of the last while, in parts that fall out one by one.
 #[derive(Clone, Debug)]
 struct Window {
-    parts: [Part; PARTS],
+    parts: [Part; PARTS as usize],
     current: usize,
     /// When the current part ends.
     ends: Timestamp,
@@ -190,7 +190,7 @@ struct Window {
 impl Window {
     fn new(now: Timestamp) -> Self {
         // The first outcome begins a part of the right length.
-        Self { parts: [Part::default(); PARTS], current: 0, ends: now }
+        Self { parts: [Part::default(); PARTS as usize], current: 0, ends: now }
     }
 
     /// The part for `now`.
@@ -203,12 +203,12 @@ impl Window {
 
     #[cold]
     fn roll(&mut self, trip: &Trip, now: Timestamp) {
-        let length = trip.window / PARTS as u32;
+        let length = trip.window / PARTS;
         for _ in 0..PARTS {
             if now < self.ends {
                 return;
             }
-            self.current = (self.current + 1) % PARTS;
+            self.current = (self.current + 1) % self.parts.len();
             self.parts[self.current] = Part::default();
             self.ends = self.ends + length;
         }

@@ -2,7 +2,7 @@
 
 use crate::model::clock::Timestamp;
 use crate::pool::client::Standing;
-use crate::pool::connection::{Serving, State};
+use crate::pool::connection::{Connection, Serving, State};
 use crate::pool::id::{ClientId, ConnectionId, Key, UpstreamId};
 use crate::pool::mode::Mode;
 use crate::pool::order::Order;
@@ -93,7 +93,7 @@ impl Pool {
             self.pump(now);
             return Released::Closed;
         }
-        match self.heir(self.connections.get(slot).key, now) {
+        match self.heir(slot, now) {
             Heir::Waiter(client) => {
                 self.count_wait(client, now);
                 self.lease_to(slot, client, now);
@@ -130,7 +130,8 @@ impl Pool {
         (now >= connection.expires).then_some(CloseReason::LifetimeOver)
     }
 
-    fn heir(&self, key: Key, now: Timestamp) -> Heir {
+    fn heir(&self, slot: u16, now: Timestamp) -> Heir {
+        let Connection { key, state, .. } = *self.connections.get(slot);
         let Some(oldest) = self.clients.oldest() else { return Heir::Nobody };
         if self.mode != Mode::Running {
             return Heir::Nobody;
@@ -139,7 +140,8 @@ impl Pool {
         if seen.key == key {
             return Heir::Waiter(oldest);
         }
-        let impatient = now.since(seen.since) >= self.limits.patience;
+        // One that was just opened or asked serves those first for whom it was.
+        let impatient = state == State::Leased && now.since(seen.since) >= self.limits.patience;
         if impatient && self.needs_room(seen.key, now) {
             return Heir::OtherKey;
         }

@@ -16,10 +16,7 @@ impl Pool {
     /// that follows; a client that held it rests.
     pub fn discard(&mut self, id: ConnectionId, reason: CloseReason, now: Timestamp) {
         let Some((slot, connection)) = self.connections.find(id) else { return };
-        let (upstream, state) = (connection.upstream, connection.state);
-        if state == State::Leased {
-            self.counters.leased += now.since(connection.since);
-        }
+        let upstream = connection.upstream;
         self.close(slot, reason, now);
         if reason.counts_against_upstream() {
             let fraction = self.jitter.fraction();
@@ -43,7 +40,11 @@ impl Pool {
             self.turn_away(client, Refusal::WaitOver, now);
         }
         let connection = self.connections.get(slot);
-        self.shaken |= matches!(connection.state, State::Connecting | State::Checking);
+        match connection.state {
+            State::Connecting | State::Checking => self.shaken = true,
+            State::Leased => self.counters.leased += now.since(connection.since),
+            State::Idle | State::Free => {}
+        }
         let breaker = &mut self.upstreams.get_mut(connection.upstream).breaker;
         if connection.state == State::Connecting
             && connection.why == OpenReason::Probe
@@ -57,15 +58,15 @@ impl Pool {
         self.orders.push(Order::Close { connection, reason });
     }
 
-    /// Closes a connection that nobody uses, or marks it to be closed when it comes back, by force after the
-    /// drain time.
+    /// Closes a connection that nobody uses, or marks it to be closed when it comes back, if the reason is urgent by
+    /// force after the drain time. A second reason does not win time, but an urgent one may cut it short.
     pub(super) fn retire(&mut self, slot: u16, reason: CloseReason, now: Timestamp) {
         if self.connections.get(slot).state != State::Leased {
             return self.close(slot, reason, now);
         }
-        let forced = now + self.limits.drain;
+        let forced = reason.is_urgent().then(|| now + self.limits.drain);
         let connection = self.connections.get_mut(slot);
-        if connection.retired.is_none() {
+        if connection.retired.is_none() || (connection.forced.is_none() && forced.is_some()) {
             (connection.retired, connection.forced) = (Some(reason), forced);
         }
     }

@@ -30,7 +30,7 @@ pub(super) enum State {
 }
 
 /// A connection, or a slot for one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Connection {
     pub(super) state: State,
     /// Whether a `Serve` for the present lease is still among the orders.
@@ -54,8 +54,8 @@ pub(super) struct Connection {
     pub(super) asked: Timestamp,
     /// While leased by nobody: when its client left.
     pub(super) orphaned: Timestamp,
-    /// While retired and leased: when it is closed by force.
-    pub(super) forced: Timestamp,
+    /// While retired and leased: when it is closed by force, if it is.
+    pub(super) forced: Option<Timestamp>,
     pub(super) generation: Generation,
     /// Its own number from 0 to 1, which shortens its lifetime.
     pub(super) fraction: f64,
@@ -89,7 +89,7 @@ impl Connection {
         expires: Timestamp::ZERO,
         asked: Timestamp::ZERO,
         orphaned: Timestamp::ZERO,
-        forced: Timestamp::ZERO,
+        forced: None,
         generation: Generation(0),
         fraction: 0.0,
         address: 0,

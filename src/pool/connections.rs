@@ -136,27 +136,16 @@ impl Connections {
             self.idle.remove(&mut self.idle_links, slot.into());
         }
         if to == State::Idle {
-            self.shelve(slot, since);
+            self.shelve(slot);
         }
     }
 
     /// On top of its stack and last in the list, unless others were given back later than this one.
-    fn shelve(&mut self, slot: u16, since: Timestamp) {
+    fn shelve(&mut self, slot: u16) {
         let Connection { key, upstream, .. } = self.slots[usize::from(slot)];
         let stack = &mut self.stacks[key.index() * self.upstreams + upstream.index()];
-        let later = |other: Option<u32>| other.is_some_and(|other| self.slots[other as usize].since > since);
-        if later(stack.last()) {
-            stack.push_first(&mut self.stack_links, slot.into());
-        } else {
-            stack.push_last(&mut self.stack_links, slot.into());
-        }
-        if later(self.idle.last()) {
-            let next = self.idle.iter(&self.idle_links).find(|other| later(Some(*other)));
-            let next = next.expect("the last one is later");
-            self.idle.push_before(&mut self.idle_links, slot.into(), next);
-        } else {
-            self.idle.push_last(&mut self.idle_links, slot.into());
-        }
+        insert(stack, &mut self.stack_links, &self.slots, slot);
+        insert(&mut self.idle, &mut self.idle_links, &self.slots, slot);
     }
 
     /// The top of the stack of a key at an upstream.
@@ -212,6 +201,18 @@ impl Connections {
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &Connection)> {
         let used = |(_, connection): &(u16, &Connection)| connection.state != State::Free;
         (0..u16::MAX).zip(&self.slots).filter(used)
+    }
+}
+
+/// Puts a slot behind all that were not given back later; those are few, as most were given back before.
+fn insert(list: &mut List, links: &mut Links, slots: &[Connection], slot: u16) {
+    let since = slots[usize::from(slot)].since;
+    let later = |other: u32| slots[other as usize].since > since;
+    let next =
+        if list.last().is_some_and(later) { list.iter(links).find(|other| later(*other)) } else { None };
+    match next {
+        Some(next) => list.push_before(links, slot.into(), next),
+        None => list.push_last(links, slot.into()),
     }
 }
 

@@ -116,7 +116,7 @@ impl Pool {
 
     /// Changes limits. What still fits stays: only surplus idle connections are closed at once, the longest idle
     /// first; surplus busy ones when they come back.
-    pub fn adjust(&mut self, limits: Limits, now: Timestamp) {
+    pub fn adjust(&mut self, limits: &Limits, now: Timestamp) {
         self.limits = limits.settled();
         for slot in self.connections.slots() {
             let connection = self.connections.get_mut(slot);

@@ -6,6 +6,7 @@ use crate::model::clock::Timestamp;
 use crate::pool::client::{Client, Standing};
 use crate::pool::clients::Clients;
 use crate::pool::id::{ClientId, Key};
+use crate::pool::list::List;
 
 impl Clients {
     /// Makes room for a key.
@@ -24,7 +25,7 @@ impl Clients {
 
     /// How many wait for connections of that key.
     pub(super) fn waiting_for(&self, key: Key) -> u32 {
-        self.queues.get(key.index()).map_or(0, |queue| queue.len())
+        self.queues.get(key.index()).map_or(0, List::len)
     }
 
     /// Who has waited longest.

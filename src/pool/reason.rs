@@ -137,6 +137,12 @@ impl CloseReason {
         }
     }
 
+    /// Whether a connection in use that is to go for this reason is closed by force when the drain time is over. For
+    /// what is merely handy, or for a person who said to wait, it may take as long as its work takes.
+    pub const fn is_urgent(self) -> bool {
+        matches!(self, Self::Reset | Self::Credentials | Self::Failover)
+    }
+
     /// Whether `pool[].errors` counts it. An upstream that closes what was idle is within its rights.
     pub const fn is_error(self) -> bool {
         let blames_upstream = matches!(self.party(), Party::Upstream);

@@ -1,7 +1,8 @@
 //! Replacing connections: by a reset of a policy or a person, for new credentials, for a host that is to be left.
 //!
 //! A reset begins a new generation. What it takes of the old one is closed: at once if nobody uses it, when it
-//! comes back otherwise, and by force when the drain time is over. Clients see nothing of it but the force.
+//! comes back otherwise, and by force when the drain time is over (see [`CloseReason::is_urgent`]). Clients see
+//! nothing of it but the force.
 
 use crate::model::action::ResetHow;
 use crate::model::clock::Timestamp;

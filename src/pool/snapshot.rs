@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::clock::Timestamp;
+use crate::model::signal::Signal;
 use crate::pool::breaker::BreakerState;
 use crate::pool::client::Standing;
 use crate::pool::connection::State;
@@ -121,6 +122,24 @@ pub enum ClientActivity {
     Abandoned(Duration),
 }
 
+impl Snapshot {
+    /// What the signals `pool[...]` read, in the units of the catalogue.
+    pub fn signals(&self) -> [(Signal, f64); 10] {
+        [
+            (Signal::PoolActive, self.active.into()),
+            (Signal::PoolIdle, self.idle.into()),
+            (Signal::PoolWaiting, self.waiting.into()),
+            (Signal::PoolMaxWait, self.max_wait.as_secs_f64()),
+            (Signal::PoolConnects, self.connects as f64),
+            (Signal::PoolErrors, self.errors as f64),
+            (Signal::PoolQueries, self.units as f64),
+            (Signal::PoolBreaker, f64::from(self.breaker as u8)),
+            (Signal::PoolClients, self.clients.into()),
+            (Signal::PoolClientOldestIdle, self.client_oldest_idle.as_secs_f64()),
+        ]
+    }
+}
+
 impl Pool {
     /// The pool as a whole.
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
@@ -213,6 +232,23 @@ impl Pool {
             failures: seen.failures,
             size: census.size(),
             leased: census.leased,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::signal::BREAKER_STATES;
+
+    #[test]
+    fn breaker_states_stand_in_the_order_of_the_catalogue() {
+        for (state, word) in [
+            (BreakerState::Closed, "closed"),
+            (BreakerState::HalfOpen, "half_open"),
+            (BreakerState::Open, "open"),
+        ] {
+            assert_eq!(BREAKER_STATES[state as usize], word);
         }
     }
 }

@@ -82,7 +82,7 @@ impl Pool {
                 State::Checking if now.since(connection.asked) >= limits.ping_timeout => {
                     self.discard(self.connections.id(slot), CloseReason::PingLate, now);
                 }
-                State::Leased if connection.retired.is_some() && connection.forced <= now => {
+                State::Leased if connection.forced.is_some_and(|forced| forced <= now) => {
                     self.close(slot, CloseReason::ResetForced, now);
                 }
                 State::Leased

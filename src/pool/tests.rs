@@ -1,4 +1,9 @@
 //! The pool as a whole: one scene for each rule, and random runs against a toy model.
 
+mod guests;
 mod hands;
+mod hosts;
+mod random;
+mod resets;
 mod scenes;
+mod toy;

@@ -2,12 +2,17 @@
 //! yet.
 //!
 //! A read that leaves room says that the socket is drained: no second read is made to hear `EAGAIN`. That holds for
-//! plain streams (epoll(7), edge-triggered); under TLS a record may hold less than it took to read it, so there only
-//! `EAGAIN` counts.
+//! plain streams (epoll(7), edge-triggered) unless the poll has told of an end as well: the end had no edge of its own
+//! then, and only a read finds it ([`Transport::hung_up`]). Under TLS a record may hold less than it took to read it, so
+//! there only `EAGAIN` counts; and what rustls has decrypted is given before the socket is asked, since no edge tells of
+//! it.
+//!
+//! What TLS itself wants to send (tickets, answers to key updates, alerts) leaves as soon as it arises: nothing else
+//! would wake the loop for it, and until it is gone the connection counts as blocked.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
-use std::os::fd::{AsRawFd, RawFd};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 /// A stream of either family, non-blocking.
@@ -24,6 +29,25 @@ impl AsRawFd for Stream {
         match self {
             Self::Tcp(stream) => stream.as_raw_fd(),
             Self::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+}
+
+impl Stream {
+    /// Closes a half or both.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(how),
+            Self::Unix(stream) => stream.shutdown(how),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
         }
     }
 }
@@ -74,11 +98,31 @@ pub enum Flow {
     Blocked,
 }
 
+/// Whether a handshake can go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Handshake {
+    /// It is over.
+    Done,
+    /// When there is more to read.
+    Reads,
+    /// When the other side takes more.
+    Writes,
+}
+
+/// What is known of the other side's half.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Half {
+    Open,
+    /// The poll has told of an end that was not read yet.
+    Ending,
+}
+
 /// A connection.
 #[derive(Debug)]
 pub struct Transport {
     stream: Stream,
     tls: Option<Box<rustls::Connection>>,
+    half: Half,
     /// Not sent yet, from `sent` on.
     unsent: Vec<u8>,
     sent: usize,
@@ -87,17 +131,59 @@ pub struct Transport {
 impl Transport {
     /// One in the clear.
     pub fn plain(stream: Stream) -> Self {
-        Self { stream, tls: None, unsent: Vec::new(), sent: 0 }
+        Self { stream, tls: None, half: Half::Open, unsent: Vec::new(), sent: 0 }
     }
 
-    /// One under TLS, its handshake done.
-    pub fn secure(stream: Stream, tls: rustls::Connection) -> Self {
-        Self { stream, tls: Some(Box::new(tls)), unsent: Vec::new(), sent: 0 }
+    /// Begins TLS on one in the clear from which everything was sent: [`Transport::handshake`] comes next.
+    pub fn secure(&mut self, tls: rustls::Connection) {
+        debug_assert!(self.unsent.is_empty() && self.tls.is_none(), "nothing goes out in the clear any more");
+        self.tls = Some(Box::new(tls));
+    }
+
+    /// Goes on with the handshake. `early` is what was read of it already; it is used up first.
+    pub fn handshake(&mut self, early: &mut Vec<u8>) -> io::Result<Handshake> {
+        loop {
+            if !self.flush_records()? {
+                return Ok(Handshake::Writes);
+            }
+            let Some(tls) = self.tls.as_deref_mut() else { return Ok(Handshake::Done) };
+            if !early.is_empty() {
+                let count = tls.read_tls(&mut early.as_slice())?;
+                early.drain(..count);
+            } else if tls.is_handshaking() {
+                match tls.read_tls(&mut self.stream) {
+                    Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Handshake::Reads),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(error),
+                }
+            } else {
+                return Ok(Handshake::Done);
+            }
+            self.process_records()?;
+        }
+    }
+
+    /// Its TLS, where there is.
+    pub fn tls(&self) -> Option<&rustls::Connection> {
+        self.tls.as_deref()
     }
 
     /// Its descriptor.
     pub fn fd(&self) -> RawFd {
         self.stream.as_raw_fd()
+    }
+
+    /// Its stream.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The poll has told that the other side has closed its half, or that the connection is gone: reads go on until
+    /// they find that.
+    pub fn hung_up(&mut self) {
+        self.half = Half::Ending;
     }
 
     /// Whether something waits to be sent.
@@ -120,7 +206,7 @@ impl Transport {
         loop {
             match self.stream.read(room) {
                 Ok(0) => return Ok(Taken::End),
-                Ok(count) if count < room.len() => return Ok(Taken::Last(count)),
+                Ok(count) if count < room.len() && self.half == Half::Open => return Ok(Taken::Last(count)),
                 Ok(count) => return Ok(Taken::Bytes(count)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Taken::Nothing),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -130,8 +216,8 @@ impl Transport {
     }
 
     fn take_secure(&mut self, room: &mut [u8]) -> io::Result<Taken> {
-        let Some(tls) = self.tls.as_deref_mut() else { return Ok(Taken::Nothing) };
         loop {
+            let Some(tls) = self.tls.as_deref_mut() else { return Ok(Taken::Nothing) };
             match tls.reader().read(room) {
                 Ok(0) => return Ok(Taken::End),
                 Ok(count) => return Ok(Taken::Bytes(count)),
@@ -146,8 +232,18 @@ impl Transport {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
-            tls.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+            self.process_records()?;
         }
+    }
+
+    /// Decrypts what was read, and sends what that made TLS want to say.
+    fn process_records(&mut self) -> io::Result<()> {
+        let Some(tls) = self.tls.as_deref_mut() else { return Ok(()) };
+        let processed = tls.process_new_packets();
+        // What does not go now goes when the poll says that the socket takes more: then it was full.
+        let sent = self.flush_records();
+        processed.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+        sent.map(|_| ())
     }
 
     /// Sends, or keeps what can't be sent yet.
@@ -171,7 +267,17 @@ impl Transport {
         Ok(Flow::Blocked)
     }
 
-    fn send_secure(&mut self, bytes: &[u8]) -> io::Result<Flow> {
+    fn send_secure(&mut self, mut bytes: &[u8]) -> io::Result<Flow> {
+        if self.unsent.is_empty() {
+            while !bytes.is_empty() && self.flush_records()? {
+                let Some(tls) = self.tls.as_deref_mut() else { break };
+                let count = tls.writer().write(bytes)?;
+                if count == 0 {
+                    break;
+                }
+                bytes = &bytes[count..];
+            }
+        }
         self.unsent.extend_from_slice(bytes);
         self.flush()
     }
@@ -220,10 +326,19 @@ impl Transport {
             // The other side may be gone already, or full: then it does without.
             let _gone = self.flush_records();
         }
-        let _gone = match &self.stream {
-            Stream::Tcp(stream) => stream.shutdown(std::net::Shutdown::Write),
-            Stream::Unix(stream) => stream.shutdown(std::net::Shutdown::Write),
-        };
+        let _gone = self.stream.shutdown(Shutdown::Write);
+    }
+}
+
+impl AsFd for Transport {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl AsRawFd for Transport {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd()
     }
 }
 
@@ -237,3 +352,6 @@ fn write_some(stream: &mut Stream, bytes: &[u8]) -> io::Result<usize> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

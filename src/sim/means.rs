@@ -22,7 +22,7 @@ pub fn needed(policy: &Policy) -> Means {
             Action::ResetPool { pool, .. } => drop(means.pools.insert(pool.clone())),
             Action::Run { hook } => drop(means.hooks.insert(hook.clone(), HOOK_TIMEOUT)),
             Action::Stop { before, .. } => {
-                means.hooks.extend(before.iter().map(|hook| (hook.clone(), HOOK_TIMEOUT)))
+                means.hooks.extend(before.iter().map(|hook| (hook.clone(), HOOK_TIMEOUT)));
             }
             Action::Snapshot
             | Action::RaiseNofile { .. }

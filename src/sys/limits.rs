@@ -108,6 +108,11 @@ pub fn set_own_nofile(limit: u64) -> io::Result<NoFile> {
     Ok(wanted)
 }
 
+/// Whether an error says that no descriptor is left, for this process or for the whole machine.
+pub fn is_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
 /// How many descriptors this process has open. One of them, used for counting, is not counted.
 pub fn own_count() -> io::Result<usize> {
     Ok(fs::read_dir("/proc/self/fd")?.count().saturating_sub(1))

@@ -19,6 +19,7 @@
 //! - it belongs to another network namespace (passed over a unix socket, or made before the process moved);
 //! - it is no TCP socket: UDP, unix, netlink, packet. [`super::socket_protocol`] tells, once for each inode.
 
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
@@ -106,6 +107,41 @@ impl SockDiag {
         Err(ReadError::of_host(WHAT, Errno::EINTR))
     }
 
+    /// The socket whose own end is `local` and whose other end is `remote`; none where no process holds one. Costs
+    /// one exchange with the kernel, however many sockets there are.
+    ///
+    /// For the owner of a client on this machine: ask with the client's address first. An IPv6 socket that speaks
+    /// IPv4 is found under its IPv4 addresses.
+    pub fn find(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<Option<SocketRecord>, ReadError> {
+        let (local, remote) = (canonical(local), canonical(remote));
+        if local.is_ipv4() != remote.is_ipv4() {
+            return Ok(None);
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        socket::send(&self.socket, &message::request_one(self.sequence, local, remote))?;
+        loop {
+            let datagram = socket::receive(&self.socket, &mut self.buffer)?;
+            for message in Messages::new(datagram) {
+                let (head, message) = message.map_err(|_| ReadError::Malformed { what: WHAT })?;
+                if head.sequence != self.sequence {
+                    continue;
+                }
+                match message {
+                    Message::Record(bytes) => {
+                        let record = SocketRecord::parse(bytes).ok_or(ReadError::Malformed { what: WHAT })?;
+                        // Without an inode nobody holds it any more, and its user reads as root.
+                        return Ok(Some(record).filter(|record| record.inode != 0));
+                    }
+                    Message::Error(error) if error == Errno::ENOENT as i32 => return Ok(None),
+                    Message::Done(error) | Message::Error(error) => {
+                        return Err(ReadError::of_host(WHAT, Errno::from_raw(error)));
+                    }
+                    Message::Nothing => {}
+                }
+            }
+        }
+    }
+
     fn with(socket: OwnedFd, namespace: u64) -> Self {
         Self { socket, namespace, sequence: 0, buffer: vec![0; socket::BUFFER] }
     }
@@ -128,6 +164,11 @@ impl SockDiag {
             }
         }
     }
+}
+
+/// An address as the tables have it: mapped ones as IPv4.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// How a dump ended.

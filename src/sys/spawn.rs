@@ -23,6 +23,7 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use nix::libc;
 
+use crate::sys::handed;
 use crate::sys::keeper::{Keeper, KeeperError, Undo, UndoId};
 use crate::sys::pidfd::{PidFd, PidFdError, Signal};
 
@@ -182,6 +183,10 @@ fn start(launch: &Launch) -> Result<Launched, LaunchError> {
     let failed = |source: io::Error| LaunchError::Failed { program: name(), source };
     let mut command = Command::new(program);
     command.args(arguments);
+    // Sockets that were handed to us are not the child's.
+    for variable in handed::VARIABLES {
+        command.env_remove(variable);
+    }
     for (variable, value) in &launch.environment {
         match value {
             Some(value) => command.env(variable, value),

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use nix::unistd::User;
+use std::ffi::CString;
+
+use nix::unistd::{Group, User, getgrouplist};
 
 /// A user to run as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +26,20 @@ pub fn name_of(uid: u32) -> Option<String> {
     User::from_uid(uid.into()).ok().flatten().map(|user| user.name)
 }
 
+/// The group of that name; `None` where there is none.
+pub fn group(name: &str) -> io::Result<Option<u32>> {
+    let group = Group::from_name(name).map_err(io::Error::from)?;
+    Ok(group.map(|group| group.gid.as_raw()))
+}
+
+/// The groups of a user, by the host's own database; none where it does not know the user.
+pub fn groups_of(uid: u32) -> Vec<u32> {
+    let Ok(Some(user)) = User::from_uid(uid.into()) else { return Vec::new() };
+    let Ok(name) = CString::new(user.name) else { return Vec::new() };
+    let groups = getgrouplist(&name, user.gid).unwrap_or_default();
+    groups.into_iter().map(nix::unistd::Gid::as_raw).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +53,8 @@ mod tests {
     fn root_is_known_and_nonsense_is_not() {
         assert_eq!(lookup("root").unwrap(), Some(UserIds { uid: 0, gid: 0 }));
         assert_eq!(lookup("no such user").unwrap(), None);
+        assert_eq!(group("root").unwrap(), Some(0));
+        assert!(groups_of(0).contains(&0));
+        assert!(groups_of(4_000_000_000).is_empty());
     }
 }

@@ -5,6 +5,7 @@
 //! forwarded as a range of bytes. Only what happens once a session (startup, login) owns memory.
 
 pub mod backend;
+pub mod end_point;
 pub mod exchange;
 pub mod fields;
 pub mod frame;

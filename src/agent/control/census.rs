@@ -27,6 +27,7 @@ use crate::sys::clock::SystemClock;
 use crate::sys::command;
 use crate::sys::pidfd::Signal;
 use crate::sys::proc_root::ProcRoot;
+use crate::sys::stat::Status;
 
 /// Characters of a command line that are kept.
 const COMMAND_KEPT: usize = 160;
@@ -164,6 +165,9 @@ impl Control {
         let id = process.id();
         if self.targets[place].guarded.contains_key(&id) {
             return;
+        }
+        if let Ok(status) = Status::read(&process) {
+            self.residents.learn(status.uid);
         }
         let name = self.targets[place].name().clone();
         let command = command::line(&process).unwrap_or_default();

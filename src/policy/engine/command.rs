@@ -66,7 +66,7 @@ impl Engine {
             Command::Release { rule: None } => self.release_all(),
             Command::HumanHold => Ok(self.hold(HumanHold::On)),
             Command::HumanResume => Ok(self.hold(HumanHold::Off)),
-            Command::Do(action) => self.by_hand(process, (at, wall), |desk, _| begin(action, desk)),
+            Command::Do(action) => self.by_hand(process, (at, wall), |desk, _| begin(&action, desk)),
             Command::Take(hold) => self.by_hand(process, (at, wall), |desk, taken| take(hold, taken, desk)),
             Command::Undo(hold) => {
                 let process = process.ok_or(CommandError::NoProcess)?;
@@ -128,10 +128,10 @@ fn refusal(lack: Lack) -> Refusal {
     }
 }
 
-fn begin(action: Action, desk: &mut Desk<'_>) {
+fn begin(action: &Action, desk: &mut Desk<'_>) {
     let word = action.word();
     let flight = desk.flight().filter(|_| is_main(word));
-    let verdict = match (desk.means.permit(&action), flight) {
+    let verdict = match (desk.means.permit(action), flight) {
         (Err(lack), _) => Verdict::Refused(refusal(lack)),
         (Ok(()), Some(flight)) => Verdict::Refused(Refusal::InFlight { action: flight.word }),
         (Ok(()), None) if desk.agent_dry().0 => Verdict::DryRun(DryRun::Agent),
@@ -140,7 +140,7 @@ fn begin(action: Action, desk: &mut Desk<'_>) {
     let starts = verdict == Verdict::Start;
     let id = desk.decide(by_hand(), Cause::Command, Work::Do(action.clone()), verdict);
     if starts && is_main(word) {
-        desk.take_off(id, &action);
+        desk.take_off(id, action);
     }
 }
 

@@ -22,14 +22,14 @@ pub(super) struct Hands {
 }
 
 impl Hands {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self::with(limits, 1, Balance::Priority)
     }
 
-    pub(super) fn with(limits: Limits, upstreams: usize, balance: Balance) -> Self {
+    pub(super) fn with(limits: &Limits, upstreams: usize, balance: Balance) -> Self {
         let upstreams = vec![UpstreamSettings { lookup: Lookup::Never }; upstreams];
         let now = Timestamp::from_millis(1_000_000);
-        let pool = Pool::new(&Settings { limits, upstreams, balance }, 1, now);
+        let pool = Pool::new(&Settings { limits: *limits, upstreams, balance }, 1, now);
         Self { pool, now }
     }
 

@@ -15,7 +15,7 @@ fn limits(max: u32) -> Limits {
 
 #[test]
 fn the_connection_given_back_last_is_handed_out_first() {
-    let mut hands = Hands::new(limits(3));
+    let mut hands = Hands::new(&limits(3));
     hands.attach(0..3);
     let idle = hands.idle(0..3, HOME);
     assert_eq!(hands.check_out(0, HOME), CheckOut::Lease(idle[2]));
@@ -24,7 +24,7 @@ fn the_connection_given_back_last_is_handed_out_first() {
 
 #[test]
 fn a_connection_that_comes_back_goes_to_the_oldest_waiter_in_the_same_call() {
-    let mut hands = Hands::new(limits(1));
+    let mut hands = Hands::new(&limits(1));
     hands.attach(0..4);
     let connection = hands.lease(0, HOME);
     assert_eq!((1..4).map(|client| hands.check_out(client, HOME)).collect::<Vec<_>>(), [CheckOut::Wait; 3]);
@@ -39,7 +39,7 @@ fn a_connection_that_comes_back_goes_to_the_oldest_waiter_in_the_same_call() {
 
 #[test]
 fn connects_under_way_are_bounded() {
-    let mut hands = Hands::new(Limits { connects: 2, ..limits(10) });
+    let mut hands = Hands::new(&Limits { connects: 2, ..limits(10) });
     hands.attach(0..5);
     (0..5).for_each(|client| assert_eq!(hands.check_out(client, HOME), CheckOut::Wait));
     let first = connects(&hands.orders());
@@ -50,7 +50,7 @@ fn connects_under_way_are_bounded() {
 
 #[test]
 fn no_more_is_opened_than_wait() {
-    let mut hands = Hands::new(limits(10));
+    let mut hands = Hands::new(&limits(10));
     hands.attach(0..2);
     let busy = hands.lease(0, HOME);
     hands.check_out(1, HOME);
@@ -62,7 +62,7 @@ fn no_more_is_opened_than_wait() {
 
 #[test]
 fn a_waiter_is_refused_when_its_time_is_over() {
-    let mut hands = Hands::new(limits(1));
+    let mut hands = Hands::new(&limits(1));
     hands.attach(0..3);
     let connection = hands.lease(0, HOME);
     hands.check_out(1, HOME);
@@ -75,7 +75,7 @@ fn a_waiter_is_refused_when_its_time_is_over() {
 
 #[test]
 fn the_queue_is_bounded() {
-    let mut hands = Hands::new(Limits { waiters: 1, ..limits(1) });
+    let mut hands = Hands::new(&Limits { waiters: 1, ..limits(1) });
     hands.attach(0..3);
     hands.lease(0, HOME);
     assert_eq!(hands.check_out(1, HOME), CheckOut::Wait);
@@ -85,7 +85,7 @@ fn the_queue_is_bounded() {
 
 #[test]
 fn a_waiter_that_leaves_is_passed_over() {
-    let mut hands = Hands::new(limits(1));
+    let mut hands = Hands::new(&limits(1));
     hands.attach(0..3);
     let connection = hands.lease(0, HOME);
     hands.check_out(1, HOME);
@@ -96,7 +96,7 @@ fn a_waiter_that_leaves_is_passed_over() {
 
 #[test]
 fn a_client_that_leaves_at_work_leaves_its_connection_to_the_loop() {
-    let mut hands = Hands::new(limits(2));
+    let mut hands = Hands::new(&limits(2));
     hands.attach(0..2);
     let (clean, stuck) = (hands.lease(0, HOME), hands.lease(1, HOME));
     assert_eq!(hands.pool.detach(ClientId(0), Farewell::Lost, hands.now), Some(clean));
@@ -109,7 +109,7 @@ fn a_client_that_leaves_at_work_leaves_its_connection_to_the_loop() {
 
 #[test]
 fn an_idle_connection_of_another_key_makes_room_longest_idle_first() {
-    let mut hands = Hands::new(limits(2));
+    let mut hands = Hands::new(&limits(2));
     hands.attach(0..3);
     let idle = hands.idle(0..2, HOME);
     assert_eq!(hands.check_out(2, OTHER), CheckOut::Wait);
@@ -121,7 +121,7 @@ fn an_idle_connection_of_another_key_makes_room_longest_idle_first() {
 
 #[test]
 fn a_busy_key_gives_way_once_the_waiter_of_another_lost_patience() {
-    let mut hands = Hands::new(limits(1));
+    let mut hands = Hands::new(&limits(1));
     hands.attach(0..3);
     let connection = hands.lease(0, HOME);
     hands.check_out(2, OTHER);
@@ -142,7 +142,7 @@ fn a_busy_key_gives_way_once_the_waiter_of_another_lost_patience() {
 
 #[test]
 fn what_was_idle_for_long_is_asked_before_it_is_handed_out() {
-    let mut hands = Hands::new(Limits { ping_after: Duration::from_secs(30), ..limits(1) });
+    let mut hands = Hands::new(&Limits { ping_after: Duration::from_secs(30), ..limits(1) });
     hands.attach(0..2);
     let connection = hands.idle(0..1, HOME)[0];
     hands.now = hands.now + Duration::from_secs(31);
@@ -158,9 +158,23 @@ fn what_was_idle_for_long_is_asked_before_it_is_handed_out() {
 }
 
 #[test]
+fn when_a_check_fails_the_next_idle_one_is_asked() {
+    let mut hands = Hands::new(&limits(2));
+    hands.attach(0..2);
+    let idle = hands.idle(0..2, HOME);
+    hands.now = hands.now + Duration::from_secs(31);
+    assert_eq!(hands.check_out(0, HOME), CheckOut::Wait);
+    assert_eq!(pings(&hands.orders()), [idle[1]]);
+    hands.pool.discard(idle[1], CloseReason::PingFailed, hands.now);
+    let orders = hands.orders();
+    assert_eq!((pings(&orders), connects(&orders)), (vec![idle[0]], vec![]));
+    assert_eq!(hands.pool.pong(idle[0], hands.now), Released::Serve(ClientId(0)));
+}
+
+#[test]
 fn a_check_does_not_make_it_any_less_idle() {
     let idle = Duration::from_secs(100);
-    let mut hands = Hands::new(Limits { idle, ping_after: Duration::from_secs(30), ..limits(1) });
+    let mut hands = Hands::new(&Limits { idle, ping_after: Duration::from_secs(30), ..limits(1) });
     hands.attach(0..1);
     let connection = hands.idle(0..1, HOME)[0];
     for _ in 0..3 {
@@ -172,7 +186,7 @@ fn a_check_does_not_make_it_any_less_idle() {
 
 #[test]
 fn an_unanswered_check_ends_it() {
-    let mut hands = Hands::new(limits(1));
+    let mut hands = Hands::new(&limits(1));
     hands.attach(0..1);
     let connection = hands.idle(0..1, HOME)[0];
     let orders = hands.pass(Duration::from_secs(33));
@@ -181,7 +195,7 @@ fn an_unanswered_check_ends_it() {
 
 #[test]
 fn a_connect_takes_no_longer_than_allowed() {
-    let mut hands = Hands::new(limits(1));
+    let mut hands = Hands::new(&limits(1));
     hands.attach(0..1);
     hands.check_out(0, HOME);
     let connection = connects(&hands.orders())[0];
@@ -193,7 +207,7 @@ fn a_connect_takes_no_longer_than_allowed() {
 
 #[test]
 fn lifetime_and_uses_end_a_connection_when_it_comes_back() {
-    let mut hands = Hands::new(Limits { uses: 2, ..limits(1) });
+    let mut hands = Hands::new(&Limits { uses: 2, ..limits(1) });
     hands.attach(0..1);
     let connection = hands.lease(0, HOME);
     hands.check_in(connection);
@@ -208,7 +222,7 @@ fn lifetime_and_uses_end_a_connection_when_it_comes_back() {
 
 #[test]
 fn some_are_kept_warm() {
-    let mut hands = Hands::new(Limits { min: 2, idle: Duration::from_secs(10), ..limits(5) });
+    let mut hands = Hands::new(&Limits { min: 2, idle: Duration::from_secs(10), ..limits(5) });
     let warm = connects(&hands.tick());
     assert_eq!(warm.len(), 2);
     assert_eq!(connects(&hands.tick()), [], "two are on their way");
@@ -220,7 +234,7 @@ fn some_are_kept_warm() {
 
 #[test]
 fn a_client_that_is_not_at_rest_is_out_of_turn() {
-    let mut hands = Hands::new(limits(1));
+    let mut hands = Hands::new(&limits(1));
     hands.attach(0..2);
     let out = CheckOut::Refused(Refusal::OutOfTurn);
     hands.lease(0, HOME);

@@ -1,51 +1,168 @@
 //! Connecting to a server and logging in.
 
-use std::io;
+mod auth;
 
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::config::proxy::TlsMode;
 use crate::pool::reason::ConnectFailure;
-use crate::proxy::postgres::place::Place;
+use crate::proxy::postgres::credentials::{Means, Purse};
+use crate::proxy::postgres::place::{Place, Route};
 use crate::proxy::postgres::socket::Socket;
+use crate::proxy::postgres::tls::Connector;
 use crate::proxy::postgres::worker::{Failed, Ready};
-use crate::wire::postgres::backend::{Authentication, Kind, Reported, backend_key_data, parameter_status};
+use crate::proxy::transport::Stream;
+use crate::sys::limits::is_exhausted;
+use crate::sys::tcp::{KeepAlive, keep_alive};
+use crate::wire::postgres::backend::{Kind, Reported, backend_key_data, parameter_status};
 use crate::wire::postgres::fields::message;
-use crate::wire::postgres::startup::{Version, write_cancel, write_startup};
+use crate::wire::postgres::startup::{Version, write_cancel, write_ssl_request, write_startup};
 
-/// As whom to log in.
-#[derive(Debug)]
-pub(super) struct Credentials {
-    pub(super) user: Vec<u8>,
-    pub(super) database: Vec<u8>,
+/// A server that went away without a word is noticed within about two minutes where nothing is under way, and within
+/// half a minute where something is.
+const KEEP_ALIVE: KeepAlive = KeepAlive {
+    after: Duration::from_secs(60),
+    every: Duration::from_secs(15),
+    tries: 4,
+    unacknowledged: Duration::from_secs(30),
+};
+
+/// As whom to log in, and with what.
+pub(super) struct Credentials<'c> {
+    pub(super) user: &'c [u8],
+    pub(super) database: &'c [u8],
+    pub(super) means: Means,
+    pub(super) purse: &'c Purse,
 }
 
 /// Connects and logs in.
-pub(super) async fn connect(place: &Place, credentials: &Credentials) -> Result<Ready, Failed> {
-    let mut socket = open(place).await.map_err(|error| unreachable_server(place, &error))?;
-    login(&mut socket, credentials).await?;
-    settled(socket).await
+pub(super) async fn connect(
+    route: &Route,
+    address: Option<SocketAddr>,
+    credentials: &Credentials<'_>,
+) -> Result<Ready, Failed> {
+    let version = route.version.get();
+    match attempt(route, address, credentials, version).await {
+        // It may be too old to know of any newer version; that is found out once.
+        Err(Ended::Version(_)) if version > Version::V3_0 => {
+            route.version.set(Version::V3_0);
+            attempt(route, address, credentials, Version::V3_0).await.map_err(Ended::into_failed)
+        }
+        ended => ended.map_err(Ended::into_failed),
+    }
+}
+
+async fn attempt(
+    route: &Route,
+    address: Option<SocketAddr>,
+    credentials: &Credentials<'_>,
+    version: Version,
+) -> Result<Ready, Ended> {
+    let mut socket = open(route, address).await.map_err(Ended::Failed)?;
+    let parameters: [(&[u8], &[u8]); 2] = [(b"user", credentials.user), (b"database", credentials.database)];
+    let mut said = Vec::new();
+    write_startup(&mut said, version, parameters);
+    socket.send(&said).await.map_err(|error| Ended::Failed(broken(&error)))?;
+    auth::log_in(&mut socket, credentials).await?;
+    settled(socket, address).await.map_err(Ended::Failed)
 }
 
 /// Carries a cancel to a server and waits until the server has taken it.
-pub(super) async fn cancel(place: &Place, (number, secret): &(u32, Vec<u8>)) -> io::Result<()> {
-    let mut socket = open(place).await?;
+pub(super) async fn cancel(
+    route: &Route,
+    address: Option<SocketAddr>,
+    (number, secret): &(u32, Vec<u8>),
+) -> Result<(), Failed> {
+    let mut socket = open(route, address).await?;
     let mut said = Vec::new();
     write_cancel(&mut said, *number, secret);
-    socket.send(&said).await?;
+    socket.send(&said).await.map_err(|error| broken(&error))?;
     // The server closes when it is done.
     while socket.more().await.is_ok() {}
     Ok(())
 }
 
-async fn open(place: &Place) -> io::Result<Socket> {
-    match place {
-        Place::Tcp(host, port) => Socket::tcp(TcpStream::connect((host.as_str(), *port)).await?),
-        Place::Unix(path) => Ok(Socket::unix(UnixStream::connect(path).await?)),
+/// How a login ended.
+enum Ended {
+    Failed(Failed),
+    /// Before the server asked for anything: it may not know the version.
+    Version(Failed),
+}
+
+impl Ended {
+    fn into_failed(self) -> Failed {
+        match self {
+            Self::Failed(failed) | Self::Version(failed) => failed,
+        }
     }
 }
 
+/// Opens a connection, under TLS where that is to be.
+async fn open(route: &Route, address: Option<SocketAddr>) -> Result<Socket, Failed> {
+    let socket =
+        reach(&route.place, address).await.map_err(|error| unreachable_server(&route.place, &error))?;
+    match (&route.place, &route.tls) {
+        (Place::Tcp(host, _), Some(connector)) => encrypt(socket, host, connector).await,
+        (Place::Tcp(_, _), None) | (Place::Unix(_), _) => Ok(socket),
+    }
+}
+
+async fn reach(place: &Place, address: Option<SocketAddr>) -> io::Result<Socket> {
+    let stream = match place {
+        Place::Tcp(host, port) => {
+            let stream = match address {
+                Some(address) => TcpStream::connect(address).await?,
+                None => TcpStream::connect((host.as_str(), *port)).await?,
+            };
+            stream.set_nodelay(true)?;
+            keep_alive(&stream, KEEP_ALIVE)?;
+            Stream::Tcp(stream.into_std()?)
+        }
+        Place::Unix(path) => Stream::Unix(UnixStream::connect(path).await?.into_std()?),
+    };
+    Socket::new(stream, Vec::new())
+}
+
+async fn encrypt(mut socket: Socket, host: &str, connector: &Connector) -> Result<Socket, Failed> {
+    let failed = |why: String| Failed { failure: ConnectFailure::Protocol, said: Vec::new(), why };
+    let mut said = Vec::new();
+    write_ssl_request(&mut said);
+    socket.send(&said).await.map_err(|error| broken(&error))?;
+    while socket.unused().is_empty() {
+        socket.more().await.map_err(|error| broken(&error))?;
+    }
+    match (socket.unused(), connector.mode) {
+        (b"S", _) => socket.used(1),
+        (b"N", TlsMode::Prefer) => {
+            socket.used(1);
+            return Ok(socket);
+        }
+        (b"N", _) => return Err(failed("the server has no TLS, and tls.mode wants it".to_owned())),
+        ([b'S', ..], _) => {
+            // Somebody on the way may have put it there: it would count as if it had come under TLS.
+            return Err(failed("the server sent something in clear before TLS".to_owned()));
+        }
+        (_, _) => return Err(failed("the server does not understand a request for TLS".to_owned())),
+    }
+    let name = connector.name.as_deref().unwrap_or(host);
+    let name = ServerName::try_from(name.to_owned())
+        .map_err(|_| failed(format!("{name} is no name that a certificate can have: set tls.name")))?;
+    let tls = rustls::ClientConnection::new(Arc::clone(&connector.config), name)
+        .map_err(|error| failed(format!("TLS can't begin: {error}")))?;
+    let secured = socket.secure(tls.into()).await;
+    secured.map_err(|error| failed(format!("TLS with the server failed: {error}")))?;
+    Ok(socket)
+}
+
 fn unreachable_server(place: &Place, error: &io::Error) -> Failed {
-    let failure = ConnectFailure::Unreachable;
+    let failure =
+        if is_exhausted(error) { ConnectFailure::NoDescriptors } else { ConnectFailure::Unreachable };
     Failed { failure, said: Vec::new(), why: format!("can't reach {place}: {error}") }
 }
 
@@ -53,30 +170,8 @@ fn broken(what: &dyn std::fmt::Display) -> Failed {
     Failed { failure: ConnectFailure::Protocol, said: Vec::new(), why: format!("login failed: {what}") }
 }
 
-async fn login(socket: &mut Socket, credentials: &Credentials) -> Result<(), Failed> {
-    let parameters: [(&[u8], &[u8]); 2] =
-        [(b"user", &credentials.user), (b"database", &credentials.database)];
-    let mut said = Vec::new();
-    write_startup(&mut said, Version::V3_0, parameters);
-    socket.send(&said).await.map_err(|error| broken(&error))?;
-    loop {
-        let (tag, body) = socket.message().await.map_err(|error| broken(&error))?;
-        match Kind::of(tag) {
-            Some(Kind::Authentication) => {
-                match Authentication::parse(&body).map_err(|error| broken(&error))? {
-                    Authentication::Ok => return Ok(()),
-                    _ => return Err(broken(&"the server asks for a login that is not spoken here")),
-                }
-            }
-            Some(Kind::ErrorResponse) => return Err(refused(&body)),
-            Some(Kind::NoticeResponse | Kind::NegotiateProtocolVersion) => {}
-            Some(_) | None => return Err(broken(&"unexpected message")),
-        }
-    }
-}
-
 /// What follows a login, up to the first ReadyForQuery.
-async fn settled(mut socket: Socket) -> Result<Ready, Failed> {
+async fn settled(mut socket: Socket, address: Option<SocketAddr>) -> Result<Ready, Failed> {
     let mut parameters = Vec::new();
     let mut cancel = (0, Vec::new());
     loop {
@@ -96,9 +191,9 @@ async fn settled(mut socket: Socket) -> Result<Ready, Failed> {
             Some(_) | None => return Err(broken(&"unexpected message")),
         }
     }
-    let (transport, early) = socket.into_transport().map_err(|error| broken(&error))?;
+    let (transport, early) = socket.into_transport();
     if early.is_empty() {
-        Ok(Ready { transport, parameters, cancel })
+        Ok(Ready { transport, parameters, cancel, address })
     } else {
         Err(broken(&"bytes too many"))
     }

@@ -1,28 +1,37 @@
-//! The thread beside the workers that may wait: it lets clients in, connects to servers, looks names up.
+//! The thread beside the workers that may wait: it lets in clients that need TLS or show something, connects to servers,
+//! looks names up.
 
-use std::io;
-use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::spawn_local;
+use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::timeout;
 
+use crate::model::clock::{Clock as _, Timestamp};
+use crate::pool::id::{ConnectionId, UpstreamId};
 use crate::pool::reason::ConnectFailure;
 use crate::proxy::postgres::connect::{self, Credentials};
-use crate::proxy::postgres::login::{self, Came};
-use crate::proxy::postgres::place::Place;
-use crate::proxy::postgres::socket::Socket;
-use crate::proxy::postgres::worker::{Errand, Failed, Message};
+use crate::proxy::postgres::credentials::{Means, Purse};
+use crate::proxy::postgres::guests::Origin;
+use crate::proxy::postgres::lobby::Lobby;
+use crate::proxy::postgres::login::tries::Tries;
+use crate::proxy::postgres::login::{self, Auth, Came, Gate};
+use crate::proxy::postgres::place::{Place, Route};
+use crate::proxy::postgres::worker::{Caller, Errand, Failed, Message, Ready};
+use crate::sys::clock::SystemClock;
 
 /// A cancel that takes longer has missed its query.
 const CANCEL_WITHIN: Duration = Duration::from_secs(5);
-/// After an accept that failed for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+/// A name that takes longer has no answer this time.
+const RESOLVE_WITHIN: Duration = Duration::from_secs(10);
+/// The same trouble is told again after this time.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// The way to a worker.
 #[derive(Clone, Debug)]
@@ -40,116 +49,205 @@ impl Post {
 }
 
 /// A proxy, for this thread.
-#[derive(Clone, Debug)]
 pub(super) struct Counter {
-    pub(super) places: Vec<Place>,
-    pub(super) login_within: Duration,
+    pub(super) name: String,
+    pub(super) routes: Vec<Route>,
+    pub(super) gate: Gate,
+    pub(super) purse: Purse,
+    pub(super) tries: RefCell<Tries>,
     pub(super) connect_within: Duration,
-}
-
-/// A listening socket.
-#[derive(Debug)]
-pub(super) enum Ear {
-    Tcp(TcpListener),
-    Unix(UnixListener),
 }
 
 /// What the thread is made of.
 pub(super) struct Parts {
     pub(super) counters: Vec<Counter>,
-    pub(super) ears: Vec<(u16, Ear)>,
     pub(super) post: Post,
     pub(super) errands: UnboundedReceiver<Errand>,
 }
 
+/// The thread's state.
+struct Desk {
+    counters: Vec<Counter>,
+    post: Post,
+    lobby: RefCell<Lobby>,
+    connects: RefCell<HashMap<(u16, ConnectionId), AbortHandle>>,
+    told: Cell<Option<Timestamp>>,
+}
+
 /// Works until the workers are gone.
-pub(super) async fn run(mut parts: Parts) -> io::Result<()> {
-    let counters: Rc<[Counter]> = parts.counters.into();
-    for (room, ear) in parts.ears {
-        let (counters, post) = (Rc::clone(&counters), parts.post.clone());
-        match ear {
-            Ear::Tcp(listener) => {
-                let listener = tokio::net::TcpListener::from_std(listener)?;
-                spawn_local(async move { accept_tcp(listener, room, counters, post).await });
+pub(super) async fn run(parts: Parts) {
+    let mut errands = parts.errands;
+    let desk = Rc::new(Desk {
+        counters: parts.counters,
+        post: parts.post,
+        lobby: RefCell::default(),
+        connects: RefCell::default(),
+        told: Cell::new(None),
+    });
+    while let Some(errand) = errands.recv().await {
+        Desk::begin(&desk, errand);
+    }
+}
+
+impl Desk {
+    fn begin(desk: &Rc<Self>, errand: Errand) {
+        let own = Rc::clone(desk);
+        match errand {
+            Errand::Welcome(caller) => {
+                let seat = desk.lobby.borrow_mut().reserve();
+                let task = spawn_local(async move {
+                    own.welcome(*caller).await;
+                    own.lobby.borrow_mut().leave(seat);
+                });
+                desk.lobby.borrow_mut().enter(seat, task.abort_handle());
             }
-            Ear::Unix(listener) => {
-                let listener = tokio::net::UnixListener::from_std(listener)?;
-                spawn_local(async move { accept_unix(listener, room, counters, post).await });
+            Errand::Connect { room, connection, upstream, address, user, database } => {
+                let task = spawn_local(async move {
+                    let connected = own.connect(room, (upstream, address), (&user, &database)).await;
+                    own.connects.borrow_mut().remove(&(room, connection));
+                    own.post.send(match connected {
+                        Ok(ready) => Message::Connected(room, connection, Box::new(ready)),
+                        Err(failed) => Message::Failed(room, connection, Box::new(failed)),
+                    });
+                });
+                desk.connects.borrow_mut().insert((room, connection), task.abort_handle());
             }
-        }
-    }
-    while let Some(errand) = parts.errands.recv().await {
-        let (counters, post) = (Rc::clone(&counters), parts.post.clone());
-        spawn_local(async move { carry(errand, &counters, &post).await });
-    }
-    Ok(())
-}
-
-async fn accept_tcp(listener: tokio::net::TcpListener, room: u16, counters: Rc<[Counter]>, post: Post) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let Ok(socket) = Socket::tcp(stream) else { continue };
-                let within = counters[usize::from(room)].login_within;
-                spawn_local(welcome(socket, room, peer.to_string(), within, post.clone()));
-            }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
-    }
-}
-
-async fn accept_unix(listener: tokio::net::UnixListener, room: u16, counters: Rc<[Counter]>, post: Post) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let within = counters[usize::from(room)].login_within;
-                spawn_local(welcome(Socket::unix(stream), room, "unix".to_owned(), within, post.clone()));
-            }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
-    }
-}
-
-async fn welcome(socket: Socket, room: u16, address: String, within: Duration, post: Post) {
-    let secret = rand_secret();
-    match timeout(within, login::login(socket, room, address, secret)).await {
-        Ok(Ok(Came::Session(newcomer))) => post.send(Message::Arrived(newcomer)),
-        Ok(Ok(Came::Cancel(number, secret))) => post.send(Message::Cancel(room, number, secret)),
-        Ok(Ok(Came::Nothing) | Err(_)) | Err(_) => {}
-    }
-}
-
-fn rand_secret() -> [u8; 4] {
-    let mut secret = [0; 4];
-    // The provider of rustls reads the kernel's random numbers.
-    let filled = rustls::crypto::ring::default_provider().secure_random.fill(&mut secret);
-    debug_assert!(filled.is_ok(), "the kernel has random numbers");
-    secret
-}
-
-async fn carry(errand: Errand, counters: &[Counter], post: &Post) {
-    match errand {
-        Errand::Connect { room, connection, upstream, user, database, .. } => {
-            let counter = &counters[usize::from(room)];
-            let place = &counter.places[upstream.index()];
-            let credentials = Credentials { user, database };
-            let connected = timeout(counter.connect_within, connect::connect(place, &credentials)).await;
-            post.send(match connected {
-                Ok(Ok(ready)) => Message::Connected(room, connection, Box::new(ready)),
-                Ok(Err(failed)) => Message::Failed(room, connection, Box::new(failed)),
-                Err(_) => {
-                    let why = format!("{place} did not answer in time");
-                    let failed = Failed { failure: ConnectFailure::Late, said: Vec::new(), why };
-                    Message::Failed(room, connection, Box::new(failed))
+            Errand::Abandon { room, connection } => {
+                if let Some(task) = desk.connects.borrow_mut().remove(&(room, connection)) {
+                    task.abort();
                 }
-            });
+            }
+            Errand::Cancel { room, connection, upstream, address, cancel } => {
+                spawn_local(async move {
+                    let route = &own.counters[usize::from(room)].routes[upstream.index()];
+                    // Whether it got through or not: from now on it hits nothing any more.
+                    let _over = timeout(CANCEL_WITHIN, connect::cancel(route, address, &cancel)).await;
+                    own.post.send(Message::Cancelled(room, connection));
+                });
+            }
+            Errand::Resolve { room, upstream } => {
+                spawn_local(async move {
+                    let place = &own.counters[usize::from(room)].routes[upstream.index()].place;
+                    let found = resolve(place).await;
+                    own.post.send(Message::Resolved(room, upstream, found));
+                });
+            }
         }
-        Errand::Cancel { room, connection, upstream, cancel } => {
-            let place = &counters[usize::from(room)].places[upstream.index()];
-            // Whether it got through or not: from now on it hits nothing any more.
-            let _over = timeout(CANCEL_WITHIN, connect::cancel(place, &cancel)).await;
-            post.send(Message::Cancelled(room, connection));
-        }
-        Errand::Resolve { .. } => {}
     }
+
+    async fn welcome(&self, caller: Caller) {
+        let (room, origin, left) = (caller.room, caller.origin, caller.left);
+        let counter = &self.counters[usize::from(room)];
+        let may = || counter.tries.borrow_mut().may(&origin, SystemClock.now());
+        match timeout(left, login::login(caller, &counter.gate, counter, may)).await {
+            Ok(Ok(Came::Session(newcomer, shown))) => {
+                if let Some(shown) = shown {
+                    counter.purse.remember(newcomer.about.user.as_bytes(), shown);
+                }
+                self.post.send(Message::Arrived(newcomer));
+            }
+            Ok(Ok(Came::Cancel(number, secret))) => self.post.send(Message::Cancel(room, number, secret)),
+            Ok(Ok(Came::Failed)) => {
+                counter.tries.borrow_mut().failed(&origin, SystemClock.now());
+                self.tell_failure(counter, &origin);
+            }
+            Ok(Ok(Came::Nothing) | Err(_)) | Err(_) => {}
+        }
+    }
+
+    /// The user's name is left out: now and then it is a password.
+    fn tell_failure(&self, counter: &Counter, origin: &Origin) {
+        let now = SystemClock.now();
+        if self.told.get().is_none_or(|told| now.since(told) >= TELL_EVERY) {
+            self.told.set(Some(now));
+            tracing::warn!(proxy = counter.name, address = %origin, uid = origin.uid, "a login failed");
+        }
+    }
+
+    async fn connect(
+        &self,
+        room: u16,
+        to: (UpstreamId, Option<SocketAddr>),
+        (user, database): (&[u8], &[u8]),
+    ) -> Result<Ready, Failed> {
+        let counter = &self.counters[usize::from(room)];
+        let means = counter.means(user);
+        let failed = match counter.connect(to, (user, database), means).await {
+            Err(failed) if failed.failure == ConnectFailure::Login => failed,
+            connected => return connected,
+        };
+        // The password may have been changed, in its file too.
+        if counter.purse.renew() {
+            return counter.connect(to, (user, database), counter.means(user)).await;
+        }
+        Err(failed)
+    }
+}
+
+impl Counter {
+    fn means(&self, user: &[u8]) -> Means {
+        let kept = match &self.gate.auth {
+            Auth::Md5(users) | Auth::Scram(users) | Auth::Password(users) => {
+                std::str::from_utf8(user).ok().and_then(|user| users.secret(user))
+            }
+            Auth::Trust | Auth::Upstream => None,
+        };
+        self.purse.means(user, kept)
+    }
+
+    async fn connect(
+        &self,
+        (upstream, address): (UpstreamId, Option<SocketAddr>),
+        (user, database): (&[u8], &[u8]),
+        means: Means,
+    ) -> Result<Ready, Failed> {
+        let route = &self.routes[upstream.index()];
+        let credentials = Credentials { user, database, means, purse: &self.purse };
+        let connecting = connect::connect(route, address, &credentials);
+        timeout(self.connect_within, connecting).await.unwrap_or_else(|_| {
+            let why = format!("{} did not answer in time", route.place);
+            Err(Failed { failure: ConnectFailure::Late, said: Vec::new(), why })
+        })
+    }
+}
+
+impl login::Upstream for Counter {
+    /// Against what it took last, or by a connection made for that alone: one of the pool was opened by somebody else's
+    /// password. The first upstream that answers decides.
+    async fn accepts(&self, user: &str, database: &str, password: &[u8]) -> Result<bool, String> {
+        if self.purse.is_known(user.as_bytes(), password) {
+            return Ok(true);
+        }
+        let mut why = String::new();
+        for upstream in (0_u16..).zip(&self.routes).map(|(place, _)| UpstreamId(place)) {
+            let means = Means::Password(password.to_vec());
+            match self.connect((upstream, None), (user.as_bytes(), database.as_bytes()), means).await {
+                Ok(mut ready) => {
+                    ready.transport.finish();
+                    return Ok(true);
+                }
+                Err(failed) if failed.failure == ConnectFailure::Login => return Ok(false),
+                Err(failed) => why = failed.why,
+            }
+        }
+        Err(why)
+    }
+}
+
+/// The addresses of a name, without those of a family that leads nowhere from here; none where there is no answer.
+async fn resolve(place: &Place) -> Vec<SocketAddr> {
+    let Place::Tcp(host, port) = place else { return Vec::new() };
+    let looked_up = timeout(RESOLVE_WITHIN, tokio::net::lookup_host((host.as_str(), *port))).await;
+    let found: Vec<SocketAddr> = match looked_up {
+        Ok(Ok(found)) => found.collect(),
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    };
+    let routed: Vec<SocketAddr> = found.iter().copied().filter(has_route).collect();
+    if routed.is_empty() { found } else { routed }
+}
+
+/// Whether there is a route: a datagram socket is connected without sending anything.
+fn has_route(address: &SocketAddr) -> bool {
+    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    UdpSocket::bind(any).is_ok_and(|socket| socket.connect(address).is_ok())
 }

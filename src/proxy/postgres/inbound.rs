@@ -4,12 +4,15 @@
 use std::rc::Rc;
 
 use crate::proxy::postgres::assembly::Assembly;
-use crate::proxy::postgres::side::{ClientSide, Mode, Rest, ServerSide};
+use crate::proxy::postgres::effects;
+use crate::proxy::postgres::side::{ClientSide, Keeps, Mode, Rest, ServerSide};
 use crate::proxy::postgres::statements::{PREFIX, Statement, Statements};
 use crate::wire::postgres::exchange::{Owed, Reply};
 use crate::wire::postgres::fields::{Span, message};
 use crate::wire::postgres::frame::{FrameError, HEADER_LEN, Header, MESSAGE_MAX};
-use crate::wire::postgres::frontend::{Bind, Kind, Named, Parse, Target, write_close, write_renamed};
+use crate::wire::postgres::frontend::{
+    Bind, Kind, Named, Parse, Target, write_close, write_parse, write_query, write_renamed,
+};
 
 /// A message that must be whole to be dealt with waits for its end up to this size.
 const WHOLE_MAX: u64 = 1 << 20;
@@ -53,6 +56,7 @@ pub(super) enum Lost {
 /// What a pass over the client's bytes changes beside the client itself.
 pub(super) struct Cx<'c> {
     pub(super) mode: Mode,
+    pub(super) keeps: Keeps,
     pub(super) statements: &'c mut Statements,
 }
 
@@ -195,13 +199,8 @@ impl<'m> Message<'m> {
     ) -> Result<Option<usize>, Lost> {
         let shared = cx.mode != Mode::Session && !server.exchange.skipping();
         let owed = match self.kind {
-            Kind::Query => {
-                if let Some(names) = client.known_names() {
-                    names.forget_unnamed();
-                }
-                server.unnamed_is_ours = false;
-                Owed::Query(Reply::Pass)
-            }
+            Kind::Query if shared => return self.query(client, server, cx, out),
+            Kind::Query => Owed::Query(Reply::Pass),
             Kind::Parse if shared => return self.parse(client, server, cx, out),
             Kind::Bind if shared => return self.bind(client, server, out),
             Kind::Describe | Kind::Close if shared => return self.named(client, server, out),
@@ -224,6 +223,57 @@ impl<'m> Message<'m> {
         Ok(self.keep(&mut client.rest, out))
     }
 
+    fn query(
+        &self,
+        client: &mut ClientSide,
+        server: &mut ServerSide,
+        cx: &mut Cx<'_>,
+        out: &mut Assembly<'_>,
+    ) -> Result<Option<usize>, Lost> {
+        let (taken, left) = split(self.header, self.input.len() - self.at);
+        if left > 0 && self.header.message_len() <= WHOLE_MAX {
+            return Ok(None);
+        }
+        if let Some(names) = client.known_names() {
+            names.forget_unnamed();
+        }
+        server.unnamed_is_ours = false;
+        // Of a text longer than that, its start tells enough: such ones carry data.
+        let text = self.body();
+        let instead = self.instead(text.strip_suffix(b"\0").unwrap_or(text), client, server, cx, out);
+        server.exchange.enter(Owed::Query(Reply::Pass));
+        let Some(instead) = instead else { return Ok(self.keep(&mut client.rest, out)) };
+        write_query(out.buffer(), instead.as_bytes());
+        client.rest = Rest { left, dropped: true };
+        Ok(Some(taken))
+    }
+
+    /// Takes up what a text does to its session; gives what is to be sent in its place, where not itself.
+    fn instead(
+        &self,
+        text: &[u8],
+        client: &mut ClientSide,
+        server: &mut ServerSide,
+        cx: &mut Cx<'_>,
+        out: &mut Assembly<'_>,
+    ) -> Option<String> {
+        let strings = client.strings();
+        let marks = effects::read(text, strings, client.known_names().as_deref());
+        if let Some((name, statement)) = marks.deallocates {
+            ensure(server, &statement, out);
+            client.deallocates = Some(name);
+            server.deallocates = Some(statement.id());
+            return Some(format!("DEALLOCATE {}", String::from_utf8_lossy(statement.name().bytes())));
+        }
+        let pin = marks.pin?;
+        if client.pinned.is_none() && cx.keeps == Keeps::Refuses {
+            return Some(effects::refusal(pin));
+        }
+        client.pinned.get_or_insert(pin);
+        server.stateful = true;
+        None
+    }
+
     fn parse(
         &self,
         client: &mut ClientSide,
@@ -234,6 +284,12 @@ impl<'m> Message<'m> {
         let Some(body) = self.whole()? else { return Ok(None) };
         let parse = Parse::parse(body).map_err(|_| self.malformed())?;
         let (taken, _) = split(self.header, self.input.len() - self.at);
+        if let Some(instead) = self.instead(parse.query.bytes, client, server, cx, out) {
+            write_parse(out.buffer(), b"", instead.as_bytes(), &[]);
+            server.unnamed_is_ours = true;
+            server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
+            return Ok(Some(taken));
+        }
         if parse.name.bytes.is_empty() {
             client.names().keep_unnamed(&self.input[self.at..self.at + taken]);
             server.unnamed_is_ours = true;

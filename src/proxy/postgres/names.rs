@@ -61,6 +61,11 @@ impl Names {
         self.forget_unnamed();
     }
 
+    /// A name went, for certain.
+    pub(super) fn forget(&mut self, name: &[u8]) {
+        self.named.remove(name);
+    }
+
     /// The oldest change was answered.
     pub(super) fn settle(&mut self) {
         self.undo.pop_front();
@@ -96,11 +101,6 @@ impl Names {
     pub(super) fn forget_unnamed(&mut self) {
         self.unnamed.clear();
     }
-
-    /// How many names there are.
-    pub(super) fn len(&self) -> usize {
-        self.named.len()
-    }
 }
 
 #[cfg(test)]
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(names.find(b"a").map(|statement| statement.body().to_vec()), Some(b"1".to_vec()));
         names.remove(b"none");
         names.take_back(1);
-        assert_eq!((names.len(), names.undo.len()), (1, 0));
+        assert_eq!((names.named.len(), names.undo.len()), (1, 0));
     }
 
     #[test]

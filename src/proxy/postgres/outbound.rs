@@ -2,7 +2,7 @@
 
 use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::inbound::{split, take_rest};
-use crate::proxy::postgres::side::{ClientSide, Rest, ServerSide};
+use crate::proxy::postgres::side::{ClientSide, Rest, ServerSide, reported};
 use crate::proxy::postgres::statements::Statements;
 use crate::wire::postgres::backend::{Reported as Report, parameter_status};
 use crate::wire::postgres::exchange::{Owed, Reply, Verdict};
@@ -44,8 +44,11 @@ pub(super) fn take(
             b'D' | b'd' => rows(server),
             b'N' | b'A' => aside(server),
             b'S' => {
-                let (_name, _value) = parameter_status(body).map_err(|_| Lost::Malformed(b'S'))?;
+                let (name, value) = parameter_status(body).map_err(|_| Lost::Malformed(b'S'))?;
                 let to = addressee(server);
+                if to == Reply::Pass {
+                    reported(server, client.as_deref_mut(), name, value);
+                }
                 verdict_of(to)
             }
             tag => answer(server, client.as_deref_mut(), statements, (tag, body), out),
@@ -111,6 +114,9 @@ fn answer(
             Some(_) | None => {}
         }
     }
+    if tag == b'C' && body.first() == Some(&b'D') {
+        forget(server, client.as_deref_mut(), body);
+    }
     let verdict = server.exchange.answered(tag, body);
     if named && let Some(names) = client.as_deref_mut().and_then(ClientSide::known_names) {
         names.settle();
@@ -160,6 +166,32 @@ fn take_back(server: &mut ServerSide, client: Option<&mut ClientSide>) {
         && let Some(client) = client
     {
         client.names().take_back(names);
+    }
+}
+
+/// Statements go by command, and with DISCARD ALL all other state.
+fn forget(server: &mut ServerSide, client: Option<&mut ClientSide>, tag: &[u8]) {
+    match tag {
+        b"DISCARD ALL\0" | b"DEALLOCATE ALL\0" => {
+            server.prepared.clear();
+            let Some(client) = client else { return };
+            if let Some(names) = client.known_names() {
+                names.clear();
+            }
+            if tag == b"DISCARD ALL\0" {
+                client.pinned = None;
+                server.stateful = false;
+            }
+        }
+        b"DEALLOCATE\0" => {
+            let Some(id) = server.deallocates.take() else { return };
+            server.prepared.remove(id);
+            let Some(client) = client else { return };
+            if let Some(name) = client.deallocates.take() {
+                client.names().forget(&name);
+            }
+        }
+        _ => {}
     }
 }
 

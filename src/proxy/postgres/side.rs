@@ -1,8 +1,12 @@
 //! What is known of the two ends of a session, apart from their sockets.
 
+use std::rc::Rc;
+
 use crate::proxy::postgres::names::Names;
 use crate::proxy::postgres::prepared::Prepared;
 use crate::wire::postgres::exchange::Exchange;
+use crate::wire::postgres::settings::{Parameter, Settings};
+use crate::wire::postgres::statement::{Pin, Strings};
 
 /// For how long a client keeps a server connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +17,15 @@ pub enum Mode {
     Transaction,
     /// For one statement; transactions of several are refused.
     Statement,
+}
+
+/// What becomes of session state that can't be shared, in transaction mode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keeps {
+    /// It pins its client to the server connection.
+    Pins,
+    /// It is refused.
+    Refuses,
 }
 
 /// The rest of a message whose start has been dealt with.
@@ -30,35 +43,30 @@ pub(super) struct ClientSide {
     /// Of the message it is in the middle of sending.
     pub(super) rest: Rest,
     /// Its prepared statements; none for most of its life where it prepares none.
-    names: Option<Box<Names>>,
+    pub(super) names: Option<Box<Names>>,
     /// It asked for the answers so far.
     pub(super) flushed: bool,
     /// Why it keeps its server connection between transactions.
     pub(super) pinned: Option<Pin>,
-}
-
-/// State of a session that can't be shared, and so pins it to its server connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pin {
-    /// A setting that the server does not report.
-    Setting,
-    /// LISTEN.
-    Listen,
-    /// PREPARE as SQL.
-    Prepare,
-    /// A cursor WITH HOLD.
-    Cursor,
-    /// A temporary table.
-    Temporary,
-    /// An advisory lock of the session.
-    Lock,
-    /// LOAD.
-    Load,
+    /// The settings that it asked for, at its start and since.
+    pub(super) wants: Rc<Settings>,
+    /// The statement that it drops by command; gone once the server says so.
+    pub(super) deallocates: Option<Vec<u8>>,
+    /// Settings of its start that are not followed: they are set once, and pin it.
+    pub(super) extras: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl ClientSide {
     pub(super) fn names(&mut self) -> &mut Names {
         self.names.get_or_insert_default()
+    }
+
+    /// How its texts quote.
+    pub(super) fn strings(&self) -> Strings {
+        match self.wants.get(Parameter::StandardConformingStrings) {
+            Some("off") => Strings::Backslash,
+            Some(_) | None => Strings::Standard,
+        }
     }
 
     pub(super) fn known_names(&mut self) -> Option<&mut Names> {
@@ -75,6 +83,24 @@ pub(super) struct ServerSide {
     pub(super) rest: Rest,
     /// The shared statements it has.
     pub(super) prepared: Prepared,
+    /// The settings in which it differs from how it logged in.
+    pub(super) has: Rc<Settings>,
+    /// State of its session that outlives a transaction.
+    pub(super) stateful: bool,
+    /// The shared statement that it is told to drop; gone once it says so.
+    pub(super) deallocates: Option<u32>,
     /// Its unnamed statement is of the client that has it now.
     pub(super) unnamed_is_ours: bool,
+}
+
+/// The server reports a setting: it has it, and its client asked for it, unless the change was ours.
+pub(super) fn reported(server: &mut ServerSide, client: Option<&mut ClientSide>, name: &[u8], value: &[u8]) {
+    let Some(parameter) = Parameter::of(name) else { return };
+    // One that can't be kept is one that the server made up: then it is not carried to other connections.
+    if Rc::make_mut(&mut server.has).put(parameter, value).is_err() {
+        return;
+    }
+    if let Some(client) = client {
+        let _kept = Rc::make_mut(&mut client.wants).put(parameter, value);
+    }
 }

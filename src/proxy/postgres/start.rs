@@ -1,25 +1,38 @@
 //! From settings to running threads.
 
 use std::io;
-use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::LocalSet;
 
-use crate::config::proxy::{self as config, Balance, Listen, Postgres, Proxy, Upstream};
+use crate::config::proxy::{
+    self as config, Auth, Balance, Listen, ListenerTls, Postgres, Proxy, SessionState,
+};
 use crate::pool::address::Lookup;
 use crate::pool::state::Settings;
 use crate::pool::upstream::{self, UpstreamSettings};
 use crate::proxy::postgres::bounds::limits;
-use crate::proxy::postgres::desk::{self, Counter, Ear, Post};
+use crate::proxy::postgres::desk::{self, Post};
+use crate::proxy::postgres::ear::Ear;
+use crate::proxy::postgres::guests::{GuestError, Guests, Residents};
+use crate::proxy::postgres::lobby::LOGINS_MAX;
+use crate::proxy::postgres::login::users::UsersError;
+use crate::proxy::postgres::piece::Piece;
 use crate::proxy::postgres::place::Place;
 use crate::proxy::postgres::running::{Running, Thread};
-use crate::proxy::postgres::side::Mode;
+use crate::proxy::postgres::secrets::SecretError;
+use crate::proxy::postgres::side::{Keeps, Mode};
+use crate::proxy::postgres::tls::TlsError;
+use crate::proxy::postgres::worker::hall::{Doorway, Hall, KNOCKERS_MAX, Proof, RESERVE, Tls};
 use crate::proxy::postgres::worker::{self, Message, RoomSettings, Worker};
 use crate::proxy::proxies::Proxies;
+use crate::sys::handed::Offer;
+use crate::sys::limits::NoFile;
+
+/// Descriptors of everything else that the agent does: its targets, its history, its socket.
+const OWN: u64 = 256;
 
 /// Why proxies could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -34,26 +47,62 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// `allow` names somebody who is not there.
+    #[error("{name} can't know who may use it")]
+    Allow {
+        /// The proxy.
+        name: String,
+        /// Why.
+        source: GuestError,
+    },
+    /// TLS is not to be had as the settings want it.
+    #[error("{name} has no TLS")]
+    Tls {
+        /// The proxy.
+        name: String,
+        /// Why.
+        source: TlsError,
+    },
+    /// The file of users is not used.
+    #[error("{name} has no users")]
+    Users {
+        /// The proxy.
+        name: String,
+        /// Why.
+        source: UsersError,
+    },
+    /// The file of the password is not used.
+    #[error("{name} has no password")]
+    Password {
+        /// The proxy.
+        name: String,
+        /// Why.
+        source: SecretError,
+    },
     /// No thread or descriptor could be had.
     #[error("the proxies have no room to start")]
     Room(#[from] io::Error),
 }
 
-/// Starts proxies for PostgreSQL.
-pub fn start(proxies: &[(&Proxy, &Postgres)]) -> Result<Running, StartError> {
+/// Starts proxies for PostgreSQL. `residents` are the users of guarded processes, as they become known.
+pub fn start(proxies: &[(&Proxy, &Postgres)], residents: &Residents) -> Result<Running, StartError> {
+    descriptors(proxies);
     let (poll, waker) = worker::poll()?;
     let (sender, inbox) = channel();
     let (to_desk, errands) = unbounded_channel();
     let post = Post { sender, waker: Arc::new(waker) };
-    let mut counters = Vec::new();
-    let mut ears = Vec::new();
+    let offer = Offer::of_environment();
+    let (mut doorways, mut ears) = (Vec::new(), Vec::new());
+    let mut pieces = Vec::new();
     for (place, (proxy, postgres)) in (0_u16..).zip(proxies) {
         for listen in &proxy.listen {
-            ears.push((place, open(proxy, listen)?));
+            ears.extend(open(proxy, listen, &offer)?.into_iter().map(|ear| (place, ear)));
         }
-        counters.push(counter(proxy, postgres));
+        doorways.push(doorway(proxy, postgres, residents)?);
+        pieces.push(Piece::of(proxy, postgres)?);
         post.send(Message::Open(place, Box::new(room(proxy, postgres))));
     }
+    post.send(Message::Listen(Box::new(Hall::new(doorways, ears))));
     let names = proxies.iter().map(|(proxy, _)| proxy.name.clone());
     let hand = Proxies::new(names, Box::new(post.clone()));
     let parts = worker::Parts { poll, inbox, desk: to_desk };
@@ -62,42 +111,60 @@ pub fn start(proxies: &[(&Proxy, &Postgres)]) -> Result<Running, StartError> {
         let _note = note;
         Worker::new(parts).run()
     })?;
-    let parts = desk::Parts { counters, ears, post, errands };
     let desk = Thread::start("fdg-login", move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        LocalSet::new().block_on(&runtime, desk::run(parts))
+        let counters = pieces.into_iter().map(Piece::into_counter).collect();
+        let parts = desk::Parts { counters, post, errands };
+        LocalSet::new().block_on(&runtime, desk::run(parts));
+        Ok(())
     })?;
     Ok(Running::new(hand, vec![worker, desk]))
 }
 
-fn open(proxy: &Proxy, listen: &Listen) -> Result<Ear, StartError> {
-    let error =
-        |source| StartError::Listen { name: proxy.name.to_string(), place: listen.to_string(), source };
-    match listen {
-        Listen::Tcp(address) => {
-            let listener = TcpListener::bind(address).map_err(error)?;
-            listener.set_nonblocking(true).map_err(error)?;
-            Ok(Ear::Tcp(listener))
-        }
-        Listen::Unix(path) => {
-            let listener = UnixListener::bind(path).map_err(error)?;
-            listener.set_nonblocking(true).map_err(error)?;
-            Ok(Ear::Unix(listener))
-        }
-        Listen::Systemd(_) => Err(error(io::ErrorKind::NotFound.into())),
+/// Raises our own limit of descriptors, and tells where it does not cover what the settings allow.
+fn descriptors(proxies: &[(&Proxy, &Postgres)]) {
+    let need = need(proxies);
+    if let Err(error) = NoFile::raise_own(need) {
+        tracing::warn!(%error, "the limit of descriptors can't be raised");
+    }
+    let limit = NoFile::own().map_or(0, |limit| limit.soft);
+    if need > limit {
+        tracing::warn!(need, limit, "clients.max and pool.max allow more than there are descriptors for");
     }
 }
 
-fn counter(proxy: &Proxy, postgres: &Postgres) -> Counter {
-    let places = proxy.upstream.iter().map(|upstream| match upstream {
-        Upstream::Tcp { host, port } => Place::Tcp(host.clone(), *port),
-        Upstream::Unix(path) => Place::Unix(path.clone()),
-    });
-    Counter {
-        places: places.collect(),
-        login_within: postgres.admission.within,
-        connect_within: proxy.pool.connect_timeout,
-    }
+/// Descriptors in the worst case.
+fn need(proxies: &[(&Proxy, &Postgres)]) -> u64 {
+    let of = |(proxy, _): &(&Proxy, &Postgres)| {
+        // A cancel has a connection of its own, and there is at most one for each of the pool's.
+        u64::from(proxy.clients.max) + 2 * u64::from(proxy.pool.max) + proxy.listen.len() as u64
+    };
+    let proxies: u64 = proxies.iter().map(of).sum();
+    OWN + (KNOCKERS_MAX + LOGINS_MAX + RESERVE) as u64 + proxies
+}
+
+fn open(proxy: &Proxy, listen: &Listen, offer: &Offer) -> Result<Vec<Ear>, StartError> {
+    Ear::open(listen, offer).map_err(|source| StartError::Listen {
+        name: proxy.name.to_string(),
+        place: listen.to_string(),
+        source,
+    })
+}
+
+fn doorway(proxy: &Proxy, postgres: &Postgres, residents: &Residents) -> Result<Doorway, StartError> {
+    let name = proxy.name.to_string();
+    let guests = Guests::of(proxy.allow.as_ref(), residents)
+        .map_err(|source| StartError::Allow { name: name.clone(), source })?;
+    let proof = match postgres.admission.auth {
+        Auth::Trust => Proof::None,
+        Auth::Md5 { .. } | Auth::ScramSha256 { .. } | Auth::Password { .. } => Proof::Password,
+    };
+    let tls = match &postgres.admission.tls {
+        None => Tls::None,
+        Some(ListenerTls { require: false, .. }) => Tls::Offered,
+        Some(ListenerTls { require: true, .. }) => Tls::Required,
+    };
+    Ok(Doorway { name, guests, proof, tls, within: postgres.admission.within })
 }
 
 fn room(proxy: &Proxy, postgres: &Postgres) -> RoomSettings {
@@ -109,6 +176,12 @@ fn room(proxy: &Proxy, postgres: &Postgres) -> RoomSettings {
             config::Mode::Transaction => Mode::Transaction,
             config::Mode::Statement => Mode::Statement,
         },
+        keeps: match postgres.sessions.state {
+            SessionState::Pin => Keeps::Pins,
+            SessionState::Refuse => Keeps::Refuses,
+        },
+        command_timeout: proxy.pool.command_timeout,
+        idle_transaction: postgres.sessions.idle_transaction,
         statements_max: postgres.sessions.statements as usize,
         user: login.map(|login| login.user.clone()),
         database: login.and_then(|login| login.database.clone()),
@@ -117,10 +190,13 @@ fn room(proxy: &Proxy, postgres: &Postgres) -> RoomSettings {
 }
 
 fn pool_settings(proxy: &Proxy) -> Settings {
-    let upstreams = proxy.upstream.iter().map(|_| UpstreamSettings { lookup: Lookup::Never }).collect();
+    let lookup = |upstream| {
+        if Place::of(upstream).is_looked_up() { Lookup::Every(proxy.lookup) } else { Lookup::Never }
+    };
+    let upstreams = proxy.upstream.iter().map(|upstream| UpstreamSettings { lookup: lookup(upstream) });
     let balance = match proxy.balance {
         Balance::LeastConnections => upstream::Balance::Equal,
         Balance::Failover => upstream::Balance::Priority,
     };
-    Settings { limits: limits(proxy), upstreams, balance }
+    Settings { limits: limits(proxy), upstreams: upstreams.collect(), balance }
 }

@@ -22,12 +22,15 @@ mod cleaning;
 mod client;
 mod client_path;
 mod control;
+pub(super) mod hall;
 mod inbox;
+mod knocker;
 mod room;
 mod server;
 mod server_path;
 mod serving;
 mod snapshot;
+mod sweep;
 mod token;
 
 use std::io;
@@ -41,7 +44,9 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(super) use client::About;
 use client::Client;
 pub(super) use client::Newcomer;
-pub(super) use inbox::{Errand, Failed, Message, Ready};
+use hall::Hall;
+pub(super) use inbox::{Caller, Errand, Failed, Message, Ready};
+pub(super) use knocker::{Seat, replication};
 use room::Room;
 pub(super) use room::RoomSettings;
 use server::Server;
@@ -70,6 +75,7 @@ pub(super) struct Worker {
     inbox: Receiver<Message>,
     desk: UnboundedSender<Errand>,
     rooms: Vec<Room>,
+    hall: Hall,
     clients: Slab<Client>,
     /// Grows with each client, so that an event of one that is gone meets no other.
     turn: u32,
@@ -109,6 +115,7 @@ impl Worker {
             inbox: parts.inbox,
             desk: parts.desk,
             rooms: Vec::new(),
+            hall: Hall::default(),
             clients: Slab::new(),
             turn: 0,
             scratch: vec![0; SCRATCH].into_boxed_slice(),
@@ -138,6 +145,7 @@ impl Worker {
             if self.now.since(self.swept) >= SWEEP_EVERY {
                 self.swept = self.now;
                 self.sweep();
+                self.sweep_hall();
             }
         }
         Ok(())
@@ -160,8 +168,30 @@ impl Worker {
         if event.is_writable() {
             self.writable(token);
         }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
+        let ends = event.is_read_closed() || event.is_error();
+        if ends {
+            self.hung_up(token);
+        }
+        if event.is_readable() || ends {
             self.readable(token);
+        }
+    }
+
+    /// An end that comes with the last bytes has no event of its own: reads go on until they find it.
+    fn hung_up(&mut self, token: Token) {
+        match token {
+            Token::Client { place, turn } => {
+                if let Some(client) = self.clients.get_mut(place).filter(|client| client.turn == turn) {
+                    client.transport.hung_up();
+                }
+            }
+            Token::Server { room, slot, turn } => {
+                let Some(connection) = self.connection(room, slot, turn) else { return };
+                if let Some(server) = self.rooms[room].server_mut(connection) {
+                    server.transport.hung_up();
+                }
+            }
+            Token::Ear(_) | Token::Knocker { .. } => {}
         }
     }
 
@@ -180,6 +210,7 @@ impl Worker {
                     self.pump_server(room, connection);
                 }
             }
+            Token::Ear(_) | Token::Knocker { .. } => self.pump(token),
         }
     }
 
@@ -193,6 +224,12 @@ impl Worker {
             Token::Server { room, slot, turn } => {
                 if let Some(connection) = self.connection(room, slot, turn) {
                     self.pump_server(room, connection);
+                }
+            }
+            Token::Ear(place) => self.accept(place),
+            Token::Knocker { place, turn } => {
+                if let Some(place) = self.knocker(place, turn) {
+                    self.hear(place);
                 }
             }
         }
@@ -210,6 +247,7 @@ impl Worker {
                     self.server_writable(room, connection);
                 }
             }
+            Token::Ear(_) | Token::Knocker { .. } => {}
         }
     }
 

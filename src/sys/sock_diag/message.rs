@@ -3,6 +3,8 @@
 //! No bytes make it panic or read past their end; a length that does not fit ends the walk with
 //! [`MalformedMessage`].
 
+use std::net::{IpAddr, SocketAddr};
+
 use crate::sys::sock_diag::state::States;
 use crate::sys::sock_diag::{Detail, attributes};
 
@@ -11,6 +13,9 @@ const HEAD: usize = 16;
 /// `struct inet_diag_sockid`.
 const SOCKET_ID: usize = 48;
 
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+const IPPROTO_TCP: u8 = 6;
 const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLMSG_ERROR: u16 = 2;
@@ -64,6 +69,34 @@ pub(super) fn request(sequence: u32, states: States, detail: Detail) -> Vec<u8> 
     bytes.extend([0; SOCKET_ID]);
     bytes.extend(states.bits().to_ne_bytes());
     bytes.extend([0; 4]); // no dump of the bind buckets
+    bytes
+}
+
+/// The request for the one TCP socket between these ends, seen from its own side; both of one family.
+pub(super) fn request_one(sequence: u32, local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
+    let length = HEAD + 8 + SOCKET_ID;
+    let mut bytes = Vec::with_capacity(length);
+    bytes.extend(u32::try_from(length).expect("a short message").to_ne_bytes());
+    bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    bytes.extend(NLM_F_REQUEST.to_ne_bytes());
+    bytes.extend(sequence.to_ne_bytes());
+    bytes.extend([0; 4]); // port: the kernel
+    // struct inet_diag_req_v2: family, protocol, attributes wanted, padding, states.
+    let family = if local.is_ipv4() { AF_INET } else { AF_INET6 };
+    bytes.extend([family, IPPROTO_TCP, 0, 0]);
+    bytes.extend(u32::MAX.to_ne_bytes());
+    bytes.extend(local.port().to_be_bytes());
+    bytes.extend(remote.port().to_be_bytes());
+    for end in [local, remote] {
+        let mut address = [0; 16];
+        match end.ip() {
+            IpAddr::V4(ip) => address[..4].copy_from_slice(&ip.octets()),
+            IpAddr::V6(ip) => address = ip.octets(),
+        }
+        bytes.extend(address);
+    }
+    bytes.extend([0; 4]); // any interface
+    bytes.extend([0xff; 8]); // any cookie
     bytes
 }
 

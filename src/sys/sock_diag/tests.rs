@@ -189,3 +189,38 @@ proptest! {
         prop_assert!(records.len() <= bytes.len() / 88);
     }
 }
+
+#[test]
+fn one_connection_is_found_from_its_own_end() {
+    let mut diag = SockDiag::open().unwrap();
+    for place in ["127.0.0.1:0", "[::1]:0"] {
+        let listener = TcpListener::bind(place).unwrap();
+        let here = listener.local_addr().unwrap();
+        let client = TcpStream::connect(here).unwrap();
+        let from = client.local_addr().unwrap();
+        let accepted = listener.accept().unwrap().0;
+        let inode = nix::sys::stat::fstat(&client).unwrap().st_ino;
+        let found = diag.find(from, here).unwrap().expect("the client's end");
+        assert_eq!((u64::from(found.inode), found.uid), (inode, crate::sys::peer::own_uid()));
+        assert_eq!((found.local, found.remote), (from, here));
+        let other = diag.find(here, from).unwrap().expect("our own end");
+        assert_eq!(u64::from(other.inode), nix::sys::stat::fstat(&accepted).unwrap().st_ino);
+        drop(client);
+        assert_eq!(diag.find(from, here).unwrap(), None, "nobody holds it any more");
+        let nobody = SocketAddr::new(from.ip(), 1);
+        assert_eq!(diag.find(nobody, here).unwrap(), None);
+        assert!(diag.find(from, here).is_ok(), "an answer of none spoils nothing");
+    }
+}
+
+#[test]
+fn a_client_that_speaks_ipv4_through_ipv6_is_found() {
+    let listener = TcpListener::bind("[::]:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let (accepted, peer) = listener.accept().unwrap();
+    assert!(peer.is_ipv6());
+    let mut diag = SockDiag::open().unwrap();
+    let found = diag.find(peer, accepted.local_addr().unwrap()).unwrap().expect("the client's end");
+    assert_eq!(u64::from(found.inode), nix::sys::stat::fstat(&client).unwrap().st_ino);
+}

@@ -41,9 +41,12 @@ pub enum Oom {
 impl Oom {
     /// Usual where this process is spared. One that is more likely to go than others is so for all it starts.
     pub fn beside_us() -> Self {
-        let own: i32 =
-            std::fs::read_to_string(OOM).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        if own < 0 { Self::Usual } else { Self::Inherited }
+        Self::beside(&std::fs::read_to_string(OOM).unwrap_or_default())
+    }
+
+    fn beside(score: &str) -> Self {
+        let spared = score.trim().parse::<i32>().is_ok_and(|score| score < 0);
+        if spared { Self::Usual } else { Self::Inherited }
     }
 }
 
@@ -80,4 +83,16 @@ fn write_to(file: RawFd, bytes: &[u8]) {
 /// The file that moves whoever writes `0` to it into a group.
 pub fn entrance(dir: &std::path::Path) -> std::io::Result<OwnedFd> {
     Ok(File::options().write(true).open(dir.join("cgroup.procs"))?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_child_of_one_that_is_spared_is_given_another_score() {
+        let scores = ["-900\n", "-1", "0\n", "300\n", "", "x"].map(Oom::beside);
+        let (usual, inherited) = (Oom::Usual, Oom::Inherited);
+        assert_eq!(scores, [usual, usual, inherited, inherited, inherited, inherited]);
+    }
 }

@@ -92,3 +92,38 @@ fn the_keeper_ends_what_the_child_started_too() {
     assert_eq!(launched.process.wait_exit(LONG).expect("wait"), Waited::Ended);
     launched.process.reap().expect("ours");
 }
+
+const EASY: &str = "FDGUARD_TEST_IS_EASILY_KILLED";
+
+/// To raise one's own score, as a process of its own does below, needs no privilege; nor does going back to 0.
+#[test]
+fn a_child_is_set_apart_from_us() {
+    let own = std::env::current_exe().expect("a test binary");
+    let script = "echo 300 > /proc/self/oom_score_adj && exec \"$@\"";
+    let run = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .arg(own)
+        .args(["--exact", "sys::spawn::tests::sets_its_child_apart", "--nocapture"])
+        .env(EASY, "1")
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// The process of the test above; alone it has nothing to do.
+#[test]
+fn sets_its_child_apart() {
+    if std::env::var_os(EASY).is_none() {
+        return;
+    }
+    let spawner = spawner();
+    let told = |apart: Apart| {
+        let script = "cat /proc/self/oom_score_adj; ulimit -Sn; ulimit -Hn";
+        let mut launched = spawner.launch(Launch { apart, ..shell(script) }).expect("it starts");
+        text(&mut launched)
+    };
+    let nofile = Some(crate::sys::limits::NoFile { soft: 77, hard: 99 });
+    assert_eq!(told(Apart { nofile, oom: Oom::Usual, group: None }), "0\n77\n99\n");
+    assert!(told(Apart::default()).starts_with("300\n"));
+}

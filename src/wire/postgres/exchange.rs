@@ -340,3 +340,6 @@ fn verdict(reply: Reply) -> Verdict {
         Reply::Swallow => Verdict::Swallow,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,12 +84,6 @@ impl<'b> Fields<'b> {
         self.array(what).map(u16::from_be_bytes)
     }
 
-    /// An `Int16` that may be negative.
-    #[inline]
-    pub fn i16(&mut self, what: &'static str) -> Result<i16, BodyError> {
-        self.array(what).map(i16::from_be_bytes)
-    }
-
     /// An `Int32`, unsigned.
     #[inline]
     pub fn u32(&mut self, what: &'static str) -> Result<u32, BodyError> {
@@ -205,7 +199,7 @@ mod tests {
         assert_eq!((fields.u16("n"), fields.i32("m")), (Ok(7), Ok(70_000)));
         assert_eq!((fields.value("v"), fields.value("w")), (Ok(Some(&b"abc"[..])), Ok(None)));
         assert_eq!(fields.end(), Err(BodyError::Left(2)));
-        assert_eq!(fields.i16("c"), Ok(2));
+        assert_eq!(fields.u16("c"), Ok(2));
         assert_eq!((fields.end(), fields.at()), (Ok(()), 24));
     }
 

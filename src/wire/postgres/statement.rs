@@ -7,6 +7,7 @@
 mod classify;
 mod lexer;
 mod normalise;
+mod quick;
 mod scan;
 
 pub use lexer::Strings;
@@ -266,12 +267,14 @@ impl Statement<'_> {
 
 /// The statements of a text, in order; empty ones are left out.
 pub fn statements(text: &[u8], strings: Strings) -> Statements<'_> {
-    Statements { lexer: Lexer::new(text, strings) }
+    Statements { quick: quick::quick(text), lexer: Lexer::new(text, strings) }
 }
 
 /// The statements of a text.
 #[derive(Debug)]
 pub struct Statements<'q> {
+    /// The only one, where it took no tokens to tell.
+    quick: Option<Statement<'q>>,
     lexer: Lexer<'q>,
 }
 
@@ -279,6 +282,10 @@ impl<'q> Iterator for Statements<'q> {
     type Item = Statement<'q>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(only) = self.quick.take() {
+            self.lexer.finish();
+            return Some(only);
+        }
         let first = loop {
             let token = self.lexer.next()?;
             if token.token != Token::Semicolon {

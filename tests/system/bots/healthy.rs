@@ -100,7 +100,7 @@ fn write_settings(folder: &Path, policy: &str, time: Time, ports: &str) {
         Time::Compressed => {
             let file = folder.join("policy.toml");
             fs::write(&file, compressed(&fs::read_to_string(shipped(policy)).unwrap())).unwrap();
-            (file, "window = { short = \"3s\", long = \"10s\" }\n")
+            (file, "window = { short = \"5s\", long = \"10s\" }\n")
         }
     };
     let bot = Bot { rate: 0, ..Bot::new("healthy_keepalive.py", &[]) };

@@ -204,8 +204,8 @@ fn where_the_stronger_hold_fails_the_weaker_stays_and_is_what_is_released() {
     let mut tries = 0;
     for open in [700; 3].into_iter().chain([400; 30]) {
         let out = world.tick(open);
-        assert!(!works(&out).contains(&Work::Take(REDUCING)), "it is held still: {out:?}");
-        for (id, _) in orders(&out) {
+        for (id, work) in orders(&out) {
+            assert_eq!(work, Work::Take(HALTED));
             tries += 1;
             world.failed(id);
         }

@@ -10,6 +10,8 @@
 //!       └─► half a message sent, COPY, doubt, or too late ─► cancel ─► close
 //! ```
 
+use std::rc::Rc;
+
 use crate::pool::id::ConnectionId;
 use crate::pool::reason::CloseReason;
 use crate::proxy::postgres::side::Mode;
@@ -37,7 +39,7 @@ impl Worker {
         let session = room.settings.mode == Mode::Session;
         let Some(server) = room.server_mut(connection) else { return };
         server.holder = Holder::Cleaner(self.now);
-        server.stateful |= session;
+        server.side.stateful |= session;
         server.side.unnamed_is_ours = false;
         let exchange = &server.side.exchange;
         let busy = !exchange.quiet();
@@ -63,9 +65,9 @@ impl Worker {
         if server.cancels > 0 || server.side.rest.left > 0 || !server.pending.is_empty() {
             return;
         }
+        let stateful = server.side.stateful;
         let exchange = &mut server.side.exchange;
-        let step = match (exchange.in_batch() || exchange.skipping(), exchange.transaction(), server.stateful)
-        {
+        let step = match (exchange.in_batch() || exchange.skipping(), exchange.transaction(), stateful) {
             (true, _, _) => Step::EndBatch,
             (false, Transaction::Open | Transaction::Failed, _) => Step::RollBack,
             (false, Transaction::Idle, true) => Step::Discard,
@@ -84,8 +86,9 @@ impl Worker {
             Step::Discard => {
                 write_query(&mut said, b"DISCARD ALL");
                 exchange.enter(Owed::Query(Reply::Swallow));
-                server.stateful = false;
+                server.side.stateful = false;
                 server.side.prepared.clear();
+                server.side.has = Rc::default();
             }
             Step::Done => {
                 server.holder = Holder::Pool;
@@ -108,12 +111,10 @@ impl Worker {
             room: u16::try_from(room_place).unwrap_or(u16::MAX),
             connection,
             upstream,
+            address: server.address,
             cancel: server.cancel.clone(),
         };
-        if self.desk.send(errand).is_err() {
-            // The threads around are ending, and so is this one.
-            self.ending = true;
-        }
+        self.errand(errand);
     }
 
     /// A cancel is over: the connection may go back.

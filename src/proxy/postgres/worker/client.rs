@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::model::clock::Timestamp;
 use crate::pool::id::{ConnectionId, Key};
 use crate::proxy::postgres::side::ClientSide;
+use crate::proxy::postgres::worker::knocker::Seat;
 use crate::proxy::postgres::worker::room::Greeting;
 use crate::proxy::transport::Transport;
 
@@ -65,6 +66,6 @@ pub(crate) struct Newcomer {
     pub(crate) early: Vec<u8>,
     /// Settings that it asked for at its start.
     pub(crate) settings: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Random bytes for its cancel key.
-    pub(crate) secret: [u8; 4],
+    /// Whether the poll knows its socket.
+    pub(crate) seat: Seat,
 }

@@ -121,11 +121,11 @@ impl Worker {
     fn pass_inbound(&mut self, place: usize, bytes: &[u8]) -> Result<(usize, Next), ()> {
         let Some(client) = self.clients.get_mut(place) else { return Err(()) };
         let room = &mut self.rooms[usize::from(client.room)];
-        let mode = room.settings.mode;
+        let (mode, keeps) = (room.settings.mode, room.settings.keeps);
         let mut made = std::mem::take(&mut self.made);
         let mut assembly = Assembly::new(bytes, &mut made);
         let Some(connection) = client.lease else {
-            let mut cx = Cx { mode, statements: &mut room.statements };
+            let mut cx = Cx { mode, keeps, statements: &mut room.statements };
             let passed = inbound::take(&mut client.side, None, &mut cx, bytes, &mut assembly);
             self.made = made;
             return passed.map_err(|lost| self.lose_client(place, &lost));
@@ -134,10 +134,12 @@ impl Worker {
         if !self.prelude.is_empty() {
             assembly.buffer().append(&mut self.prelude);
         }
-        let mut cx = Cx { mode, statements };
+        let mut cx = Cx { mode, keeps, statements };
+        if server.side.exchange.quiet() {
+            server.active = self.now;
+        }
         let passed = inbound::take(&mut client.side, Some(&mut server.side), &mut cx, bytes, &mut assembly);
         let sent = server.transport.send(assembly.finish());
-        server.active = self.now;
         let flushed = std::mem::take(&mut client.side.flushed);
         self.made = made;
         match (passed, sent) {
@@ -249,7 +251,6 @@ impl Worker {
             || client.side.rest.left > 0
             || client.state == State::Greeting;
         let Some(server) = room.server_mut(connection) else { return };
-        server.active = self.now;
         if keeps || server.cancels > 0 {
             return;
         }

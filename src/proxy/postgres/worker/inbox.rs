@@ -1,18 +1,24 @@
 //! What the worker hears from the threads around it, and what it asks of them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use crate::pool::id::{ConnectionId, Key, UpstreamId};
+use crate::pool::id::{ConnectionId, UpstreamId};
 use crate::pool::reason::ConnectFailure;
+use crate::proxy::postgres::guests::Origin;
+use crate::proxy::postgres::login::entrance::Wish;
+use crate::proxy::postgres::worker::hall::Hall;
 use crate::proxy::postgres::worker::{Newcomer, RoomSettings};
 use crate::proxy::proxies::Question;
-use crate::proxy::transport::Transport;
+use crate::proxy::transport::{Stream, Transport};
 
 /// To the worker.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// A proxy begins.
     Open(u16, Box<RoomSettings>),
+    /// Clients may come, after all proxies were opened.
+    Listen(Box<Hall>),
     /// A client has logged in.
     Arrived(Box<Newcomer>),
     /// A server connection is ready.
@@ -23,6 +29,8 @@ pub(crate) enum Message {
     Cancel(u16, u32, Vec<u8>),
     /// A cancel has reached the server, or can't any more.
     Cancelled(u16, ConnectionId),
+    /// The addresses behind the name of an upstream; none where the look-up failed.
+    Resolved(u16, UpstreamId, Vec<SocketAddr>),
     /// Somebody asks about a proxy, or has it do something.
     Asked(u16, Question),
     /// Ends when everything is drained.
@@ -38,6 +46,25 @@ pub(crate) struct Ready {
     pub(crate) parameters: Vec<(Vec<u8>, Vec<u8>)>,
     /// Number and secret for cancels.
     pub(crate) cancel: (u32, Vec<u8>),
+    /// The address that was connected to, where the pool chose one.
+    pub(crate) address: Option<SocketAddr>,
+}
+
+/// A client that needs TLS or has something to show.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// Its socket.
+    pub(crate) stream: Stream,
+    /// Which proxy it came to.
+    pub(crate) room: u16,
+    /// Where it comes from.
+    pub(crate) origin: Origin,
+    /// What was read of it and not dealt with.
+    pub(crate) read: Vec<u8>,
+    /// What it wants, where it has said so.
+    pub(crate) wish: Option<Wish>,
+    /// What is left of the time for its login.
+    pub(crate) left: Duration,
 }
 
 /// Why there is no server connection.
@@ -54,6 +81,8 @@ pub(crate) struct Failed {
 /// From the worker to the threads that may wait.
 #[derive(Debug)]
 pub(crate) enum Errand {
+    /// Let a client in, and send it back.
+    Welcome(Box<Caller>),
     /// Connect and log in.
     Connect {
         /// The proxy.
@@ -68,8 +97,13 @@ pub(crate) enum Errand {
         user: Vec<u8>,
         /// To which database.
         database: Vec<u8>,
-        /// For the record.
-        key: Key,
+    },
+    /// Forget a connect: the pool has given the connection up.
+    Abandon {
+        /// The proxy.
+        room: u16,
+        /// The connection's name.
+        connection: ConnectionId,
     },
     /// Carry a cancel to the server.
     Cancel {
@@ -79,6 +113,8 @@ pub(crate) enum Errand {
         connection: ConnectionId,
         /// Where the connection goes to.
         upstream: UpstreamId,
+        /// The address it was connected to, where the pool chose one.
+        address: Option<SocketAddr>,
         /// Number and secret.
         cancel: (u32, Vec<u8>),
     },

@@ -3,13 +3,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::clock::Timestamp;
 use crate::pool::Pool;
 use crate::pool::id::{ConnectionId, Key, UpstreamId};
 use crate::pool::reason::Farewell;
 use crate::pool::state::Settings;
-use crate::proxy::postgres::side::Mode;
+use crate::proxy::postgres::side::{Keeps, Mode};
 use crate::proxy::postgres::statements::Statements;
 use crate::proxy::postgres::worker::{About, Server};
 
@@ -25,6 +26,12 @@ pub(crate) struct RoomSettings {
     pub(crate) name: String,
     /// For how long a client keeps a server connection.
     pub(crate) mode: Mode,
+    /// What becomes of session state that can't be shared.
+    pub(crate) keeps: Keeps,
+    /// How long a statement may take.
+    pub(crate) command_timeout: Option<Duration>,
+    /// How long a transaction may be idle.
+    pub(crate) idle_transaction: Option<Duration>,
     /// Prepared statements kept on each server connection.
     pub(crate) statements_max: usize,
     /// As whom to log in at the server, where not as the client.

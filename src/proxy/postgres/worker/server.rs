@@ -1,5 +1,7 @@
 //! A server connection: its socket and what is known of it.
 
+use std::net::SocketAddr;
+
 use crate::model::clock::Timestamp;
 use crate::pool::id::Key;
 use crate::proxy::postgres::side::ServerSide;
@@ -29,10 +31,12 @@ pub(crate) struct Server {
     pub(super) key: Key,
     /// Number and secret by which the server cancels what it is doing.
     pub(super) cancel: (u32, Vec<u8>),
+    /// The address it was connected to, where the pool chose one: cancels go there.
+    pub(super) address: Option<SocketAddr>,
     /// Cancels under way: until they are over it may hit a later query.
     pub(super) cancels: u32,
-    /// When it was last given a unit of work or ended one.
+    /// When it last began to owe something, or came to owe nothing.
     pub(super) active: Timestamp,
-    /// State of its session that outlives a transaction.
-    pub(super) stateful: bool,
+    /// The time limit that it is over; it was told to cancel.
+    pub(super) overdue: bool,
 }

@@ -4,10 +4,12 @@ use crate::pool::id::ConnectionId;
 use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::outbound;
+use crate::proxy::postgres::side::Mode;
 use crate::proxy::postgres::worker::server::Holder;
 use crate::proxy::postgres::worker::token::Token;
 use crate::proxy::postgres::worker::{READS_MAX, Worker};
 use crate::proxy::transport::{Flow, Taken};
+use crate::wire::postgres::backend::Transaction;
 use crate::wire::postgres::sqlstate::{Report, SqlState};
 
 /// Whether to read once more.
@@ -96,6 +98,7 @@ impl Worker {
 
     /// What follows from answers: a connection at rest goes back, one in doubt goes away.
     fn after_answers(&mut self, room: usize, connection: ConnectionId) {
+        let by_statement = self.rooms[room].settings.mode == Mode::Statement;
         let Some(server) = self.rooms[room].server_mut(connection) else { return };
         let exchange = &server.side.exchange;
         if exchange.doubtful() {
@@ -105,17 +108,45 @@ impl Worker {
             };
             return self.server_lost(room, connection, reason);
         }
+        let (quiet, transaction) = (exchange.quiet(), exchange.transaction());
         let at_rest = exchange.at_rest() && server.side.rest.left == 0 && server.pending.is_empty();
+        if quiet {
+            server.active = self.now;
+            server.overdue = false;
+        }
         match server.holder {
+            Holder::Client(place) if server.side.exchange.take_own_failure() => {
+                self.setup_failed(room, place)
+            }
+            Holder::Client(place) if quiet && transaction != Transaction::Idle && by_statement => {
+                let report = Report::new(
+                    SqlState::FeatureNotSupported,
+                    "transactions of several statements are refused in statement mode",
+                );
+                self.dismiss(place, &report.fatal(), Farewell::Protocol);
+            }
             Holder::Client(place) if at_rest => self.release(place),
             Holder::Client(place) => self.take_pending_of(place),
-            Holder::Cleaner(_) if exchange.quiet() => self.clean_on(room, connection),
+            Holder::Cleaner(_) if quiet => self.clean_on(room, connection),
             Holder::Pool if at_rest => {
                 let released = self.rooms[room].pool.pong(connection, self.now);
                 self.after_release(room, connection, released);
             }
             Holder::Cleaner(_) | Holder::Pool => {}
         }
+    }
+
+    /// The server refused what was to bring the session to its client's settings.
+    fn setup_failed(&mut self, room: usize, place: usize) {
+        let Some(connection) = self.clients.get_mut(place).and_then(|client| client.lease.take()) else {
+            return;
+        };
+        let report = Report::new(
+            SqlState::InvalidParameter,
+            "the server refuses a setting that this client asked for",
+        );
+        self.dismiss(place, &report.fatal(), Farewell::Refused);
+        self.server_lost(room, connection, CloseReason::Unclean);
     }
 
     /// A client that had to wait for answers goes on.

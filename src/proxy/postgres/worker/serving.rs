@@ -1,31 +1,38 @@
 //! Between clients and pool: leases, greetings, and what the pool orders.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use mio::Interest;
 use mio::unix::SourceFd;
+use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::pool::Pool;
 use crate::pool::check_out::{CheckOut, Released};
 use crate::pool::id::{ClientId, ConnectionId, Key, UpstreamId};
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, Farewell, Refusal};
-use crate::proxy::postgres::inbound;
-use crate::proxy::postgres::side::{ClientSide, ServerSide};
+use crate::proxy::postgres::side::ServerSide;
 use crate::proxy::postgres::worker::client::{Client, State};
 use crate::proxy::postgres::worker::client_path::token_of;
 use crate::proxy::postgres::worker::inbox::{Errand, Failed, Message, Ready};
+use crate::proxy::postgres::worker::knocker::Seat;
 use crate::proxy::postgres::worker::room::{Greeting, Room, RoomSettings};
 use crate::proxy::postgres::worker::server::{Holder, Server};
 use crate::proxy::postgres::worker::token::Token;
 use crate::proxy::postgres::worker::{Newcomer, Worker};
+use crate::proxy::postgres::{inbound, settle};
 use crate::wire::postgres::backend::{
     Transaction, write_backend_key_data, write_parameter_status, write_ready_for_query,
 };
 use crate::wire::postgres::exchange::{Owed, Reply};
 use crate::wire::postgres::frontend::{write_query, write_terminate};
+use crate::wire::postgres::settings::Parameter;
 use crate::wire::postgres::sqlstate::{Report, SqlState};
 
+/// A connection that was idle for so long is looked at before it is handed out.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 impl Worker {
@@ -39,6 +46,10 @@ impl Worker {
             Message::Failed(room, connection, failed) => self.failed(usize::from(room), connection, *failed),
             Message::Cancel(room, number, secret) => self.cancel(usize::from(room), number, &secret),
             Message::Cancelled(room, connection) => self.cancelled(usize::from(room), connection),
+            Message::Resolved(room, upstream, addresses) => {
+                self.resolved(usize::from(room), upstream, &addresses)
+            }
+            Message::Listen(hall) => self.open_hall(*hall),
             Message::Asked(room, question) => self.asked(room, question),
             Message::End => self.begin_to_end(),
         }
@@ -48,16 +59,24 @@ impl Worker {
         debug_assert_eq!(self.rooms.len(), usize::from(place), "rooms are opened in order");
         let pool = Pool::new(&settings.pool, self.now.as_nanos(), self.now);
         self.rooms.push(Room::new(settings, pool));
+        // Names are looked up before the first client needs them.
+        self.rooms[usize::from(place)].pool.tick(self.now);
+        self.carry_out(usize::from(place));
     }
 
-    fn arrive(&mut self, newcomer: Newcomer) {
+    fn resolved(&mut self, room: usize, upstream: UpstreamId, addresses: &[SocketAddr]) {
+        self.rooms[room].pool.resolved(upstream, addresses, self.now);
+        self.carry_out(room);
+    }
+
+    pub(super) fn arrive(&mut self, newcomer: Newcomer) {
         let room_place = usize::from(newcomer.room);
         let Some(room) = self.rooms.get_mut(room_place) else { return };
         let Some(key) = room.key(&newcomer.about.user, &newcomer.about.database) else { return };
-        self.turn = self.turn.wrapping_add(1) & 0x7fff_ffff;
+        self.turn = self.turn.wrapping_add(1) & Token::CLIENT_TURN;
         let client = Client {
             transport: newcomer.transport,
-            side: ClientSide::default(),
+            side: settle::newcomer(newcomer.settings),
             state: State::Greeting,
             drained: false,
             turn: self.turn,
@@ -65,7 +84,7 @@ impl Worker {
             key,
             lease: None,
             pending: newcomer.early,
-            secret: newcomer.secret,
+            secret: secret(),
             about: newcomer.about.into(),
             greeting: None,
             active: self.now,
@@ -78,7 +97,12 @@ impl Worker {
             return self.refuse(place, refusal);
         }
         let name = Token::Client { place, turn }.name();
-        if self.poll.registry().register(&mut SourceFd(&fd), name, BOTH).is_err() {
+        let registry = self.poll.registry();
+        let seated = match newcomer.seat {
+            Seat::Fresh => registry.register(&mut SourceFd(&fd), name, BOTH),
+            Seat::Taken => registry.reregister(&mut SourceFd(&fd), name, BOTH),
+        };
+        if seated.is_err() {
             return self.end_client(place, Farewell::Refused);
         }
         let sent = self.clients[place].transport.send(&newcomer.prologue);
@@ -102,7 +126,8 @@ impl Worker {
         };
         let mut said = Vec::new();
         for (name, value) in &greeting.parameters {
-            write_parameter_status(&mut said, name, value);
+            let own = Parameter::of(name).and_then(|parameter| client.side.wants.get(parameter));
+            write_parameter_status(&mut said, name, own.map_or(value, str::as_bytes));
         }
         let number = u32::try_from(place + 1).unwrap_or(u32::MAX);
         write_backend_key_data(&mut said, number, &client.secret);
@@ -133,6 +158,7 @@ impl Worker {
             let room = &mut self.rooms[room_place];
             match room.pool.check_out(token_of(place), client.key, self.now) {
                 CheckOut::Lease(connection) => {
+                    self.look_at(room_place, connection);
                     if self.hand_over(place, connection) {
                         return true;
                     }
@@ -151,6 +177,15 @@ impl Worker {
         }
     }
 
+    /// A connection that was idle for a while may be gone: what it has to say is read before it is handed out.
+    fn look_at(&mut self, room: usize, connection: ConnectionId) {
+        let Some(server) = self.rooms[room].server_mut(connection) else { return };
+        if self.now.since(server.active) >= LOOK_AFTER {
+            server.drained = false;
+            self.pump_server(room, connection);
+        }
+    }
+
     /// Gives a server connection to a client; false where the connection turned out to be gone.
     fn hand_over(&mut self, place: usize, connection: ConnectionId) -> bool {
         let client = &mut self.clients[place];
@@ -162,9 +197,11 @@ impl Worker {
         };
         server.holder = Holder::Client(place);
         server.active = self.now;
+        server.overdue = false;
         client.lease = Some(connection);
         client.active = self.now;
         inbound::thin_out(&mut server.side, most, &mut self.prelude);
+        settle::bring(&mut server.side, &mut client.side, &mut self.prelude);
         true
     }
 
@@ -182,8 +219,8 @@ impl Worker {
 
     fn carry(&mut self, room_place: usize, order: Order) {
         match order {
-            Order::Connect { connection, upstream, address: _, key, why: _ } => {
-                self.connect(room_place, connection, upstream, key)
+            Order::Connect { connection, upstream, address, key, why: _ } => {
+                self.connect(room_place, connection, (upstream, address), key)
             }
             Order::Close { connection, reason: _ } => self.close(room_place, connection),
             Order::Ping { connection } => self.ping(room_place, connection),
@@ -196,14 +233,20 @@ impl Worker {
         }
     }
 
-    fn errand(&mut self, errand: Errand) {
+    pub(super) fn errand(&mut self, errand: Errand) {
         if self.desk.send(errand).is_err() {
             // The threads around are ending, and so is this one.
             self.ending = true;
         }
     }
 
-    fn connect(&mut self, room_place: usize, connection: ConnectionId, upstream: UpstreamId, key: Key) {
+    fn connect(
+        &mut self,
+        room_place: usize,
+        connection: ConnectionId,
+        (upstream, address): (UpstreamId, Option<SocketAddr>),
+        key: Key,
+    ) {
         let room = &mut self.rooms[room_place];
         room.begin(connection, upstream, key);
         let Some(door) = room.door(key) else { return };
@@ -211,10 +254,9 @@ impl Worker {
             room: narrow(room_place),
             connection,
             upstream,
-            address: None,
+            address,
             user: door.user.clone(),
             database: door.database.clone(),
-            key,
         };
         self.errand(errand);
     }
@@ -232,9 +274,10 @@ impl Worker {
             pending: Vec::new(),
             key,
             cancel: ready.cancel,
+            address: ready.address,
             cancels: 0,
             active: self.now,
-            stateful: false,
+            overdue: false,
         };
         if room.insert(connection, Box::new(server)).is_err() {
             return;
@@ -263,7 +306,9 @@ impl Worker {
     }
 
     fn close(&mut self, room_place: usize, connection: ConnectionId) {
-        let Some(mut server) = self.rooms[room_place].remove(connection) else { return };
+        let Some(mut server) = self.rooms[room_place].remove(connection) else {
+            return self.errand(Errand::Abandon { room: narrow(room_place), connection });
+        };
         match server.holder {
             Holder::Pool | Holder::Cleaner(_) => {
                 let mut said = Vec::new();
@@ -338,7 +383,7 @@ impl Worker {
         self.dismiss(place, &Report::new(SqlState::AdminShutdown, text).fatal(), farewell);
     }
 
-    fn cancel(&mut self, room: usize, number: u32, secret: &[u8]) {
+    pub(super) fn cancel(&mut self, room: usize, number: u32, secret: &[u8]) {
         let Some(place) = (number as usize).checked_sub(1) else { return };
         let Some(client) = self.clients.get(place) else { return };
         if usize::from(client.room) != room || client.secret != secret {
@@ -359,13 +404,14 @@ impl Worker {
             None => {}
         }
     }
+}
 
-    pub(super) fn sweep(&mut self) {
-        for room in 0..self.rooms.len() {
-            self.rooms[room].pool.tick(self.now);
-            self.carry_out(room);
-        }
-    }
+/// Random bytes for a cancel key.
+fn secret() -> [u8; 4] {
+    let mut secret = [0; 4];
+    let filled = SystemRandom::new().fill(&mut secret);
+    debug_assert!(filled.is_ok(), "the kernel has random numbers");
+    secret
 }
 
 fn narrow(room: usize) -> u16 {

@@ -28,7 +28,12 @@ impl<'q> Scan<'q> {
         word.copy_from_slice(first);
         word.make_ascii_lowercase();
         match &*word {
-            b"select" | b"values" | b"table" | b"with" => self.reading(),
+            b"select" | b"values" | b"table" => self.selecting(),
+            b"with" => self.reading(),
+            // A WITH within may write elsewhere.
+            b"insert" if (self.seen.withs, self.seen.writes) == (Mark::Present, Mark::Present) => {
+                Effect::Write(Target::Unknown)
+            }
             b"insert" | b"merge" | b"delete" => Effect::Write(self.written(2)),
             b"update" => Effect::Write(self.table_at(1).0),
             b"begin" | b"start" => Effect::Begin,
@@ -68,11 +73,13 @@ impl<'q> Scan<'q> {
     }
 
     fn reading(&self) -> Effect<'q> {
+        if self.seen.writes == Mark::Present { Effect::Write(Target::Unknown) } else { self.selecting() }
+    }
+
+    /// A read by its first word: only a leading WITH can hold writes.
+    fn selecting(&self) -> Effect<'q> {
         if let Some(at) = self.seen.into {
             return self.made_by_into(at);
-        }
-        if self.seen.writes == Mark::Present {
-            return Effect::Write(Target::Unknown);
         }
         Effect::Read(match (self.seen.locks, self.seen.calls) {
             (Mark::Present, _) => Reading::Locking,
@@ -81,11 +88,8 @@ impl<'q> Scan<'q> {
         })
     }
 
-    /// `SELECT ... INTO [TEMP] name`, or an `INSERT INTO` behind a `WITH`.
+    /// `SELECT ... INTO [TEMP] name`.
     fn made_by_into(&self, at: usize) -> Effect<'q> {
-        if self.seen.writes == Mark::Present {
-            return Effect::Write(Target::Unknown);
-        }
         let mut words =
             self.text[at..].split(|byte| !byte.is_ascii_alphabetic()).filter(|word| !word.is_empty());
         let next = words.next().unwrap_or_default();

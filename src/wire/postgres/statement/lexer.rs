@@ -65,6 +65,11 @@ impl<'q> Lexer<'q> {
         self.text
     }
 
+    /// Passes over everything.
+    pub(super) fn finish(&mut self) {
+        self.at = self.text.len();
+    }
+
     fn byte(&self, ahead: usize) -> Option<u8> {
         self.text.get(self.at + ahead).copied()
     }

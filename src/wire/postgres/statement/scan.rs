@@ -18,11 +18,14 @@ pub(super) struct Scan<'q> {
     pub(super) seen: Seen,
 }
 
-/// Words that matter wherever they stand.
+/// Words that matter wherever they stand, but for the first.
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) into: Option<usize>,
+    /// FOR: only behind it are rows locked.
+    fors: Mark,
     pub(super) locks: Mark,
+    pub(super) withs: Mark,
     pub(super) writes: Mark,
     pub(super) calls: Mark,
     pub(super) hold: Mark,
@@ -31,7 +34,7 @@ pub(super) struct Seen {
     pub(super) direction: Option<Direction>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) enum Mark {
     #[default]
     Absent,
@@ -40,7 +43,7 @@ pub(super) enum Mark {
 
 impl<'q> Scan<'q> {
     pub(super) fn new(text: &'q [u8], first: Lexed) -> Self {
-        let mut scan = Self {
+        Self {
             text,
             head: [first; HEAD],
             kept: 1,
@@ -48,9 +51,7 @@ impl<'q> Scan<'q> {
             depth: usize::from(first.token == Token::Open),
             blocks: 0,
             seen: Seen::default(),
-        };
-        scan.word_seen(first);
-        scan
+        }
     }
 
     /// Whether a semicolon ends the statement here.
@@ -97,6 +98,8 @@ impl<'q> Scan<'q> {
             (4, b'i') if self.is(token, "into") && self.depth == 0 && self.seen.into.is_none() => {
                 self.seen.into = Some(token.end);
             }
+            (4, b'w') if self.is(token, "with") => self.seen.withs = Mark::Present,
+            (3, b'f') if self.is(token, "for") => self.seen.fors = Mark::Present,
             (6, b'i') if self.is(token, "insert") => self.seen.writes = Mark::Present,
             (5, b'm') if self.is(token, "merge") => self.seen.writes = Mark::Present,
             (6, b'd') if self.is(token, "delete") => self.seen.writes = Mark::Present,
@@ -118,20 +121,26 @@ impl<'q> Scan<'q> {
         }
     }
 
-    /// `FOR UPDATE`, `FOR NO KEY UPDATE`, or a write.
+    /// `FOR UPDATE`, `FOR NO KEY UPDATE`, or a write; `DO UPDATE` is part of an INSERT.
     fn update_seen(&mut self) {
-        if self.is(self.last, "for") || self.is(self.last, "key") {
+        if self.locks_rows() {
             self.seen.locks = Mark::Present;
-        } else {
+        } else if !self.is(self.last, "do") {
             self.seen.writes = Mark::Present;
         }
     }
 
     /// `FOR SHARE`, `FOR KEY SHARE`.
     fn lock_seen(&mut self) {
-        if self.is(self.last, "for") || self.is(self.last, "key") {
+        if self.locks_rows() {
             self.seen.locks = Mark::Present;
         }
+    }
+
+    /// Whether what came before makes UPDATE or SHARE the strength of a lock.
+    fn locks_rows(&self) -> bool {
+        let behind_key = self.is(self.last, "key") && self.seen.fors == Mark::Present;
+        self.is(self.last, "for") || behind_key
     }
 
     /// An opening parenthesis: a call, where a name is before it.

@@ -82,6 +82,7 @@ fn reads_are_told_apart() {
         ("select * from t for update", Locking),
         ("select * from t for no key update skip locked", Locking),
         ("select * from t FOR KEY SHARE", Locking),
+        ("select a as update, b as key, share from t", Plain),
         ("table t", Plain),
         ("with a as (select 1) select * from a", Plain),
         ("explain (analyze) select 1", Plain),
@@ -112,6 +113,8 @@ fn writes_name_their_table() {
         ("with x as (delete from t returning *) select * from x", None),
         ("with x as (select 1) insert into t select * from x", None),
         ("explain analyze delete from t", None),
+        ("insert into t with x as (delete from u returning *) select * from x", None),
+        ("insert into t values (1) on conflict (a) do update set a = 2", Some("t")),
         ("insert", None),
     ] {
         assert_eq!(table(effect(text)).as_deref(), wanted, "{text}");
@@ -302,7 +305,42 @@ fn mixed() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(prop_oneof![9 => piece, 1 => bytes], 0..25).prop_map(|pieces| pieces.concat())
 }
 
+/// By tokens only.
+fn slow(text: &[u8], strings: Strings) -> Vec<Statement<'_>> {
+    Statements { quick: None, lexer: Lexer::new(text, strings) }.collect()
+}
+
+#[test]
+fn the_usual_ones_take_no_tokens() {
+    for text in [
+        "SELECT abalance FROM pgbench_accounts WHERE aid = 12345;",
+        "UPDATE pgbench_accounts SET abalance = abalance + -4887 WHERE aid = 2;",
+        "insert into history (tid, delta, mtime) values (1, 2, now())",
+        "  delete from t ; ",
+        "BEGIN;",
+        "commit",
+    ] {
+        assert!(quick::quick(text.as_bytes()).is_some(), "{text}");
+    }
+    for text in
+        ["select f(1)", "select 'a'", "select 1; select 2", "select *into t", "update only t set a = 1"]
+    {
+        assert!(quick::quick(text.as_bytes()).is_none(), "{text}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn the_quick_way_says_what_the_tokens_say(
+        text in "(?i)[ ;]{0,2}(select|insert into|insert  into|update|delete from|begin|commit|delete)[ \n(]{0,2}\
+            (t|only|a\\.b|a \\. b|_x1|u&|e|9)?[ (,]{0,2}(into|for|with|do|set_|pg_|pg_advisory_lock|--|-|/\\*|\\$1|=|\\*| |'|\"|;|\\(|\\)|f|i|update|share|key|é){0,8}"
+    ) {
+        if let Some(only) = quick::quick(text.as_bytes()) {
+            prop_assert_eq!(slow(text.as_bytes(), Strings::Standard), vec![only]);
+            prop_assert_eq!(slow(text.as_bytes(), Strings::Backslash), vec![only]);
+        }
+    }
+
     #[test]
     fn any_text_is_parted(text in mixed(), strings in prop_oneof![Just(Strings::Standard), Just(Strings::Backslash)]) {
         let mut at = 0;

@@ -1,0 +1,181 @@
+//! Listening sockets: opened, taken over from systemd, and given up.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use mio::event::Source;
+use mio::net::{TcpListener, UnixListener};
+use mio::{Interest, Registry, Token};
+
+use crate::config::proxy::Listen;
+use crate::proxy::transport::Stream;
+use crate::sys::handed::{Handed, Offer};
+use crate::sys::tcp::no_delay;
+
+/// Whoever reaches the folder may connect: who is let in is decided by the kernel's word on the peer.
+const MODE: u32 = 0o666;
+
+/// A listening socket.
+#[derive(Debug)]
+pub(crate) enum Ear {
+    /// TCP, and where.
+    Tcp(TcpListener, SocketAddr),
+    /// Unix.
+    Unix {
+        /// The socket.
+        listener: UnixListener,
+        /// Its file, where it is ours: goes with it.
+        _file: Option<SocketFile>,
+    },
+}
+
+/// A client that was accepted: its stream, its address and ours.
+pub(crate) type Accepted = (Stream, Option<(SocketAddr, SocketAddr)>);
+
+impl Ear {
+    /// Opens a place to listen; systemd may hand over several sockets of one name.
+    pub(super) fn open(listen: &Listen, offer: &Offer) -> io::Result<Vec<Self>> {
+        match listen {
+            Listen::Tcp(address) => Ok(vec![Self::tcp(std::net::TcpListener::bind(address)?)?]),
+            Listen::Unix(path) => Ok(vec![Self::unix(path)?]),
+            Listen::Systemd(name) => {
+                let handed = offer.take(name);
+                if handed.is_empty() {
+                    return Err(io::Error::new(
+                        io::ErrorKind::NotFound,
+                        "systemd has handed no such socket over",
+                    ));
+                }
+                handed.into_iter().map(Self::handed).collect()
+            }
+        }
+    }
+
+    fn handed(handed: Handed) -> io::Result<Self> {
+        match handed {
+            Handed::Tcp(listener) => Self::tcp(listener),
+            Handed::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                Ok(Self::Unix { listener: UnixListener::from_std(listener), _file: None })
+            }
+        }
+    }
+
+    fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        no_delay(&listener)?;
+        let address = listener.local_addr()?;
+        Ok(Self::Tcp(TcpListener::from_std(listener), address))
+    }
+
+    fn unix(path: &Path) -> io::Result<Self> {
+        let bound = match std::os::unix::net::UnixListener::bind(path) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
+                std::fs::remove_file(path)?;
+                std::os::unix::net::UnixListener::bind(path)
+            }
+            bound => bound,
+        };
+        let listener = bound?;
+        let file = SocketFile::of(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
+        listener.set_nonblocking(true)?;
+        Ok(Self::Unix { listener: UnixListener::from_std(listener), _file: Some(file) })
+    }
+
+    /// The next client. Its socket does not block, and no child inherits it.
+    pub(crate) fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener, local) => {
+                let (stream, address) = listener.accept()?;
+                let stream = std::net::TcpStream::from(OwnedFd::from(stream));
+                let local = if local.ip().is_unspecified() { stream.local_addr()? } else { *local };
+                Ok((Stream::Tcp(stream), Some((address, local))))
+            }
+            Self::Unix { listener, .. } => {
+                let (stream, _) = listener.accept()?;
+                Ok((Stream::Unix(UnixStream::from(OwnedFd::from(stream))), None))
+            }
+        }
+    }
+
+    /// Has the poll tell of clients.
+    pub(crate) fn register(&mut self, registry: &Registry, name: Token) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener, _) => listener.register(registry, name, Interest::READABLE),
+            Self::Unix { listener, .. } => listener.register(registry, name, Interest::READABLE),
+        }
+    }
+}
+
+/// Whether a file is a socket on which nobody listens any more.
+fn is_stale(path: &Path) -> bool {
+    let socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    socket && UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// The file of a socket of ours: removed with it, unless somebody else's is in its place by then.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|now| now == self.identity) {
+            // Where it can't be removed the next one finds that nobody answers.
+            let _left = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &Path) -> io::Result<Ear> {
+        Ear::open(&Listen::Unix(path.to_owned()), &Offer::default()).map(|mut ears| ears.remove(0))
+    }
+
+    #[test]
+    fn a_stale_file_gives_way_and_a_live_one_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let ear = open(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, MODE);
+        assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(ear);
+        assert!(!path.exists());
+        std::fs::write(&path, "somebody's").unwrap();
+        assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert!(path.exists(), "what is no socket is left alone");
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_ours_is_not_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let ear = open(&path).unwrap();
+        std::fs::rename(&path, folder.path().join("aside")).unwrap();
+        let other = open(&path).unwrap();
+        drop(ear);
+        assert!(path.exists());
+        drop(other);
+    }
+}

@@ -1,0 +1,273 @@
+//! Where clients come in: the listeners, who may pass, and the clients that have not yet said what they want.
+//!
+//! The worker accepts by itself, so that a client that needs nothing but to be let in wakes no other thread. Whoever
+//! needs TLS or has to show a password goes to the desk, which may wait, and comes back when that is done.
+//!
+//! ```text
+//!   accept ─► whose is it? ─► stranger: told, parted from
+//!                 │
+//!                 ▼
+//!              Knocker ─► first packet ─► let in ───────────────────────► Client
+//!                 │                  └──► TLS or password ─► desk ─► Arrived ─┘
+//!                 └──► too slow, or too many and the slowest: told, ended
+//! ```
+
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
+use std::time::Duration;
+
+use slab::Slab;
+
+use crate::model::clock::Timestamp;
+use crate::proxy::postgres::ear::{Accepted, Ear};
+use crate::proxy::postgres::guests::{Guests, Origin, Seen};
+use crate::proxy::postgres::worker::Worker;
+use crate::proxy::postgres::worker::knocker::{Knocker, Seat, Stage};
+use crate::proxy::postgres::worker::token::Token;
+use crate::proxy::transport::Stream;
+use crate::sys::limits::{Reserve, is_exhausted};
+use crate::sys::sock_diag::SockDiag;
+use crate::wire::postgres::sqlstate::{Report, SqlState, error_response};
+
+/// Clients taken from one listener in one pass.
+const ACCEPTS_MAX: usize = 64;
+/// Clients that have not yet said what they want, each with a descriptor of ours.
+pub(in crate::proxy::postgres) const KNOCKERS_MAX: usize = 256;
+/// Descriptors put by to tell clients that there are none.
+pub(in crate::proxy::postgres) const RESERVE: usize = 1;
+/// The same trouble is told again after this time.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// What clients must show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Proof {
+    /// Nothing more than whose they are.
+    None,
+    /// A password.
+    Password,
+}
+
+/// TLS towards clients.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Tls {
+    /// There is none.
+    None,
+    /// Whoever asks gets it.
+    Offered,
+    /// Nobody comes in without, unless through a unix socket.
+    Required,
+}
+
+/// The way in to one proxy.
+#[derive(Debug)]
+pub(crate) struct Doorway {
+    pub(crate) name: String,
+    pub(crate) guests: Guests,
+    pub(crate) proof: Proof,
+    pub(crate) tls: Tls,
+    /// A login may take so long.
+    pub(crate) within: Duration,
+}
+
+/// The ways in to all proxies.
+#[derive(Debug, Default)]
+pub(crate) struct Hall {
+    pub(super) doorways: Vec<Doorway>,
+    ears: Vec<(u16, Ear)>,
+    pub(super) knockers: Slab<Knocker>,
+    pub(super) turn: u32,
+    reserve: Option<Reserve>,
+    diag: Option<SockDiag>,
+    /// A listener that could not be emptied is tried again in the next sweep.
+    stalled: Vec<usize>,
+    told: Option<Timestamp>,
+}
+
+impl Hall {
+    /// With these ways in, by room, and the listeners that lead to them.
+    pub(crate) fn new(doorways: Vec<Doorway>, ears: Vec<(u16, Ear)>) -> Self {
+        // Without a reserve clients wait unheard while there are no descriptors; without the tables those that come by
+        // TCP can't be told apart. Both are told when it matters.
+        let (reserve, diag) = (Reserve::hold(RESERVE).ok(), SockDiag::open().ok());
+        Self { doorways, ears, reserve, diag, ..Self::default() }
+    }
+
+    fn tell(&mut self, now: Timestamp) -> bool {
+        let due = self.told.is_none_or(|told| now.since(told) >= TELL_EVERY);
+        if due {
+            self.told = Some(now);
+        }
+        due
+    }
+
+    /// The next client of a listener.
+    fn next(&mut self, place: usize, now: Timestamp) -> Option<Accepted> {
+        for _ in 0..ACCEPTS_MAX {
+            let error = match self.ears.get(place)?.1.accept() {
+                Ok(accepted) => return Some(accepted),
+                Err(error) => error,
+            };
+            match error.kind() {
+                io::ErrorKind::WouldBlock => return None,
+                io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => continue,
+                _ => {}
+            }
+            if self.tell(now) {
+                tracing::error!(%error, "clients can't be accepted");
+            }
+            if !is_exhausted(&error) || !self.refuse_one(place) {
+                self.stalled.push(place);
+                return None;
+            }
+        }
+        self.stalled.push(place);
+        None
+    }
+
+    /// Accepts one client by giving up the reserve, and tells it that there is no room.
+    fn refuse_one(&mut self, place: usize) -> bool {
+        let Some(reserve) = &mut self.reserve else { return false };
+        let accepted = reserve.spend().then(|| self.ears[place].1.accept());
+        let refused = matches!(accepted, Some(Ok(_)));
+        if let Some(Ok((mut stream, _))) = accepted {
+            let report =
+                Report::new(SqlState::TooManyConnections, "the proxy has no descriptor left").fatal();
+            let mut said = Vec::new();
+            error_response(&mut said, &report.hint("Raise LimitNOFILE= of the agent, or lower clients.max."));
+            // A socket that is closed with something unread loses what it was told.
+            let _told = stream.write(&said);
+            let _read = stream.read(&mut [0; 1_024]);
+        }
+        // Where somebody else was quicker the next one waits.
+        let _held = reserve.refill();
+        refused
+    }
+
+    /// Whose client it is, and whether it may come in.
+    fn look(&mut self, room: u16, (stream, ends): &Accepted) -> (Origin, Result<(), String>) {
+        let doorway = &self.doorways[usize::from(room)];
+        let (origin, seen) = match ends {
+            Some((address, local)) => Origin::of_tcp(*address, *local, self.diag.as_mut()),
+            None => Origin::of_unix(stream),
+        };
+        let verdict = match (seen, doorway.proof) {
+            (Seen::User(uid, gid), _) if doorway.guests.admit(uid, gid) => Ok(()),
+            (Seen::User(uid, _), _) => Err(format!("user {uid} of this machine may not use this proxy")),
+            (Seen::Foreign | Seen::Unknown, Proof::Password) => Ok(()),
+            (Seen::Foreign, Proof::None) => {
+                Err("clients of other machines have to show a password".to_owned())
+            }
+            (Seen::Unknown, Proof::None) => Err("the kernel does not say whose this client is".to_owned()),
+            (Seen::Gone, _) => Err("nobody holds the other end of this connection any more".to_owned()),
+        };
+        (origin, verdict)
+    }
+}
+
+impl Worker {
+    /// Opens the ways in.
+    pub(super) fn open_hall(&mut self, hall: Hall) {
+        self.hall = hall;
+        for (place, (_, ear)) in self.hall.ears.iter_mut().enumerate() {
+            if let Err(error) = ear.register(self.poll.registry(), Token::Ear(place).name()) {
+                tracing::error!(%error, "a listener can't be polled");
+            }
+        }
+    }
+
+    /// Closes the ways in: whoever has not yet said what it wants goes as well.
+    pub(super) fn close_hall(&mut self) {
+        self.hall = Hall::default();
+    }
+
+    /// Takes the clients of a listener.
+    pub(super) fn accept(&mut self, place: usize) {
+        for _ in 0..ACCEPTS_MAX {
+            let Some(accepted) = self.hall.next(place, self.now) else { return };
+            self.welcome(place, accepted);
+        }
+        self.again.push(Token::Ear(place));
+    }
+
+    fn welcome(&mut self, place: usize, accepted: Accepted) {
+        let hall = &mut self.hall;
+        let room = hall.ears[place].0;
+        let (origin, verdict) = hall.look(room, &accepted);
+        if hall.knockers.len() >= KNOCKERS_MAX {
+            self.end_slowest();
+        }
+        let hall = &mut self.hall;
+        hall.turn = hall.turn.wrapping_add(1) & Token::KNOCKER_TURN;
+        let knocker = Knocker {
+            stream: accepted.0,
+            room,
+            origin,
+            since: self.now,
+            stage: Stage::Asked(0),
+            seat: Seat::Fresh,
+            turn: hall.turn,
+            read: Vec::new(),
+        };
+        let knocker = hall.knockers.insert(knocker);
+        match verdict {
+            Ok(()) => self.hear(knocker),
+            Err(why) => {
+                let name = &self.hall.doorways[usize::from(room)].name;
+                let report = Report::new(SqlState::InvalidAuthorization, &why).fatal();
+                let hint = format!("Who may is said by `allow` of [proxy.{name}].");
+                let report = report.hint(&hint);
+                if self.hall.tell(self.now) {
+                    tracing::warn!(
+                        proxy = self.hall.doorways[usize::from(room)].name,
+                        why,
+                        "a client was refused"
+                    );
+                }
+                self.part(knocker, &report);
+            }
+        }
+    }
+
+    /// Room for one more: the one that has taken longest so far goes.
+    fn end_slowest(&mut self) {
+        let slowest = self.hall.knockers.iter().min_by_key(|(_, knocker)| knocker.since);
+        if let Some((place, _)) = slowest {
+            let text = "too many clients are logging in, and this one has taken longest";
+            self.end_knocker(place, &Report::new(SqlState::TooManyConnections, text).fatal());
+        }
+    }
+
+    /// Tells a knocker something if it listens, and closes its socket.
+    pub(super) fn end_knocker(&mut self, place: usize, report: &Report<'_>) {
+        let Some(mut knocker) = self.hall.knockers.try_remove(place) else { return };
+        match knocker.stage {
+            Stage::Asked(_) => tell(&mut knocker.stream, report),
+            Stage::Parting => {}
+        }
+    }
+
+    /// Ends those that take too long, and tries listeners again that could not be emptied.
+    pub(super) fn sweep_hall(&mut self) {
+        let now = self.now;
+        let hall = &self.hall;
+        let overdue = hall.knockers.iter().filter(|(_, knocker)| {
+            now.since(knocker.since) >= knocker.patience(&hall.doorways[usize::from(knocker.room)])
+        });
+        let overdue: Vec<usize> = overdue.map(|(place, _)| place).collect();
+        for place in overdue {
+            let text = "canceling authentication due to timeout";
+            self.end_knocker(place, &Report::new(SqlState::QueryCanceled, text).fatal());
+        }
+        for place in std::mem::take(&mut self.hall.stalled) {
+            self.accept(place);
+        }
+    }
+}
+
+/// Says something and closes our half. One that does not listen is not waited for.
+pub(super) fn tell(stream: &mut Stream, report: &Report<'_>) {
+    let mut said = Vec::new();
+    error_response(&mut said, report);
+    let _told = stream.write(&said);
+    let _gone = stream.shutdown(Shutdown::Write);
+}

@@ -1,0 +1,226 @@
+//! A client that was accepted and has not yet said what it wants.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::time::Duration;
+
+use mio::Interest;
+use mio::unix::SourceFd;
+
+use crate::model::clock::Timestamp;
+use crate::proxy::postgres::guests::Origin;
+use crate::proxy::postgres::login::entrance::{ASKED_MAX, Entered, Wish, enter};
+use crate::proxy::postgres::worker::hall::{Doorway, Proof, Tls, tell};
+use crate::proxy::postgres::worker::inbox::{Caller, Errand};
+use crate::proxy::postgres::worker::token::Token;
+use crate::proxy::postgres::worker::{Newcomer, READS_MAX, Worker};
+use crate::proxy::transport::{Stream, Transport};
+use crate::wire::postgres::backend::write_auth_ok;
+use crate::wire::postgres::sqlstate::{Report, SqlState};
+use crate::wire::postgres::startup::PACKET_MAX;
+
+/// One that was refused may read so long why.
+const PARTING_WITHIN: Duration = Duration::from_secs(1);
+/// The most that is kept of one: a packet, and what may follow it.
+const READ_MAX: usize = PACKET_MAX as usize + 4_096;
+
+/// How far it has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stage {
+    /// So many of its requests were answered with no.
+    Asked(u8),
+    /// It was refused: what it still says is not looked at, but read, for a socket that is closed with something unread
+    /// loses what it was told.
+    Parting,
+}
+
+/// Whether the poll knows a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Seat {
+    /// Not yet.
+    Fresh,
+    /// Under another name.
+    Taken,
+}
+
+/// A client that was accepted.
+#[derive(Debug)]
+pub(super) struct Knocker {
+    pub(super) stream: Stream,
+    pub(super) room: u16,
+    pub(super) origin: Origin,
+    pub(super) since: Timestamp,
+    pub(super) stage: Stage,
+    pub(super) seat: Seat,
+    pub(super) turn: u32,
+    /// Read and not yet dealt with.
+    pub(super) read: Vec<u8>,
+}
+
+impl Knocker {
+    pub(super) fn patience(&self, doorway: &Doorway) -> Duration {
+        match self.stage {
+            Stage::Asked(_) => doorway.within,
+            Stage::Parting => PARTING_WITHIN.min(doorway.within),
+        }
+    }
+}
+
+/// What a read came to.
+enum Heard {
+    More,
+    Nothing,
+    End,
+}
+
+impl Worker {
+    /// Takes what a knocker has to say.
+    pub(super) fn hear(&mut self, place: usize) {
+        for _ in 0..READS_MAX {
+            match self.read_knocker(place) {
+                Heard::More => self.look_into(place),
+                Heard::Nothing => return self.seat(place),
+                Heard::End => return drop(self.hall.knockers.try_remove(place)),
+            }
+        }
+        if let Some(knocker) = self.hall.knockers.get(place) {
+            self.again.push(Token::Knocker { place, turn: knocker.turn });
+        }
+    }
+
+    fn read_knocker(&mut self, place: usize) -> Heard {
+        let Some(knocker) = self.hall.knockers.get_mut(place) else { return Heard::End };
+        loop {
+            match knocker.stream.read(&mut self.scratch[..READ_MAX]) {
+                Ok(0) => return Heard::End,
+                Ok(count) => {
+                    knocker.read.extend_from_slice(&self.scratch[..count]);
+                    return Heard::More;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Heard::Nothing,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Heard::End,
+            }
+        }
+    }
+
+    fn look_into(&mut self, place: usize) {
+        loop {
+            let Some(knocker) = self.hall.knockers.get_mut(place) else { return };
+            let Stage::Asked(asked) = knocker.stage else { return knocker.read.clear() };
+            let (entered, count) = match enter(&knocker.read, &knocker.origin) {
+                Ok(Some(entered)) => entered,
+                Ok(None) => return,
+                Err(error) if error.is_told() => {
+                    let text = error.to_string();
+                    return self.part(place, &Report::new(error.state(), &text).fatal());
+                }
+                Err(_) => return drop(self.hall.knockers.try_remove(place)),
+            };
+            let tls = self.hall.doorways[usize::from(knocker.room)].tls;
+            match (entered, tls) {
+                (Entered::Tls | Entered::DirectTls, Tls::Offered | Tls::Required) => {
+                    return self.send_to_desk(place, None);
+                }
+                (Entered::DirectTls, Tls::None) => return drop(self.hall.knockers.try_remove(place)),
+                (Entered::Tls, Tls::None) | (Entered::Gss, _) => {
+                    knocker.read.drain(..count);
+                    knocker.stage = Stage::Asked(asked + 1);
+                    if asked >= ASKED_MAX || knocker.stream.write(b"N").is_err() {
+                        return drop(self.hall.knockers.try_remove(place));
+                    }
+                }
+                (Entered::Cancel(number, secret), _) => {
+                    let room = usize::from(knocker.room);
+                    self.hall.knockers.try_remove(place);
+                    return self.cancel(room, number, &secret);
+                }
+                (Entered::Replication, _) => return self.part(place, &replication()),
+                (Entered::Session(wish), tls) => {
+                    knocker.read.drain(..count);
+                    return self.enter_by_word(place, wish, tls);
+                }
+            }
+        }
+    }
+
+    /// Lets a client in that has nothing to show, or sends it to the desk.
+    fn enter_by_word(&mut self, place: usize, wish: Wish, tls: Tls) {
+        let Some(knocker) = self.hall.knockers.get(place) else { return };
+        if tls == Tls::Required && knocker.origin.address.is_some() {
+            let text = "this proxy lets nobody in without TLS";
+            let report = Report::new(SqlState::InvalidAuthorization, text).fatal();
+            return self.part(place, &report.hint("Connect with sslmode=require."));
+        }
+        if self.hall.doorways[usize::from(knocker.room)].proof == Proof::Password {
+            return self.send_to_desk(place, Some(wish));
+        }
+        let Some(knocker) = self.hall.knockers.try_remove(place) else { return };
+        let Wish { about, mut prologue, settings } = wish;
+        write_auth_ok(&mut prologue);
+        self.arrive(Newcomer {
+            transport: Transport::plain(knocker.stream),
+            room: knocker.room,
+            about,
+            prologue,
+            early: knocker.read,
+            settings,
+            seat: knocker.seat,
+        });
+    }
+
+    /// Hands a knocker over to those who may wait.
+    fn send_to_desk(&mut self, place: usize, wish: Option<Wish>) {
+        let Some(knocker) = self.hall.knockers.try_remove(place) else { return };
+        let within = knocker.patience(&self.hall.doorways[usize::from(knocker.room)]);
+        if knocker.seat == Seat::Taken {
+            let fd = knocker.stream.as_raw_fd();
+            // The desk has a poll of its own; one that this one still tells of is passed over.
+            let _left = self.poll.registry().deregister(&mut SourceFd(&fd));
+        }
+        let caller = Caller {
+            stream: knocker.stream,
+            room: knocker.room,
+            origin: knocker.origin,
+            read: knocker.read,
+            wish,
+            left: within.saturating_sub(self.now.since(knocker.since)),
+        };
+        self.errand(Errand::Welcome(Box::new(caller)));
+    }
+
+    /// Has the poll tell of a knocker.
+    fn seat(&mut self, place: usize) {
+        let Some(knocker) = self.hall.knockers.get_mut(place) else { return };
+        if knocker.seat == Seat::Taken {
+            return;
+        }
+        let name = Token::Knocker { place, turn: knocker.turn }.name();
+        let fd = knocker.stream.as_raw_fd();
+        knocker.seat = Seat::Taken;
+        if self.poll.registry().register(&mut SourceFd(&fd), name, Interest::READABLE).is_err() {
+            self.hall.knockers.try_remove(place);
+        }
+    }
+
+    /// Tells a knocker why it is refused, and leaves it a little time to read that.
+    pub(super) fn part(&mut self, place: usize, report: &Report<'_>) {
+        let Some(knocker) = self.hall.knockers.get_mut(place) else { return };
+        tell(&mut knocker.stream, report);
+        knocker.stage = Stage::Parting;
+        knocker.since = self.now;
+        knocker.read = Vec::new();
+        self.hear(place);
+    }
+
+    /// The knocker that an event is of, unless it is gone.
+    pub(super) fn knocker(&self, place: usize, turn: u32) -> Option<usize> {
+        self.hall.knockers.get(place).filter(|knocker| knocker.turn == turn).map(|_| place)
+    }
+}
+
+/// What one that wants to replicate is told.
+pub(in crate::proxy::postgres) fn replication() -> Report<'static> {
+    let text = "a pool has no connections for replication";
+    Report::new(SqlState::FeatureNotSupported, text).fatal().hint("Connect to the server itself.")
+}

@@ -1,0 +1,101 @@
+//! Limits of time, looked at a few times a second: no timer is kept for a statement.
+
+use std::time::Duration;
+
+use crate::model::clock::Timestamp;
+use crate::pool::id::ConnectionId;
+use crate::pool::reason::{CloseReason, Farewell};
+use crate::proxy::postgres::worker::Worker;
+use crate::proxy::postgres::worker::room::RoomSettings;
+use crate::proxy::postgres::worker::server::{Holder, Server};
+use crate::wire::postgres::backend::Transaction;
+use crate::wire::postgres::sqlstate::{Report, SqlState};
+
+/// A server that was told to cancel gets so long to do it.
+const CANCEL_WITHIN: Duration = Duration::from_secs(5);
+/// Bringing a server connection to rest after its client may take so long.
+const CLEAN_WITHIN: Duration = Duration::from_secs(10);
+
+/// What is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Over {
+    /// A statement, for the first time.
+    Statement,
+    /// A statement that did not end when it was cancelled.
+    Cancel,
+    /// A transaction in which nothing happens.
+    IdleTransaction(usize),
+    /// Cleaning.
+    Cleaning,
+}
+
+impl Worker {
+    pub(super) fn sweep(&mut self) {
+        for room in 0..self.rooms.len() {
+            for (connection, over) in self.overdue(room) {
+                self.end_overdue(room, connection, over);
+            }
+            self.rooms[room].pool.tick(self.now);
+            self.carry_out(room);
+        }
+    }
+
+    fn overdue(&self, room: usize) -> Vec<(ConnectionId, Over)> {
+        let room = &self.rooms[room];
+        let of = |(connection, server)| Some((connection, over(&room.settings, server, self.now)?));
+        room.servers().filter_map(of).collect()
+    }
+
+    fn end_overdue(&mut self, room: usize, connection: ConnectionId, over: Over) {
+        match over {
+            Over::Statement => {
+                if let Some(server) = self.rooms[room].server_mut(connection) {
+                    server.overdue = true;
+                }
+                self.cancel_on(room, connection);
+            }
+            Over::Cancel => {
+                let Some(server) = self.rooms[room].server_mut(connection) else { return };
+                let holder = std::mem::replace(&mut server.holder, Holder::Cleaner(self.now));
+                if let Holder::Client(place) = holder {
+                    if let Some(client) = self.clients.get_mut(place) {
+                        client.lease = None;
+                    }
+                    let text = "the statement took longer than pool.command_timeout, and the server did not cancel it";
+                    self.dismiss(place, &Report::new(SqlState::QueryCanceled, text).fatal(), Farewell::Lost);
+                }
+                self.server_lost(room, connection, CloseReason::CommandLate);
+            }
+            Over::IdleTransaction(place) => {
+                let text = "the transaction was idle for longer than pool.idle_transaction";
+                self.dismiss(
+                    place,
+                    &Report::new(SqlState::IdleInTransaction, text).fatal(),
+                    Farewell::IdleOver,
+                );
+            }
+            Over::Cleaning => self.server_lost(room, connection, CloseReason::CleaningLate),
+        }
+    }
+}
+
+fn over(settings: &RoomSettings, server: &Server, now: Timestamp) -> Option<Over> {
+    let exchange = &server.side.exchange;
+    let passed = now.since(server.active);
+    match server.holder {
+        Holder::Pool => None,
+        Holder::Cleaner(since) => (now.since(since) >= CLEAN_WITHIN).then_some(Over::Cleaning),
+        Holder::Client(place) if exchange.quiet() => {
+            let open = exchange.transaction() != Transaction::Idle || exchange.in_batch();
+            let late = settings.idle_transaction.is_some_and(|limit| passed >= limit);
+            (open && late).then_some(Over::IdleTransaction(place))
+        }
+        Holder::Client(_) => {
+            let limit = settings.command_timeout?;
+            match server.overdue {
+                false => (passed >= limit).then_some(Over::Statement),
+                true => (passed >= limit + CANCEL_WITHIN).then_some(Over::Cancel),
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The proxy for PostgreSQL as clients meet it: the real program between clients and a real server. A case that can
+//! be put to the server as well is put to both, and both must answer the same.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking and tells what it left out"
+)]
+
+mod logins;
+mod tls;
