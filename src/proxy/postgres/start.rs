@@ -119,14 +119,13 @@ pub fn start(proxies: &[(&Proxy, &Postgres)], residents: &Residents) -> Result<R
         let _note = note;
         Worker::new(parts).run()
     })?;
-    let to_worker = post;
     let desk = Thread::start("fdg-login", move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(BLOCKING_MAX)
             .build()?;
         let counters = pieces.into_iter().map(Piece::into_counter).collect();
-        let parts = desk::Parts { counters, post: to_worker, errands };
+        let parts = desk::Parts { counters, post, errands };
         LocalSet::new().block_on(&runtime, desk::run(parts));
         Ok(())
     })?;

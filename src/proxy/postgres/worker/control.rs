@@ -63,6 +63,7 @@ impl Worker {
         if self.last.is_some() {
             return;
         }
+        self.close_hall();
         let mut last = self.now;
         for room in 0..self.rooms.len() {
             let pool = &mut self.rooms[room].pool;

@@ -51,10 +51,7 @@ impl Worker {
             }
             Message::Listen(hall) => self.open_hall(*hall),
             Message::Asked(room, question) => self.asked(room, question),
-            Message::End => {
-                self.close_hall();
-                self.begin_to_end();
-            }
+            Message::End => self.begin_to_end(),
         }
     }
 
