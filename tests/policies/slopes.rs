@@ -91,7 +91,7 @@ fn leak(policy: &Arc<Policy>, per_minute: f64, claims: &str) -> (Course, Duratio
         "length = \"{}s\"\nstart = {{ \"fd.open\" = 85, \"orders.open\" = 0 }}\n\
          means = {{ impossible = {{ stop = \"to its end\", raise_nofile = \"to its end\" }} }}\n\
          series = {{ \"fd.open\" = {{ ramp = {{ rate = \"+{per_minute}/min\" }} }} }}\nexpect = [{claims}]\n",
-        (end * 60.0) as u64 + 10
+        (end * 60.0).floor() + 10.0
     );
     let performance = played(policy, &scenario);
     assert!(performance.failures.is_empty(), "{per_minute} a minute: {:#?}", performance.failures);
