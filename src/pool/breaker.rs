@@ -26,7 +26,7 @@ pub struct Trip {
     pub window: Duration,
     /// Fewer outcomes than that prove nothing.
     pub least: u32,
-    /// Trips when at least this share of them are failures.
+    /// Trips when at least this share of them are failures; never where it is above 1.
     pub share: f64,
     /// How long it stays open.
     pub pause: Backoff,

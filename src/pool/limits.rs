@@ -89,7 +89,7 @@ impl Default for Limits {
 
 impl Limits {
     /// The same, within what can be kept: one connection at least, [`CONNECTIONS_MAX`] at most, no more warm than
-    /// allowed, one connect under way and one waiter at least (who waits for it).
+    /// allowed, one connect under way and one waiter at least (who waits for it), patience that ends before a wait does.
     #[must_use]
     pub fn settled(mut self) -> Self {
         self.max = self.max.clamp(1, CONNECTIONS_MAX);
@@ -97,6 +97,7 @@ impl Limits {
         self.per_upstream = self.per_upstream.max(1);
         self.connects = self.connects.max(1);
         self.waiters = self.waiters.max(1);
+        self.patience = self.patience.min(self.wait / 2);
         self
     }
 
@@ -123,5 +124,6 @@ mod tests {
     fn limits_that_can_not_be_kept_are_drawn_in() {
         let limits = Limits { max: 0, min: 7, connects: 0, ..Limits::default() }.settled();
         assert_eq!((limits.max, limits.min, limits.connects), (1, 1, 1));
+        assert!(Limits { patience: Duration::MAX, ..limits }.settled().patience < limits.wait);
     }
 }

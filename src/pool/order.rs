@@ -62,7 +62,7 @@ pub enum Order {
     },
 }
 
-/// Orders that wait to be carried out.
+/// Orders that wait to be carried out: between two drains at most a few for each connection and client.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Orders(VecDeque<Order>);
 
