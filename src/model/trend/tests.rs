@@ -146,7 +146,7 @@ proptest! {
 
     /// What a leak is made of does not hide it: noise that it outgrows within the window.
     #[test]
-    fn a_leak_under_noise_is_told(noise in prop::collection::vec(0.0..15.0_f64, 900), per_minute in 12.0..60.0_f64) {
+    fn a_leak_under_noise_is_told(noise in prop::collection::vec(0.0..6.0_f64, 900), per_minute in 20.0..60.0_f64) {
         let series = |s: u64| 85.0 + noise[s as usize] + s as f64 * per_minute / 60.0;
         prop_assert!(told(series, 900)[600..].iter().copied().all(leaks));
     }

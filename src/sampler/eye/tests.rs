@@ -90,7 +90,7 @@ fn a_count_has_moved_until_it_is_looked_at() {
 import os, sys
 print('ready', flush=True)
 for line in sys.stdin:
-print(os.dup(0), flush=True)
+    print(os.dup(0), flush=True)
 ",
     );
     victim.line();

@@ -61,7 +61,7 @@ fn a_lost_action_is_waited_for_as_long_as_it_may_take_and_then_told() {
     let mut world = World::new(LADDER);
     let out = world.tick(400);
     let id = first(&out);
-    let patience = deadline::NOTHING + LOST_AFTER;
+    let patience = deadline::POOL + LOST_AFTER;
     let waited = u32::try_from(patience.as_secs()).unwrap();
     assert!(world.hold(400, waited).is_empty());
     let out = world.tick(400);
@@ -106,7 +106,7 @@ fn a_lost_action_of_one_process_lets_another_act() {
     world.process = pid(2);
     let out = world.tick(400);
     assert_eq!(refused(&out)[0], (Word::ResetPool, Refusal::InFlight { action: Word::ResetPool }));
-    let waited = (deadline::NOTHING + LOST_AFTER).as_secs();
+    let waited = (deadline::POOL + LOST_AFTER).as_secs();
     let all = world.hold(400, u32::try_from(waited).unwrap());
     assert_eq!(all.lost[0].process, pid(1));
     assert_eq!(words(&all), [Word::ResetPool]);
