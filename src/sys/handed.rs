@@ -47,7 +47,9 @@ impl Offer {
             return Self::default();
         }
         let names = names.and_then(OsStr::to_str).unwrap_or_default();
-        let named = names.split(':').map(str::to_owned).chain(std::iter::repeat("unknown".to_owned()));
+        // As systemd calls what has no name.
+        let named = names.split(':').chain(std::iter::repeat(""));
+        let named = named.map(|name| if name.is_empty() { "unknown" } else { name }.to_owned());
         Self((FIRST..).zip(named).take(number(count).unwrap_or(0).min(MOST)).collect())
     }
 
