@@ -1,6 +1,14 @@
 //! What poolers got wrong before, each as a case.
 
 mod cancelling;
+mod copy;
+mod leaving;
 mod lengths;
+mod limits;
+mod losing;
 mod memory;
+mod pipelines;
+mod prepared;
+mod replies;
+mod settings;
 mod splits;

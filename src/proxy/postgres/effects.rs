@@ -55,7 +55,7 @@ pub(super) fn refusal(pin: Pin) -> String {
     let (what, hint) = match pin {
         Pin::Setting => ("changing a setting of the session", "Use SET LOCAL within a transaction"),
         Pin::Listen => ("LISTEN", "Use a connection past the proxy for notifications"),
-        Pin::Prepared => ("PREPARE as SQL", "Use the driver's prepared statements"),
+        Pin::Prepared => ("PREPARE as SQL", "Use prepared statements of the driver"),
         Pin::Cursor => ("a cursor WITH HOLD", "Read it within the transaction"),
         Pin::Temporary => ("a temporary table", "Create it ON COMMIT DROP or use a table"),
         Pin::AdvisoryLock => ("an advisory lock of the session", "Use pg_advisory_xact_lock"),
@@ -115,6 +115,8 @@ mod tests {
         for word in [Pin::Setting, Pin::Listen, Pin::Prepared, Pin::Cursor, Pin::Temporary] {
             let text = refusal(word);
             assert_eq!(statements(text.as_bytes(), Strings::Standard).count(), 1);
+            // Two quotes around each of code, message and hint.
+            assert_eq!(text.matches('\'').count(), 6, "{text}");
         }
     }
 }

@@ -42,8 +42,8 @@ use slab::Slab;
 use tokio::sync::mpsc::UnboundedSender;
 
 pub(super) use client::About;
-use client::Client;
 pub(super) use client::Newcomer;
+use client::{Client, State};
 use hall::Hall;
 pub(super) use inbox::{Caller, Errand, Failed, Message, Ready};
 pub(super) use knocker::{Seat, replication};
@@ -53,6 +53,7 @@ use server::Server;
 
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::pool::id::ConnectionId;
+use crate::pool::reason::Farewell;
 use crate::sys::clock::SystemClock;
 use token::Token;
 
@@ -181,8 +182,13 @@ impl Worker {
     fn hung_up(&mut self, token: Token) {
         match token {
             Token::Client { place, turn } => {
-                if let Some(client) = self.clients.get_mut(place).filter(|client| client.turn == turn) {
-                    client.transport.hung_up();
+                let Some(client) = self.clients.get_mut(place).filter(|client| client.turn == turn) else {
+                    return;
+                };
+                client.transport.hung_up();
+                if client.state == State::Waiting {
+                    // It costs no server connection any more.
+                    self.end_client(place, Farewell::Lost);
                 }
             }
             Token::Server { room, slot, turn } => {

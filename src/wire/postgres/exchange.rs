@@ -199,7 +199,8 @@ impl Exchange {
                     return true;
                 }
             }
-            Owed::Query(_) | Owed::FunctionCall => {}
+            // Both end an open batch as a Sync does, unless they are skipped.
+            Owed::Query(_) | Owed::FunctionCall => self.in_batch &= self.skipping,
             Owed::Parse { .. }
             | Owed::Bind(_)
             | Owed::Describe(_)

@@ -1,6 +1,6 @@
 //! Messages of a server, as text that can be compared and read.
 
-use fdguard::wire::postgres::backend::{DataRow, Reported};
+use fdguard::wire::postgres::backend::{DataRow, Reported, RowDescription};
 
 /// A message as it came.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,6 +19,13 @@ impl Message {
     pub(crate) fn values(&self) -> Vec<Option<String>> {
         assert_eq!(self.tag, b'D', "{self:?}");
         DataRow::parse(&self.body).unwrap().values().map(|value| value.map(text)).collect()
+    }
+
+    /// A row's columns, but for the number of their table.
+    fn columns(&self) -> String {
+        let columns = RowDescription::parse(&self.body).unwrap();
+        let told = columns.columns().map(|c| format!(" {} {} {}", c.name.escape_ascii(), c.oid, c.format));
+        told.collect()
     }
 
     /// An error's or notice's fields, but for the name of a statement: the server knows it under another one.
@@ -43,6 +50,7 @@ impl std::fmt::Debug for Message {
         let tag = char::from(self.tag);
         match tag {
             'E' | 'N' => write!(f, "{tag}{}", self.reported()),
+            'T' => write!(f, "{tag}{}", self.columns()),
             _ if self.body.len() > SHOWN_MAX => {
                 write!(f, "{tag} {} bytes, {:x}", self.body.len(), sum(&self.body))
             }

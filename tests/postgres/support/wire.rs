@@ -128,7 +128,10 @@ impl Wire {
     pub(crate) fn until(&mut self, tag: u8) -> Vec<Message> {
         let mut messages = Vec::new();
         loop {
-            messages.push(self.read());
+            match self.next() {
+                Ok(Some(message)) => messages.push(message),
+                ended => panic!("no {} but {ended:?} after {messages:?}", char::from(tag)),
+            }
             if messages.last().is_some_and(|message| message.tag == tag) {
                 return messages;
             }

@@ -23,6 +23,13 @@ enum Go {
 impl Worker {
     /// Takes what a client has to give, as far as it may go on.
     pub(super) fn pump_client(&mut self, place: usize) {
+        if self.scratch.is_empty() {
+            // The buffer is in use further up: this client's turn comes after it.
+            if let Some(client) = self.clients.get(place).filter(|client| !client.drained) {
+                self.again.push(Token::Client { place, turn: client.turn });
+            }
+            return;
+        }
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut reads = 0;
         while self.read_client(place, &mut scratch) == Go::On {

@@ -1,5 +1,7 @@
 //! The way of a server's bytes: read, crossed out of what is owed, given to the client. Also how a connection breaks.
 
+use std::time::Duration;
+
 use crate::pool::id::ConnectionId;
 use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::postgres::assembly::Assembly;
@@ -12,6 +14,11 @@ use crate::proxy::transport::{Flow, Taken};
 use crate::wire::postgres::backend::Transaction;
 use crate::wire::postgres::sqlstate::{Report, SqlState};
 
+/// A connection that was idle for so long is looked at before it is handed out.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+/// What an idle server says is its end, and short.
+const LAST_WORDS: usize = 1 << 10;
+
 /// Whether to read once more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Go {
@@ -22,6 +29,10 @@ enum Go {
 impl Worker {
     /// Takes what a server connection has to give, as far as its client takes it.
     pub(super) fn pump_server(&mut self, room: usize, connection: ConnectionId) {
+        if self.scratch.is_empty() {
+            // The buffer is in use further up.
+            return self.again.push(Token::server(room, connection));
+        }
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut reads = 0;
         while self.read_server(room, connection, &mut scratch) == Go::On {
@@ -32,6 +43,18 @@ impl Worker {
             }
         }
         self.scratch = scratch;
+    }
+
+    /// A connection that was idle for a while may be gone: what it has to say is read before it is handed out. With a
+    /// buffer of its own, since the one for all is in use while a client's request is dealt with.
+    pub(super) fn look_at(&mut self, room: usize, connection: ConnectionId) {
+        let Some(server) = self.rooms[room].server_mut(connection) else { return };
+        if self.now.since(server.active) < LOOK_AFTER {
+            return;
+        }
+        server.drained = false;
+        let mut last_words = [0; LAST_WORDS];
+        while self.read_server(room, connection, &mut last_words) == Go::On {}
     }
 
     fn read_server(&mut self, room: usize, connection: ConnectionId, scratch: &mut [u8]) -> Go {

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
 
 use mio::Interest;
 use mio::unix::SourceFd;
@@ -31,8 +30,6 @@ use crate::wire::postgres::frontend::{write_query, write_terminate};
 use crate::wire::postgres::settings::Parameter;
 use crate::wire::postgres::sqlstate::{Report, SqlState, error_response};
 
-/// A connection that was idle for so long is looked at before it is handed out.
-const LOOK_AFTER: Duration = Duration::from_secs(1);
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 impl Worker {
@@ -182,15 +179,6 @@ impl Worker {
                     return false;
                 }
             }
-        }
-    }
-
-    /// A connection that was idle for a while may be gone: what it has to say is read before it is handed out.
-    fn look_at(&mut self, room: usize, connection: ConnectionId) {
-        let Some(server) = self.rooms[room].server_mut(connection) else { return };
-        if self.now.since(server.active) >= LOOK_AFTER {
-            server.drained = false;
-            self.pump_server(room, connection);
         }
     }
 
