@@ -9,6 +9,7 @@
 )]
 
 mod cases;
+mod clients;
 mod logins;
 mod support;
 mod tls;
