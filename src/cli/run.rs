@@ -75,7 +75,7 @@ pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
 }
 
 async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
-    let Loaded { settings, config, mut actuator, remotes, files, .. } = loaded;
+    let Loaded { settings, config, actuator, remotes, files, .. } = loaded;
     // Before anything is started or guarded.
     let listener = match listen(&config, ends).await {
         Ok(listener) => listener,
@@ -86,6 +86,14 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     };
     let _socket = listener.is_some().then(|| SocketFile(config.admin.socket.clone()));
     let residents = postgres::Residents::default();
+    // First: what children get is what the agent was given, before it takes more descriptors for itself.
+    let mut pieces = match pieces(&config, actuator, (ends, &residents)) {
+        Ok(pieces) => pieces,
+        Err(why) => {
+            print::complain(&why);
+            return Exit::Usage;
+        }
+    };
     let mut running = match pools::start(&config, &residents) {
         Ok(running) => running,
         Err(error) => {
@@ -94,14 +102,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
         }
     };
     let proxies = running.as_ref().map(Running::proxies);
-    actuator.proxies.clone_from(&proxies);
-    let pieces = match pieces(&config, actuator, (ends, &residents)) {
-        Ok(pieces) => pieces,
-        Err(why) => {
-            print::complain(&why);
-            return Exit::Usage;
-        }
-    };
+    pieces.actuator.proxies.clone_from(&proxies);
     let known = Rc::new(Known::new(source.clone(), settings.clone(), (files, remotes)));
     let agent = match Agent::start(settings, pieces) {
         Ok(agent) => agent,

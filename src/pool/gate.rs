@@ -34,6 +34,10 @@ impl Gatekeeper {
         Self { gate: Gate::Open, tokens: 0.0, at: now }
     }
 
+    pub(super) fn stand(&self) -> Gate {
+        self.gate
+    }
+
     /// Sets the gate. A throttle begins without credit; one whose rate is changed keeps what it has.
     pub(super) fn set(&mut self, gate: Gate, now: Timestamp) {
         self.refill(now);

@@ -50,7 +50,7 @@ impl Worker {
             }
             Command::Disable => pool.disable(now),
             Command::Kill => pool.kill(now),
-            Command::Adjust(limits) => pool.adjust(*limits, now),
+            Command::Adjust(limits) => pool.adjust(&limits, now),
         }
         let done = before.until(&Standing::of(pool, now));
         self.carry_out(usize::from(place));
