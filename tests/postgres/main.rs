@@ -10,3 +10,4 @@
 
 mod logins;
 mod tls;
+mod wired;
