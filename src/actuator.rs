@@ -104,6 +104,12 @@ impl Actuator {
         drop(self.orders.send(Message::LetGo(process, why)));
     }
 
+    /// Ends what a process holds of pools that has ended or is not guarded any more. Never waits.
+    pub fn lift(&self, process: ProcessId) {
+        // Where the thread is gone, nothing is held.
+        drop(self.orders.send(Message::Lift(process)));
+    }
+
     /// Begins to end: thaws what is frozen, begins nothing new, gives what runs and the notices that wait so long,
     /// and reports the rest as failed. Returns once nothing is frozen, at the latest after [`THAWED_WITHIN`]. The
     /// end itself is the drop.

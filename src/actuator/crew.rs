@@ -32,8 +32,10 @@ use super::order::{Finished, Order, Told};
 pub(super) enum Message {
     /// Carry it out.
     Order(Box<Ticket>),
-    /// End what is held of a process, now and not in its turn; a thaw is told with this reason.
+    /// Thaw what is frozen of a process, now and not in its turn; told with this reason.
     LetGo(ProcessId, &'static str),
+    /// End what a process holds of pools: it has ended, or is not guarded any more.
+    Lift(ProcessId),
     /// Come to an end within so long. The sender is dropped once nothing is frozen any more.
     Stop(Duration, std::sync::mpsc::Sender<()>),
 }
@@ -80,6 +82,9 @@ impl Crew {
                 message = inbox.recv() => match message {
                     Some(Message::Order(ticket)) => self.take(*ticket),
                     Some(Message::LetGo(process, why)) => self.let_go(process, why),
+                    Some(Message::Lift(process)) => {
+                        self.kit.throttles.let_go(self.kit.settings.proxies.as_ref(), process);
+                    }
                     Some(Message::Stop(within, thawed)) => break (within, Some(thawed)),
                     None => break (Duration::ZERO, None),
                 },
@@ -105,7 +110,6 @@ impl Crew {
 
     /// Aside: a keeper that does not answer must not hold up the thread of all orders.
     fn let_go(&self, process: ProcessId, why: &'static str) {
-        self.kit.throttles.let_go(self.kit.settings.proxies.as_ref(), process);
         let kit = Arc::clone(&self.kit);
         tokio::spawn(async move { kit.holds.let_go(process, &kit.tell, why).await });
     }
@@ -144,7 +148,7 @@ impl Crew {
             match message {
                 Message::Order(ticket) => never_begun.push(*ticket),
                 // All is let go by now.
-                Message::Stop(..) | Message::LetGo(..) => {}
+                Message::Stop(..) | Message::LetGo(..) | Message::Lift(_) => {}
             }
         }
         for ticket in never_begun {

@@ -232,11 +232,13 @@ impl Control {
         }
     }
 
-    /// Lets nobody in any more and waits for what is at work, each proxy under its own deadline; the worker keeps them.
+    /// Lets nobody in any more and waits for what is at work, each proxy under its own deadline; the worker
+    /// keeps them, and is given up where it does not.
     fn end_proxies(&mut self) {
         self.pools.begin_to_end();
         let mut unwatched = Vec::new();
-        while !self.pools.have_ended() {
+        let until = SystemClock.now() + self.settings.fixed.longest_drain() + PROXIES_CLOSED_WITHIN;
+        while !self.pools.have_ended() && SystemClock.now() < until {
             self.inbox.waker.wait(&[], HEARD_OUT_EVERY, &mut unwatched);
             self.take_messages();
             self.own.turn(SystemClock.now());
@@ -283,5 +285,7 @@ impl Control {
 const HEARD_OUT_EVERY: Duration = Duration::from_millis(5);
 /// How long actions under way may take at the end.
 const ACTIONS_END_WITHIN: Duration = Duration::from_secs(3);
+/// How long proxies may take to close what was not drained.
+const PROXIES_CLOSED_WITHIN: Duration = Duration::from_secs(5);
 /// How long the history may take at the end.
 const HISTORY_ENDS_WITHIN: Duration = Duration::from_secs(3);

@@ -69,6 +69,11 @@ impl Fixed {
 }
 
 impl Fixed {
+    /// How long the proxies may take to drain, all of them side by side.
+    pub fn longest_drain(&self) -> Duration {
+        self.0.proxies.values().map(|proxy| proxy.drain).max().unwrap_or_default()
+    }
+
     /// The proxies whose limits differ in `new`, and what these are from now on.
     pub fn new_limits(&self, new: &Self) -> Vec<(Name, Limits)> {
         let changed = new.0.proxies.iter().filter(|(name, proxy)| self.0.proxies.get(*name) != Some(*proxy));

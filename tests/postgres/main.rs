@@ -13,3 +13,4 @@ mod clients;
 mod logins;
 mod support;
 mod tls;
+mod wired;

@@ -215,6 +215,9 @@ impl Control {
         target.spent = target.edition.map(|edition| (id.pid, edition));
         target.search_anew(now);
         self.scanner.forget(id);
+        if let Some(actuator) = &self.actuator {
+            actuator.lift(id);
+        }
         self.herald.tell(About::process(&name, id), Fact::Exited { code });
         self.carry_out(place, id, evaluation);
         self.departed.push((name, id));

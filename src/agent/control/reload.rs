@@ -94,6 +94,7 @@ impl Control {
             self.scanner.forget(*id);
             if let Some(actuator) = &self.actuator {
                 actuator.let_go(*id, "it is not guarded any more");
+                actuator.lift(*id);
             }
         }
     }

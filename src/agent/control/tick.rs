@@ -91,8 +91,9 @@ impl Control {
         if self.place_of(&finished.process).is_none()
             && let Some(actuator) = &self.actuator
         {
-            // It has ended or is not guarded any more: a freeze that was being taken meanwhile has nobody to end it.
+            // It has ended or is not guarded any more: a hold that was being taken meanwhile has nobody to end it.
             actuator.let_go(finished.process, "it is not guarded any more");
+            actuator.lift(finished.process);
         }
         let Some(place) = self.targets.iter().position(|target| *target.name() == finished.target) else {
             return;

@@ -72,9 +72,13 @@ impl Running {
         std::future::pending::<()>().await;
     }
 
-    /// Ends in order, and returns when nothing is left; what went wrong in a thread is logged.
+    /// Gathers the threads after the end, and logs what went wrong in them. Where the worker hangs nobody waits for it:
+    /// it ends with the process.
     pub fn end(self) {
-        self.proxies.begin_to_end();
+        if !self.proxies.has_ended() {
+            tracing::error!("the proxies' thread does not end and is given up");
+            return;
+        }
         for thread in self.threads {
             let name = thread.handle.thread().name().unwrap_or_default().to_owned();
             match thread.handle.join() {

@@ -41,9 +41,18 @@ impl Worker {
         server.holder = Holder::Cleaner(self.now);
         server.side.stateful |= session;
         server.side.unnamed_is_ours = false;
-        let exchange = &server.side.exchange;
+        let exchange = &mut server.side.exchange;
         let busy = !exchange.quiet();
         let lost = !whole || exchange.copying_in() || exchange.doubtful();
+        if busy && !lost && exchange.in_batch() {
+            // Without its end the server keeps the answers to itself.
+            let mut said = Vec::new();
+            write_sync(&mut said);
+            exchange.enter(Owed::Sync(Reply::Swallow));
+            if server.transport.send(&said).is_err() {
+                return self.server_broken(room_place, connection);
+            }
+        }
         if busy {
             self.cancel_on(room_place, connection);
         }
