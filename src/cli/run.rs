@@ -75,7 +75,7 @@ pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
 }
 
 async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
-    let Loaded { settings, config, actuator, remotes, files, .. } = loaded;
+    let Loaded { settings, config, mut actuator, remotes, files, .. } = loaded;
     // Before anything is started or guarded.
     let listener = match listen(&config, ends).await {
         Ok(listener) => listener,

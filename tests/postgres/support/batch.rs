@@ -1,6 +1,6 @@
 //! Pieces of the extended protocol that most cases need.
 
-use fdguard::wire::postgres::fields::{message, put_string, put_u16, put_u32, put_value};
+use fdguard::wire::postgres::fields::{message, put_u16, put_u32, put_value};
 use fdguard::wire::postgres::frontend::{write_bind, write_execute, write_parse, write_sync};
 
 /// Prepares, binds and executes, without a Sync.
@@ -54,9 +54,4 @@ pub(crate) fn lying(out: &mut Vec<u8>, tag: u8, len: u32, body: &[u8]) {
     out.push(tag);
     put_u32(out, len);
     out.extend_from_slice(body);
-}
-
-/// A Query by hand, for bytes that no text is.
-pub(crate) fn query(out: &mut Vec<u8>, text: &str) {
-    message(out, b'Q', |out| put_string(out, text.as_bytes()));
 }

@@ -54,8 +54,3 @@ pub(crate) fn memory(proxy: &Proxy, field: &str) -> u64 {
     let line = status.lines().find(|line| line.starts_with(field)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
-
-/// How many descriptors the agent has.
-pub(crate) fn descriptors(proxy: &Proxy) -> usize {
-    std::fs::read_dir(format!("/proc/{}/fd", proxy.pid())).unwrap().count()
-}

@@ -39,7 +39,7 @@ impl Message {
                 }
                 None => value,
             };
-            told += &format!(" {}={value}", char::from(kind));
+            told.extend([" ", char::from(kind).encode_utf8(&mut [0; 4]), "=", &value]);
         }
         told
     }

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,8 +17,6 @@ pub(crate) struct Server {
     process: Child,
     stdin: Option<ChildStdin>,
     pub(crate) address: SocketAddr,
-    /// Where its data and its unix socket are.
-    pub(crate) folder: PathBuf,
 }
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start(&["max_connections=200"]));
@@ -47,8 +44,7 @@ impl Server {
         let told: serde_json::Value =
             serde_json::from_str(&line).unwrap_or_else(|_| panic!("no server: {line:?}"));
         let port = u16::try_from(told["postgres"].as_u64().unwrap()).unwrap();
-        let folder = told["dir"].as_str().unwrap().into();
-        Self { process, stdin, address: SocketAddr::from(([127, 0, 0, 1], port)), folder }
+        Self { process, stdin, address: SocketAddr::from(([127, 0, 0, 1], port)) }
     }
 
     /// A new, empty database.

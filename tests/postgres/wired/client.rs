@@ -69,7 +69,7 @@ fn first_value(row: &[u8]) -> Option<String> {
 }
 
 fn state(report: &[u8]) -> String {
-    let fields = report.split(|byte| *byte == 0);
-    let code = fields.filter_map(|field| field.strip_prefix(b"C")).next().unwrap_or_default();
+    let mut fields = report.split(|byte| *byte == 0);
+    let code = fields.find_map(|field| field.strip_prefix(b"C")).unwrap_or_default();
     String::from_utf8_lossy(code).into_owned()
 }
