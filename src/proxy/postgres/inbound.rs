@@ -81,7 +81,7 @@ pub(super) fn take(
         }
         let Some(server) = server.as_deref_mut() else {
             if !is_afterthought(kind) {
-                return Ok((at, Next::Server));
+                return Ok((at, before_work(header, input.len() - at)));
             }
             at += drop_message(&mut client.rest, header, input.len() - at);
             continue;
@@ -96,6 +96,13 @@ pub(super) fn take(
             None => return Ok((at, Next::More)),
         }
     }
+}
+
+/// Whether a unit of work begins with this message. One that takes its time to send a request holds no server
+/// connection meanwhile, unless the request is too long to be kept.
+fn before_work(header: Header, here: usize) -> Next {
+    let (_, left) = split(header, here);
+    if left == 0 || header.message_len() > WHOLE_MAX { Next::Server } else { Next::More }
 }
 
 /// What is left of a COPY that has failed already, or of nothing at all: the server would ignore it.

@@ -52,7 +52,7 @@ const STAGES: [(&str, Stage); 20] = [
         for _ in 0..3 {
             query(wire, "select pg_sleep(600)");
         }
-        query(wire, "insert into t values (1)");
+        query(wire, "select 1");
     }),
     ("before a Sync", |wire| wire.say(|out| batch::run(out, "", "insert into t values (1)", &[]))),
     ("before a Sync, answered by a Flush", |wire| {

@@ -5,7 +5,7 @@
 //!       │
 //!       ├─► owes answers ─► cancel ─► answers ─┐
 //!       │                                      ▼
-//!       ├─► batch open, transaction open, state ─► Sync, ROLLBACK, DISCARD ALL ─► back to the pool
+//!       ├─► batch open, transaction open, state ─► an error and Sync, ROLLBACK, DISCARD ALL ─► back to the pool
 //!       │                                            (one step each time it owes nothing)
 //!       └─► half a message sent, COPY, doubt, or too late ─► cancel ─► close
 //! ```
@@ -19,8 +19,8 @@ use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::inbox::Errand;
 use crate::proxy::postgres::worker::server::Holder;
 use crate::wire::postgres::backend::Transaction;
-use crate::wire::postgres::exchange::{Owed, Reply};
-use crate::wire::postgres::frontend::{write_query, write_sync};
+use crate::wire::postgres::exchange::{Exchange, Owed, Reply};
+use crate::wire::postgres::frontend::{write_execute, write_query, write_sync};
 
 /// What cleaning does next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,8 +47,7 @@ impl Worker {
         if busy && !lost && exchange.in_batch() {
             // Without its end the server keeps the answers to itself.
             let mut said = Vec::new();
-            write_sync(&mut said);
-            exchange.enter(Owed::Sync(Reply::Swallow));
+            end_batch(exchange, &mut said);
             if server.transport.send(&said).is_err() {
                 return self.server_broken(room_place, connection);
             }
@@ -84,10 +83,7 @@ impl Worker {
         };
         let mut said = Vec::new();
         match step {
-            Step::EndBatch => {
-                write_sync(&mut said);
-                exchange.enter(Owed::Sync(Reply::Swallow));
-            }
+            Step::EndBatch => end_batch(exchange, &mut said),
             Step::RollBack => {
                 write_query(&mut said, b"ROLLBACK");
                 exchange.enter(Owed::Query(Reply::Swallow));
@@ -110,12 +106,22 @@ impl Worker {
         }
     }
 
+    /// Of several requests that a client left behind, the next one is cancelled once the one before has ended.
+    pub(super) fn cancel_next(&mut self, room_place: usize, connection: ConnectionId) {
+        let Some(server) = self.rooms[room_place].server_mut(connection) else { return };
+        let left = matches!(server.holder, Holder::Cleaner(_));
+        if left && server.cancels == 0 && server.answers > 0 {
+            self.cancel_on(room_place, connection);
+        }
+    }
+
     /// Has the server cancel what it is doing.
     pub(super) fn cancel_on(&mut self, room_place: usize, connection: ConnectionId) {
         let room = &mut self.rooms[room_place];
         let Some((upstream, _)) = room.place_of(connection) else { return };
         let Some(server) = room.server_mut(connection) else { return };
         server.cancels += 1;
+        server.answers = 0;
         let errand = Errand::Cancel {
             room: u16::try_from(room_place).unwrap_or(u16::MAX),
             connection,
@@ -130,8 +136,11 @@ impl Worker {
     pub(super) fn cancelled(&mut self, room_place: usize, connection: ConnectionId) {
         let Some(server) = self.rooms[room_place].server_mut(connection) else { return };
         server.cancels = server.cancels.saturating_sub(1);
-        if server.cancels > 0 || !server.side.exchange.quiet() {
+        if server.cancels > 0 {
             return;
+        }
+        if !server.side.exchange.quiet() {
+            return self.cancel_next(room_place, connection);
         }
         match server.holder {
             Holder::Client(place) => {
@@ -143,4 +152,15 @@ impl Worker {
             Holder::Pool => {}
         }
     }
+}
+
+/// A portal that nobody makes: to run it is an error.
+const NO_PORTAL: &[u8] = b"(a batch that its client left)";
+
+/// Ends a batch whose Sync never came, so that nothing of it stays: an error first, since a Sync alone would commit it.
+fn end_batch(exchange: &mut Exchange, said: &mut Vec<u8>) {
+    write_execute(said, NO_PORTAL, 0);
+    exchange.enter(Owed::Execute);
+    write_sync(said);
+    exchange.enter(Owed::Sync(Reply::Swallow));
 }

@@ -37,4 +37,6 @@ pub(crate) struct Server {
     pub(super) active: Timestamp,
     /// The time limit that it is over; it was told to cancel.
     pub(super) overdue: bool,
+    /// Answers that came since it was last told to cancel.
+    pub(super) answers: u32,
 }

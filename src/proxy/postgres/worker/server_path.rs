@@ -150,11 +150,15 @@ impl Worker {
             Holder::Client(place) if at_rest => self.release(place),
             Holder::Client(place) => self.take_pending_of(place),
             Holder::Cleaner(_) if quiet => self.clean_on(room, connection),
+            Holder::Cleaner(_) => {
+                server.answers += 1;
+                self.cancel_next(room, connection);
+            }
             Holder::Pool if at_rest => {
                 let released = self.rooms[room].pool.pong(connection, self.now);
                 self.after_release(room, connection, released);
             }
-            Holder::Cleaner(_) | Holder::Pool => {}
+            Holder::Pool => {}
         }
     }
 

@@ -273,6 +273,7 @@ impl Worker {
             cancels: 0,
             active: self.now,
             overdue: false,
+            answers: 0,
         };
         if room.insert(connection, Box::new(server)).is_err() {
             return;
