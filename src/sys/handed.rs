@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::net::TcpListener;
-use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixListener;
 use std::sync::Mutex;
 
@@ -59,18 +59,18 @@ impl Offer {
     }
 }
 
-/// Owns a number; none where another owner has it, or where it is no listening socket.
+/// Owns a number; none where another owner has it, or where it is no listening socket: then it is left alone.
 fn take(number: RawFd) -> Option<Handed> {
-    if !TAKEN.lock().ok()?.insert(number) {
+    // First of all this tells whether it is open, and a socket.
+    let address: SockaddrStorage = getsockname(number).ok()?;
+    // SAFETY: it is open, and nobody closes what systemd has handed over before it was taken.
+    let offered = unsafe { BorrowedFd::borrow_raw(number) };
+    if !getsockopt(&offered, sockopt::AcceptConn).ok()? || !TAKEN.lock().ok()?.insert(number) {
         return None;
     }
     // SAFETY: systemd opened it for this process, and the table above gives each number away once.
     let socket = unsafe { OwnedFd::from_raw_fd(number) };
     fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).ok()?;
-    if !getsockopt(&socket.as_fd(), sockopt::AcceptConn).ok()? {
-        return None;
-    }
-    let address: SockaddrStorage = getsockname(number).ok()?;
     match address.family()? {
         AddressFamily::Inet | AddressFamily::Inet6 => Some(Handed::Tcp(socket.into())),
         AddressFamily::Unix => Some(Handed::Unix(socket.into())),
@@ -80,7 +80,7 @@ fn take(number: RawFd) -> Option<Handed> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::IntoRawFd as _;
+    use std::os::fd::{AsRawFd as _, IntoRawFd as _};
 
     use super::*;
 
@@ -111,5 +111,17 @@ mod tests {
         let flags = fcntl(listener, FcntlArg::F_GETFD).unwrap();
         assert!(FdFlag::from_bits_truncate(flags).contains(FdFlag::FD_CLOEXEC));
         assert!(offer.take("db").is_empty());
+    }
+
+    #[test]
+    fn what_is_no_listener_is_left_alone() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let stream =
+            TcpListener::bind("127.0.0.1:0").and_then(|own| std::net::TcpStream::connect(own.local_addr()?));
+        let stream = stream.unwrap();
+        let numbers = [file.as_raw_fd(), stream.as_raw_fd(), 100_000];
+        let offer = Offer(numbers.iter().map(|number| (*number, "db".to_owned())).collect());
+        assert!(offer.take("db").is_empty());
+        assert!(file.metadata().is_ok() && stream.peer_addr().is_ok(), "both are open");
     }
 }

@@ -169,7 +169,7 @@ fn a_file_that_others_can_read_is_refused_at_the_start() {
 }
 
 #[test]
-fn strangers_are_told_so_before_anything_is_read() {
+fn strangers_are_told_so_whatever_they_want() {
     if !fdguard_is_root() {
         eprintln!("left out: another user can only be played by root");
         return;
@@ -198,7 +198,7 @@ fn strangers_are_told_so_before_anything_is_read() {
         assert!(said.contains("user 65534 of this machine may not use this proxy"), "{said}");
         assert!(said.contains("[proxy.db]"), "{said}");
     }
-    assert!(proxy.end().contains("a client was refused"));
+    assert!(proxy.end().contains("a client is refused"));
     let proxy = Proxy::start(&format!("{PLAIN}allow = {{ uid = [65534] }}\n"), &[]);
     let words =
         format!("host=127.0.0.1 port={} user=trusting dbname=postgres connect_timeout=20", proxy.port);
@@ -289,6 +289,9 @@ fn slow_logins_end_in_time() {
     proxy.end();
 }
 
+/// Descriptors that an agent opens for its own affairs while it starts.
+const OTHERS: usize = 64;
+
 #[test]
 fn a_thousand_half_open_clients_are_bounded_and_harm_nobody() {
     let proxy = Proxy::start(PLAIN, &[]);
@@ -307,11 +310,11 @@ fn a_thousand_half_open_clients_are_bounded_and_harm_nobody() {
     wait_for("the kernel gives them up to the proxy", || (descriptors(&proxy) > before + 200).then_some(()));
     assert_eq!(proxy.user(&["user=trusting"]), "trusting", "new ones come in");
     let held = descriptors(&proxy).saturating_sub(before);
-    assert!(held <= 256 + 8, "{held} descriptors for clients that say nothing");
+    assert!(held <= 256 + OTHERS, "{held} descriptors for clients that say nothing");
     steady.stdin.take().unwrap().write_all(b"select 42;\n").unwrap();
     assert_eq!(text_of(&steady.wait_with_output().unwrap()), "42", "those inside go on");
     drop(half_open);
-    wait_for("their descriptors come back", || (descriptors(&proxy) <= before + 8).then_some(()));
+    wait_for("their descriptors come back", || (descriptors(&proxy) <= before + OTHERS).then_some(()));
     proxy.end();
 }
 
@@ -330,11 +333,11 @@ fn without_descriptors_clients_are_told_so() {
         command.arg("--nofile=100:100").arg(program).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     };
-    let proxy = Proxy::start_with(PLAIN, &[], limit);
+    let proxy = Proxy::start_with(&format!("{PLAIN}clients = {{ login = \"3s\" }}\n"), &[], limit);
     let held: Vec<_> = (0..160).map(|_| TcpStream::connect(proxy.address()).unwrap()).collect();
-    let said = read_to_end(held.last().unwrap().try_clone().unwrap());
-    assert!(said.contains("53300") && said.contains("no descriptor left"), "{said:?}");
-    drop(held);
+    let said: Vec<_> = held.into_iter().map(read_to_end).collect();
+    let refused = said.iter().filter(|said| said.contains("53300") && said.contains("no descriptor left"));
+    assert!(refused.count() > 20, "{said:?}");
     wait_for("there are descriptors again", || {
         proxy.psql(&["user=trusting"], "select 1").status.success().then_some(())
     });
@@ -391,7 +394,7 @@ fn the_file_of_a_socket_goes_with_the_agent() {
 fn a_socket_of_systemd_is_taken_over_and_not_inherited() {
     let script = "import os,socket,sys\n\
         s=socket.socket();s.bind(('127.0.0.1',int(sys.argv[1])));s.listen(64)\n\
-        os.dup2(s.fileno(),3,inheritable=True)\n\
+        os.dup2(s.fileno(),3);os.set_inheritable(3,True)\n\
         os.environ.update(LISTEN_PID=str(os.getpid()),LISTEN_FDS='1',LISTEN_FDNAMES='db')\n\
         os.execv(sys.argv[2],sys.argv[2:])\n";
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -4,12 +4,10 @@
 //! needs TLS or has to show a password goes to the desk, which may wait, and comes back when that is done.
 //!
 //! ```text
-//!   accept ─► whose is it? ─► stranger: told, parted from
-//!                 │
-//!                 ▼
-//!              Knocker ─► first packet ─► let in ───────────────────────► Client
-//!                 │                  └──► TLS or password ─► desk ─► Arrived ─┘
-//!                 └──► too slow, or too many and the slowest: told, ended
+//!   accept ─► whose is it? ─► Knocker ─► first packet ─► let in ───────────────────────► Client
+//!                                │              │  └──► TLS or password ─► desk ─► Arrived ─┘
+//!                                │              └─────► stranger: told, parted from
+//!                                └──► too slow, or too many and the slowest: told, ended
 //! ```
 
 use std::io::{self, Read as _, Write as _};
@@ -196,6 +194,11 @@ impl Worker {
             self.end_slowest();
         }
         let hall = &mut self.hall;
+        if let Err(why) = &verdict
+            && hall.tell(self.now)
+        {
+            tracing::warn!(proxy = hall.doorways[usize::from(room)].name, why, "a client is refused");
+        }
         hall.turn = hall.turn.wrapping_add(1) & Token::KNOCKER_TURN;
         let knocker = Knocker {
             transport: Transport::plain(accepted.0),
@@ -206,25 +209,10 @@ impl Worker {
             seat: Seat::Fresh,
             turn: hall.turn,
             read: Vec::new(),
+            refused: verdict.err(),
         };
         let knocker = hall.knockers.insert(knocker);
-        match verdict {
-            Ok(()) => self.hear(knocker),
-            Err(why) => {
-                let name = &self.hall.doorways[usize::from(room)].name;
-                let report = Report::new(SqlState::InvalidAuthorization, &why).fatal();
-                let hint = format!("Who may is said by `allow` of [proxy.{name}].");
-                let report = report.hint(&hint);
-                if self.hall.tell(self.now) {
-                    tracing::warn!(
-                        proxy = self.hall.doorways[usize::from(room)].name,
-                        why,
-                        "a client was refused"
-                    );
-                }
-                self.part(knocker, &report);
-            }
-        }
+        self.hear(knocker);
     }
 
     /// Room for one more: the one that has taken longest so far goes.

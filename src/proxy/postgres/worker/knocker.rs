@@ -53,6 +53,9 @@ pub(super) struct Knocker {
     pub(super) turn: u32,
     /// Read and not yet dealt with.
     pub(super) read: Vec<u8>,
+    /// Why it can't come in. It is told in answer to its wish for a session: libpq shows no other error of a server
+    /// that it asked for TLS.
+    pub(super) refused: Option<String>,
 }
 
 impl Knocker {
@@ -116,7 +119,10 @@ impl Worker {
                 }
                 Err(_) => return drop(self.hall.knockers.try_remove(place)),
             };
-            let tls = self.hall.doorways[usize::from(knocker.room)].tls;
+            let tls = match &knocker.refused {
+                Some(_) => Tls::None,
+                None => self.hall.doorways[usize::from(knocker.room)].tls,
+            };
             match (entered, tls) {
                 (Entered::Tls | Entered::DirectTls, Tls::Offered | Tls::Required) => {
                     return self.send_to_desk(place, None);
@@ -128,6 +134,12 @@ impl Worker {
                     if asked >= ASKED_MAX || knocker.transport.send(b"N").is_err() {
                         return drop(self.hall.knockers.try_remove(place));
                     }
+                }
+                (Entered::Cancel(_, _), _) if knocker.refused.is_some() => {
+                    return drop(self.hall.knockers.try_remove(place));
+                }
+                (Entered::Session(_) | Entered::Replication, _) if knocker.refused.is_some() => {
+                    return self.turn_away(place);
                 }
                 (Entered::Cancel(number, secret), _) => {
                     let room = usize::from(knocker.room);
@@ -141,6 +153,15 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Tells a stranger that it is one.
+    fn turn_away(&mut self, place: usize) {
+        let Some(knocker) = self.hall.knockers.get_mut(place) else { return };
+        let name = &self.hall.doorways[usize::from(knocker.room)].name;
+        let why = knocker.refused.take().unwrap_or_default();
+        let hint = format!("Who may is said by `allow` of [proxy.{name}].");
+        self.part(place, &Report::new(SqlState::InvalidAuthorization, &why).fatal().hint(&hint));
     }
 
     /// Lets a client in that has nothing to show, or sends it to the desk.
