@@ -118,7 +118,7 @@ impl Session {
     fn scram(&mut self, login: &Login) -> Result<(), String> {
         let hello = Hello::new(Binding::None, b"a nonce that never changes");
         self.send(|out| {
-            client::write_sasl_initial(out, hello.mechanism().as_bytes(), hello.first().as_bytes())
+            client::write_sasl_initial(out, hello.mechanism().as_bytes(), hello.first().as_bytes());
         });
         let body = self.sasl()?;
         let Authentication::SaslContinue(challenge) = Authentication::parse(&body).unwrap() else {
