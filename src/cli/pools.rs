@@ -5,8 +5,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::agent::request::{Answer, Command, Envelope, Request};
-use crate::config::Config;
 use crate::config::proxy::Protocol;
+use crate::config::{Config, Proxy};
 use crate::model::clock::Clock as _;
 use crate::model::name::Name;
 use crate::proxy::{self, Proxies, postgres};
@@ -24,11 +24,22 @@ pub(super) fn start(
     let mut found = Vec::new();
     for proxy in config.proxies.values() {
         match &proxy.protocol {
+            Protocol::Postgres(settings) if !settings.cache.queries.is_empty() => {
+                return Err(not_served(proxy, "`cache`"));
+            }
+            Protocol::Postgres(settings) if settings.console.is_some() => {
+                return Err(not_served(proxy, "`console`"));
+            }
             Protocol::Postgres(settings) => found.push((proxy, &**settings)),
-            Protocol::Tcp => return Err(postgres::StartError::NotServed { name: proxy.name.to_string() }),
+            Protocol::Tcp => return Err(not_served(proxy, "protocol `tcp`")),
         }
     }
     if found.is_empty() { Ok(None) } else { postgres::start(&found, residents).map(Some) }
+}
+
+/// What the settings know and nothing does yet is refused, rather than passed over.
+fn not_served(proxy: &Proxy, what: &'static str) -> postgres::StartError {
+    postgres::StartError::NotServed { name: proxy.name.to_string(), what }
 }
 
 /// Asks every pool, again and again, and tells the control loop.

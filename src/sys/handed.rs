@@ -116,9 +116,9 @@ mod tests {
     #[test]
     fn what_is_no_listener_is_left_alone() {
         let file = std::fs::File::open("/dev/null").unwrap();
-        let stream =
-            TcpListener::bind("127.0.0.1:0").and_then(|own| std::net::TcpStream::connect(own.local_addr()?));
-        let stream = stream.unwrap();
+        // Kept, since its end would end the connection.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let numbers = [file.as_raw_fd(), stream.as_raw_fd(), 100_000];
         let offer = Offer(numbers.iter().map(|number| (*number, "db".to_owned())).collect());
         assert!(offer.take("db").is_empty());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::proxy::Proxy;
+use crate::pool::backoff::Backoff;
 use crate::pool::breaker::Trip;
 use crate::pool::limits::{ClientLimits, Limits};
 
@@ -21,7 +22,12 @@ pub fn limits(proxy: &Proxy) -> Limits {
         connect_timeout: pool.connect_timeout,
         ping_after: pool.check,
         drain: proxy.drain,
-        trip: Trip::default(),
+        trip: Trip {
+            window: proxy.breaker.window,
+            least: proxy.breaker.failures,
+            pause: Backoff { first: proxy.breaker.open, ..Trip::default().pause },
+            ..Trip::default()
+        },
         clients: ClientLimits {
             max: proxy.clients.max,
             reserve: proxy.clients.reserve,

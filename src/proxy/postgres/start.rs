@@ -81,11 +81,13 @@ pub enum StartError {
         /// Why.
         source: SecretError,
     },
-    /// A protocol that the settings know and that nothing serves yet.
-    #[error("{name}: this version does not serve protocol `tcp`; take the section out")]
+    /// Something that the settings know and that nothing serves yet.
+    #[error("{name}: this version does not serve {what}; take it out")]
     NotServed {
         /// The proxy.
         name: String,
+        /// What.
+        what: &'static str,
     },
     /// No thread or descriptor could be had.
     #[error("the proxies have no room to start")]
