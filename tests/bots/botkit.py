@@ -17,7 +17,6 @@ broke, 1 anything else.
 """
 
 import argparse
-import asyncio
 import errno
 import fcntl
 import json
@@ -237,12 +236,19 @@ class Bot:
 
 
 class AsyncBot(Bot):
-    """A bot on an asyncio loop: `leak` is a coroutine."""
+    """A bot on an asyncio loop: `leak` is a coroutine.
+
+    The module is loaded here alone: a process that has it counts as one whose loop keeps books by descriptor number.
+    """
 
     def trade(self) -> None:
+        import asyncio
+
         asyncio.run(self.trade_on_loop())
 
     async def trade_on_loop(self) -> None:
+        import asyncio
+
         for due in self.ticks():
             for _ in range(due):
                 await self.leak()
@@ -258,6 +264,8 @@ class AsyncBot(Bot):
                 await asyncio.sleep(rest)
 
     async def order(self) -> None:
+        import asyncio
+
         request = new_order(1)
         reader, writer = await asyncio.open_connection(LOOPBACK, self.servers.orders)
         try:
