@@ -203,7 +203,9 @@ sys.stdin.read()
     // Within the turns in which each number is looked at.
     let mut found = false;
     for _ in 0..=32 {
-        assert_eq!(refresh(&mut listing), Refreshed::Current);
+        if refresh(&mut listing) != Refreshed::Current {
+            walk(&victim, &mut listing, |_| Trust::Look);
+        }
         found = listing.table().iter().any(|row| row.number == number && row.kind == Kind::Socket);
         if found {
             break;
