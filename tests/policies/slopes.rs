@@ -86,12 +86,11 @@ fn a_sawtooth_of_up_to_two_minutes_raises_nothing() {
 
 /// A leak that nothing heals, to its end; what is claimed of it must hold.
 fn leak(policy: &Arc<Policy>, per_minute: f64, claims: &str) -> (Course, Duration) {
-    let end = (1_024.0 - 85.0) / per_minute;
+    let length = Duration::from_secs_f64((1_024.0 - 85.0) / per_minute * 60.0 + 10.0).as_secs();
     let scenario = format!(
-        "length = \"{}s\"\nstart = {{ \"fd.open\" = 85, \"orders.open\" = 0 }}\n\
+        "length = \"{length}s\"\nstart = {{ \"fd.open\" = 85, \"orders.open\" = 0 }}\n\
          means = {{ impossible = {{ stop = \"to its end\", raise_nofile = \"to its end\" }} }}\n\
-         series = {{ \"fd.open\" = {{ ramp = {{ rate = \"+{per_minute}/min\" }} }} }}\nexpect = [{claims}]\n",
-        (end * 60.0).floor() + 10.0
+         series = {{ \"fd.open\" = {{ ramp = {{ rate = \"+{per_minute}/min\" }} }} }}\nexpect = [{claims}]\n"
     );
     let performance = played(policy, &scenario);
     assert!(performance.failures.is_empty(), "{per_minute} a minute: {:#?}", performance.failures);

@@ -188,6 +188,10 @@ proptest! {
             if matches!(tick, Tick::Blind) {
                 prop_assert!(out.transitions.is_empty() && started(&out).is_empty(), "{:?}", out);
             }
+            for lost in &out.lost {
+                prop_assert_eq!(flying.take(), Some(lost.decision));
+                unseen.push(lost.decision);
+            }
             prop_assert!(flying.is_none() || started(&out).is_empty(), "two in flight");
             match (end, flying.take()) {
                 (End::Restart, _) => {
