@@ -122,6 +122,6 @@ mod tests {
         let numbers = [file.as_raw_fd(), stream.as_raw_fd(), 100_000];
         let offer = Offer(numbers.iter().map(|number| (*number, "db".to_owned())).collect());
         assert!(offer.take("db").is_empty());
-        assert!(file.metadata().is_ok() && stream.peer_addr().is_ok(), "both are open");
+        assert!(file.metadata().is_ok() && stream.local_addr().is_ok(), "both are open");
     }
 }
