@@ -36,8 +36,9 @@ const NEAR: Duration = Duration::from_millis(400);
 const SOFT: u64 = 1_024;
 /// So long nothing happens before the first bot leaks: the agent has come to its slowest pace.
 const SETTLED: Duration = Duration::from_secs(3);
-/// Bots that wait for their turn.
-const BOTS: (usize, usize) = (24, 120);
+/// Bots that wait for their turn, and how often so many are guarded; an agent takes at most 64 targets.
+const BOTS: usize = 24;
+const BATCHES: (usize, usize) = (1, 5);
 /// Times that the bot in a storm crosses.
 const ROUNDS: (usize, usize) = (24, 120);
 
@@ -56,6 +57,16 @@ struct Crossing {
     at: Timestamp,
     /// When its limit was raised.
     raised: Option<Timestamp>,
+}
+
+/// What bots and agents saw.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    crossings: Vec<Crossing>,
+    /// When an agent decided to act.
+    decided: Vec<Timestamp>,
+    /// When a hook ran.
+    ran: Vec<Timestamp>,
 }
 
 fn main() -> ExitCode {
@@ -103,11 +114,15 @@ do = [{{ raise_nofile = {{ to = \"hard\" }} }}, {{ run = {{ hook = \"stamp\" }} 
 /// Each bot crosses once, after it has been quiet.
 fn out_of_the_quiet(args: Args, report: &mut Report) {
     let bot = |_| Victim::start(&format!("leak {} {} 1", QUIET.threshold, QUIET.top));
-    let mut victims: Vec<Victim> = (0..args.pick(BOTS.0, BOTS.1)).map(bot).collect();
-    let guard = Guard::over(&mut victims, QUIET);
-    std::thread::sleep(SETTLED);
-    let crossings: Vec<Crossing> = victims.iter_mut().flat_map(crossings).collect();
-    tell("out of the quiet", &crossings, &guard, report);
+    let mut seen = Seen::default();
+    for _ in 0..args.pick(BATCHES.0, BATCHES.1) {
+        let mut victims: Vec<Victim> = (0..BOTS).map(bot).collect();
+        let guard = Guard::over(&mut victims, QUIET);
+        std::thread::sleep(SETTLED);
+        seen.crossings.extend(victims.iter_mut().flat_map(crossings));
+        guard.tell(&mut seen);
+    }
+    tell("out of the quiet", &seen, report);
 }
 
 /// One bot that crosses again and again.
@@ -115,8 +130,9 @@ fn in_a_storm(args: Args, report: &mut Report) {
     let rounds = args.pick(ROUNDS.0, ROUNDS.1);
     let mut victim = Victim::start(&format!("leak {} {} {rounds}", STORM.threshold, STORM.top));
     let guard = Guard::over(std::slice::from_mut(&mut victim), STORM);
-    let crossings = crossings(&mut victim);
-    tell("in a storm", &crossings, &guard, report);
+    let mut seen = Seen { crossings: crossings(&mut victim), ..Seen::default() };
+    guard.tell(&mut seen);
+    tell("in a storm", &seen, report);
 }
 
 /// An agent over bots that wait to be told to go.
@@ -138,8 +154,8 @@ impl Guard {
         Self { agent: Agent::guarding(&pids, &policy(ramp), &hook), stamps }
     }
 
-    /// When the agent decided to act.
-    fn decided(&self) -> Vec<Timestamp> {
+    /// Adds what the agent decided and when its hooks ran.
+    fn tell(&self, seen: &mut Seen) {
         // The history is written within a second.
         std::thread::sleep(Duration::from_secs(2));
         let events = self.agent.events().into_iter();
@@ -149,13 +165,9 @@ impl Guard {
             }
             _ => false,
         });
-        started.map(|event| event.at).collect()
-    }
-
-    /// When the hook ran.
-    fn ran(&self) -> Vec<Timestamp> {
-        let text = std::fs::read_to_string(self.stamps.path()).unwrap_or_default();
-        text.lines().filter_map(timestamp).collect()
+        seen.decided.extend(started.map(|event| event.at));
+        let stamps = std::fs::read_to_string(self.stamps.path()).unwrap_or_default();
+        seen.ran.extend(stamps.lines().filter_map(timestamp));
     }
 }
 
@@ -176,13 +188,13 @@ fn timestamp(nanos: &str) -> Option<Timestamp> {
     nanos.parse().ok().map(Timestamp::from_nanos)
 }
 
-fn tell(part: &str, crossings: &[Crossing], guard: &Guard, report: &mut Report) {
+fn tell(part: &str, seen: &Seen, report: &mut Report) {
+    let Seen { crossings, decided, ran } = seen;
     report.tell(&format!("crossings {part}"), crossings.len() as f64, "");
-    let (decided, ran) = (guard.decided(), guard.ran());
     let raised: Vec<Timestamp> = crossings.iter().filter_map(|crossing| crossing.raised).collect();
-    judge(&format!("crossing to decision, {part}"), crossings, &decided, report);
+    judge(&format!("crossing to decision, {part}"), crossings, decided, report);
     judge(&format!("crossing to the raised limit, {part}"), crossings, &raised, report);
-    judge(&format!("crossing to the running hook, {part}"), crossings, &ran, report);
+    judge(&format!("crossing to the running hook, {part}"), crossings, ran, report);
 }
 
 /// A crossing without its action is none that was fast.
