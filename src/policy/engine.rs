@@ -54,9 +54,18 @@ pub struct Engine {
 #[derive(Clone, Debug)]
 struct Target {
     flight: Option<Flight>,
+    /// When the last action that was under way ended.
+    landed: Option<Timestamp>,
     hold: HumanHold,
     next: u64,
     anchored: bool,
+}
+
+impl Target {
+    /// Nothing is under way any more.
+    fn land(&mut self, at: Timestamp) {
+        (self.flight, self.landed) = (None, Some(at));
+    }
 }
 
 /// Whether a person has put the target on hold.
@@ -71,7 +80,7 @@ pub enum HumanHold {
 impl Engine {
     /// An engine with these policies, in the order in which they are asked.
     pub fn new(policies: Vec<Enrolled>, means: Means) -> Self {
-        let target = Target { flight: None, hold: HumanHold::Off, next: 1, anchored: true };
+        let target = Target { flight: None, landed: None, hold: HumanHold::Off, next: 1, anchored: true };
         let books = policies.into_iter().map(Book::new).collect();
         Self { books, means, target, processes: BTreeMap::new(), recalled: BTreeMap::new() }
     }
@@ -119,7 +128,7 @@ impl Engine {
         let Self { books, means, target, processes, .. } = self;
         let flight = target.flight.filter(|flight| flight.decision == report.decision);
         if flight.is_some() {
-            target.flight = None;
+            target.land(at);
         }
         let Some(state) = processes.get_mut(process) else { return Evaluation::default() };
         let mut desk = Desk::new(means, target, *process, (at, wall));

@@ -196,6 +196,8 @@ impl Control {
         target.memory_changed = true;
         target.guarded.insert(id, guarded);
         self.herald.tell(About::process(&name, id), Fact::Adopted { command, again });
+        // Whoever has heard of it may give orders about it: the engine is to know it by then.
+        self.look(place, id);
     }
 
     /// A guarded process has ended.

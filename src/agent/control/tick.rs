@@ -34,7 +34,7 @@ impl Control {
     }
 
     /// One tick of one process.
-    fn look(&mut self, place: usize, id: ProcessId) {
+    pub(super) fn look(&mut self, place: usize, id: ProcessId) {
         let (now, wall) = (SystemClock.now(), SystemClock.wall());
         let target = &mut self.targets[place];
         let Some(guarded) = target.guarded.get_mut(&id) else { return };

@@ -66,7 +66,7 @@ impl Bench<'_> {
                 return false;
             }
             let Some(item) = work.get(run.next).filter(|_| !run.abandoned) else { return true };
-            match self.pertinence(run, item) {
+            match self.pertinence(run, item, desk) {
                 Pertinence::Goes => {}
                 Pertinence::Waits => return false,
                 Pertinence::Over => return true,
@@ -86,10 +86,15 @@ impl Bench<'_> {
     }
 
     /// Whether the next item still has a point. Nothing that the bot can notice is begun while the tier is
-    /// not known to be needed; a run that has begun and sees the tier clear is over.
-    fn pertinence(&self, run: &Run, item: &Item) -> Pertinence {
-        let noticed = item.action.word().effect() != Effect::None;
-        if self.state.needed() || (run.has_begun() && !noticed) {
+    /// not known to be needed; a run that has begun and sees the tier clear is over. Nor is a main action begun on
+    /// a look from before the end of the last one: it may no longer be needed, and would be told effective for
+    /// what the other did.
+    fn pertinence(&self, run: &Run, item: &Item, desk: &Desk<'_>) -> Pertinence {
+        let word = item.action.word();
+        let noticed = word.effect() != Effect::None;
+        if is_main(word) && run.main.is_none() && desk.is_outdated(self.eyes.seen.at) {
+            Pertinence::Waits
+        } else if self.state.needed() || (run.has_begun() && !noticed) {
             Pertinence::Goes
         } else if run.has_begun() && self.state.clear.holds() {
             Pertinence::Over

@@ -58,6 +58,11 @@ impl<'a> Desk<'a> {
         self.target.flight
     }
 
+    /// Whether what was seen then is from before the end of the last action on the target.
+    pub(crate) fn is_outdated(&self, seen: Timestamp) -> bool {
+        self.target.landed.is_some_and(|landed| seen <= landed)
+    }
+
     /// Marks a started action as under way.
     pub(crate) fn take_off(&mut self, decision: DecisionId, action: &Action) {
         let (word, process, started) = (action.word(), self.process, self.at);

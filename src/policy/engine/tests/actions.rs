@@ -35,6 +35,30 @@ cooldown = "1m"
 do = [{ run = { hook = "relieve" } }]
 "#;
 
+/// Two ladders that want to act at the same moment.
+const TWO: &str = r#"
+schema = 1
+name = "p"
+[ladder.d]
+start_grace = "0s"
+[[ladder.d.tier]]
+name = "a"
+raise = "fd.open > 150"
+dwell = "10s"
+cooldown = "1m"
+do = [{ destroy_sockets = { older = "10s" } }]
+expect = { that = "fd.open <= before.fd.open * 85%", within = "10s" }
+[ladder.e]
+start_grace = "0s"
+[[ladder.e.tier]]
+name = "b"
+raise = "fd.open > 100"
+dwell = "10s"
+cooldown = "1m"
+do = [{ reap_descriptors = { older = "10s" } }]
+expect = { that = "fd.open <= before.fd.open * 85%", within = "10s" }
+"#;
+
 #[test]
 fn the_next_item_waits_for_the_report_of_the_one_before() {
     let mut world = World::new(RESET);
@@ -55,6 +79,21 @@ fn effective_needs_two_looks_after_the_action_was_done() {
     let out = world.tick(300);
     assert_eq!(outcomes(&out), [Outcome::Effective]);
     assert_eq!(out.judged[0].word, Word::ResetPool);
+}
+
+#[test]
+fn an_action_that_waited_for_another_is_begun_on_a_look_from_after_it() {
+    let mut world = World::new(TWO);
+    let out = world.tick(400);
+    assert_eq!(words(&out), [Word::DestroySockets]);
+    let other = world.done(first(&out));
+    assert!(words(&other).is_empty(), "what was seen is from before: {other:?}");
+    let out = world.tick(200);
+    assert_eq!(words(&out), [Word::ReapDescriptors]);
+    world.done(first(&out));
+    let told = world.hold(200, 30);
+    let reaped = told.judged.iter().find(|judged| judged.word == Word::ReapDescriptors).unwrap();
+    assert_eq!(reaped.outcome, Outcome::Ineffective, "the fall was the other's");
 }
 
 #[test]
