@@ -97,7 +97,7 @@ fn a_client_that_waits_can_be_cancelled() {
     holder.run("create table t (a int); begin");
     let mut waiter = proxy.client();
     waiter.say(|out| write_query(out, b"insert into t values (1)"));
-    drop(proxy.client());
+    // Whether its query or the cancel is read first is not ours to say.
     waiter.cancel(proxy.address);
     let heard = waiter.read();
     assert_eq!(heard.code().as_deref(), Some("57014"), "{heard:?}");
