@@ -92,6 +92,7 @@ words! {
         NoDescriptors "no_descriptors" Agent "The agent has no descriptor left for it.",
         ClientGone "client_gone" Client "Its client left during a unit of work.",
         ClientProtocol "client_protocol" Client "Its client broke the protocol during a unit of work.",
+        CancelAdrift "cancel_adrift" Upstream "The server did not say in time that it took a cancel, which may hit a later query.",
         Unclean "unclean" Client "What its client left in the session can't be proven gone.",
         CleaningLate "cleaning_late" Upstream "Cleaning up after a client that left took too long.",
     }
@@ -132,6 +133,7 @@ impl CloseReason {
             | Self::NoDescriptors
             | Self::ClientGone
             | Self::ClientProtocol
+            | Self::CancelAdrift
             | Self::Unclean
             | Self::CleaningLate => false,
         }

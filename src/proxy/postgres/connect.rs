@@ -16,7 +16,7 @@ use crate::proxy::postgres::credentials::{Means, Purse};
 use crate::proxy::postgres::place::{Place, Route};
 use crate::proxy::postgres::socket::Socket;
 use crate::proxy::postgres::tls::Connector;
-use crate::proxy::postgres::worker::{Failed, Ready};
+use crate::proxy::postgres::worker::{Carried, Failed, Ready};
 use crate::proxy::transport::{Stream, Transport};
 use crate::sys::limits::is_exhausted;
 use crate::sys::tcp::{KeepAlive, keep_alive};
@@ -73,19 +73,20 @@ async fn attempt(
     settled(socket, address).await.map_err(Ended::Failed)
 }
 
-/// Carries a cancel to a server and waits until the server has taken it.
+/// Carries a cancel to a server and waits until the server has taken it, which it says by closing.
 pub(super) async fn cancel(
     route: &Route,
     address: Option<SocketAddr>,
     (number, secret): &(u32, Vec<u8>),
-) -> Result<(), Failed> {
-    let mut socket = open(route, address).await?;
+) -> Carried {
+    let Ok(mut socket) = open(route, address).await else { return Carried::Over };
     let mut said = Vec::new();
     write_cancel(&mut said, *number, secret);
-    socket.send(&said).await.map_err(|error| broken(&error))?;
-    // The server closes when it is done.
+    if socket.send(&said).await.is_err() {
+        return Carried::Unsure;
+    }
     while socket.more().await.is_ok() {}
-    Ok(())
+    Carried::Over
 }
 
 /// How a login ended.

@@ -23,10 +23,10 @@ use crate::proxy::postgres::lobby::Lobby;
 use crate::proxy::postgres::login::tries::Tries;
 use crate::proxy::postgres::login::{self, Auth, Came, Gate};
 use crate::proxy::postgres::place::{Place, Route};
-use crate::proxy::postgres::worker::{Caller, Errand, Failed, Message, Ready};
+use crate::proxy::postgres::worker::{Caller, Carried, Errand, Failed, Message, Ready};
 use crate::sys::clock::SystemClock;
 
-/// A cancel that takes longer has missed its query.
+/// A cancel that takes longer is waited for no longer.
 const CANCEL_WITHIN: Duration = Duration::from_secs(5);
 /// A name that takes longer has no answer this time.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(10);
@@ -120,9 +120,9 @@ impl Desk {
             Errand::Cancel { room, connection, upstream, address, cancel } => {
                 spawn_local(async move {
                     let route = &own.counters[usize::from(room)].routes[upstream.index()];
-                    // Whether it got through or not: from now on it hits nothing any more.
-                    let _over = timeout(CANCEL_WITHIN, connect::cancel(route, address, &cancel)).await;
-                    own.post.send(Message::Cancelled(room, connection));
+                    let carried = timeout(CANCEL_WITHIN, connect::cancel(route, address, &cancel)).await;
+                    let carried = carried.unwrap_or(Carried::Unsure);
+                    own.post.send(Message::Cancelled(room, connection, carried));
                 });
             }
             Errand::Resolve { room, upstream } => {

@@ -45,7 +45,7 @@ pub(super) use client::About;
 pub(super) use client::Newcomer;
 use client::{Client, State};
 use hall::Hall;
-pub(super) use inbox::{Caller, Errand, Failed, Message, Ready};
+pub(super) use inbox::{Caller, Carried, Errand, Failed, Message, Ready};
 pub(super) use knocker::{Seat, replication};
 use room::Room;
 pub(super) use room::RoomSettings;

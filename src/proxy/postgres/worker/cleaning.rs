@@ -16,7 +16,7 @@ use crate::pool::id::ConnectionId;
 use crate::pool::reason::CloseReason;
 use crate::proxy::postgres::side::Mode;
 use crate::proxy::postgres::worker::Worker;
-use crate::proxy::postgres::worker::inbox::Errand;
+use crate::proxy::postgres::worker::inbox::{Carried, Errand};
 use crate::proxy::postgres::worker::server::Holder;
 use crate::wire::postgres::backend::Transaction;
 use crate::wire::postgres::exchange::{Exchange, Owed, Reply};
@@ -95,6 +95,9 @@ impl Worker {
                 server.side.prepared.clear();
                 server.side.has = Rc::default();
             }
+            Step::Done if server.threat == Carried::Unsure => {
+                return self.server_lost(room_place, connection, CloseReason::CancelAdrift);
+            }
             Step::Done => {
                 server.holder = Holder::Pool;
                 let released = room.pool.check_in(connection, self.now);
@@ -133,8 +136,11 @@ impl Worker {
     }
 
     /// A cancel is over: the connection may go back.
-    pub(super) fn cancelled(&mut self, room_place: usize, connection: ConnectionId) {
+    pub(super) fn cancelled(&mut self, room_place: usize, connection: ConnectionId, carried: Carried) {
         let Some(server) = self.rooms[room_place].server_mut(connection) else { return };
+        if carried == Carried::Unsure {
+            server.threat = Carried::Unsure;
+        }
         server.cancels = server.cancels.saturating_sub(1);
         if server.cancels > 0 {
             return;
@@ -147,6 +153,8 @@ impl Worker {
                 if server.side.exchange.at_rest() {
                     self.release(place);
                 }
+                self.take_pending(place);
+                self.pump_client(place);
             }
             Holder::Cleaner(_) => self.clean_on(room_place, connection),
             Holder::Pool => {}

@@ -1,12 +1,13 @@
 //! The way of a client's bytes: read, looked at, given to a server connection. Also how a client ends.
 
-use crate::pool::reason::Farewell;
+use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::inbound::{self, Cx, Next};
 use crate::proxy::postgres::outbound;
 use crate::proxy::postgres::side::Mode;
 use crate::proxy::postgres::worker::client::State;
-use crate::proxy::postgres::worker::server::Holder;
+use crate::proxy::postgres::worker::inbox::Carried;
+use crate::proxy::postgres::worker::server::{Holder, Server};
 use crate::proxy::postgres::worker::token::Token;
 use crate::proxy::postgres::worker::{READS_MAX, Worker};
 use crate::proxy::transport::{Flow, Taken};
@@ -53,7 +54,7 @@ impl Worker {
         // take its answers.
         let room = &self.rooms[usize::from(client.room)];
         let server = client.lease.and_then(|connection| room.server(connection));
-        if server.is_some_and(|server| server.transport.blocked() || server.side.exchange.full()) {
+        if server.is_some_and(|server| !server.takes_more()) {
             return Go::Stop;
         }
         let count = match client.transport.take(scratch) {
@@ -83,7 +84,9 @@ impl Worker {
     /// Deals with what a client sent before and that had to wait.
     pub(super) fn take_pending(&mut self, place: usize) {
         let Some(client) = self.clients.get_mut(place) else { return };
-        if client.pending.is_empty() {
+        let room = &self.rooms[usize::from(client.room)];
+        let server = client.lease.and_then(|connection| room.server(connection));
+        if client.pending.is_empty() || server.is_some_and(Server::is_settling) {
             return;
         }
         let bytes = std::mem::take(&mut client.pending);
@@ -265,6 +268,9 @@ impl Worker {
         server.side.unnamed_is_ours = false;
         client.lease = None;
         client.active = self.now;
+        if server.threat == Carried::Unsure {
+            return self.server_lost(room_place, connection, CloseReason::CancelAdrift);
+        }
         let released = room.pool.check_in(connection, self.now);
         self.after_release(room_place, connection, released);
     }

@@ -27,14 +27,23 @@ pub(crate) enum Message {
     Failed(u16, ConnectionId, Box<Failed>),
     /// A client asks to cancel what another session of its user is doing.
     Cancel(u16, u32, Vec<u8>),
-    /// A cancel has reached the server, or can't any more.
-    Cancelled(u16, ConnectionId),
+    /// A cancel is over, or is waited for no longer.
+    Cancelled(u16, ConnectionId, Carried),
     /// The addresses behind the name of an upstream; none where the look-up failed.
     Resolved(u16, UpstreamId, Vec<SocketAddr>),
     /// Somebody asks about a proxy, or has it do something.
     Asked(u16, Question),
     /// Ends when everything is drained.
     End,
+}
+
+/// How a cancel ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Carried {
+    /// It hits nothing any more: the server has taken it, or never got it.
+    Over,
+    /// The server did not say that it took it: it may come at any time.
+    Unsure,
 }
 
 /// A server connection that has logged in.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::model::clock::Timestamp;
 use crate::proxy::postgres::side::ServerSide;
+use crate::proxy::postgres::worker::inbox::Carried;
 use crate::proxy::transport::Transport;
 
 /// In whose hands a server connection is.
@@ -31,12 +32,28 @@ pub(crate) struct Server {
     pub(super) cancel: (u32, Vec<u8>),
     /// The address it was connected to, where the pool chose one: cancels go there.
     pub(super) address: Option<SocketAddr>,
-    /// Cancels under way: until they are over it may hit a later query.
+    /// Cancels under way: until they are over they may hit a later query.
     pub(super) cancels: u32,
+    /// The worst end of a cancel so far. Where one may come at any time it serves its client to the end of its work, and
+    /// nobody else.
+    pub(super) threat: Carried,
     /// When it last began to owe something, or came to owe nothing.
     pub(super) active: Timestamp,
     /// The time limit that it is over; it was told to cancel.
     pub(super) overdue: bool,
     /// Answers that came since it was last told to cancel.
     pub(super) answers: u32,
+}
+
+impl Server {
+    /// What was cancelled has ended, and the cancel has not: PostgreSQL signals a session twice, and the second signal
+    /// would end what is asked next.
+    pub(super) fn is_settling(&self) -> bool {
+        self.cancels > 0 && self.side.exchange.quiet()
+    }
+
+    /// Whether it can be given more just now.
+    pub(super) fn takes_more(&self) -> bool {
+        !self.transport.blocked() && !self.side.exchange.full() && !self.is_settling()
+    }
 }

@@ -15,7 +15,7 @@ use crate::pool::reason::{CloseReason, Farewell, Refusal};
 use crate::proxy::postgres::side::ServerSide;
 use crate::proxy::postgres::worker::client::{Client, State};
 use crate::proxy::postgres::worker::client_path::token_of;
-use crate::proxy::postgres::worker::inbox::{Errand, Failed, Message, Ready};
+use crate::proxy::postgres::worker::inbox::{Carried, Errand, Failed, Message, Ready};
 use crate::proxy::postgres::worker::knocker::Seat;
 use crate::proxy::postgres::worker::room::{Greeting, Room, RoomSettings};
 use crate::proxy::postgres::worker::server::{Holder, Server};
@@ -42,7 +42,9 @@ impl Worker {
             }
             Message::Failed(room, connection, failed) => self.failed(usize::from(room), connection, *failed),
             Message::Cancel(room, number, secret) => self.cancel(usize::from(room), number, &secret),
-            Message::Cancelled(room, connection) => self.cancelled(usize::from(room), connection),
+            Message::Cancelled(room, connection, carried) => {
+                self.cancelled(usize::from(room), connection, carried);
+            }
             Message::Resolved(room, upstream, addresses) => {
                 self.resolved(usize::from(room), upstream, &addresses);
             }
@@ -271,6 +273,7 @@ impl Worker {
             cancel: ready.cancel,
             address: ready.address,
             cancels: 0,
+            threat: Carried::Over,
             active: self.now,
             overdue: false,
             answers: 0,
@@ -381,10 +384,16 @@ impl Worker {
 
     pub(super) fn cancel(&mut self, room: usize, number: u32, secret: &[u8]) {
         let Some(place) = (number as usize).checked_sub(1) else { return };
-        let Some(client) = self.clients.get(place) else { return };
+        let Some(client) = self.clients.get_mut(place) else { return };
         if usize::from(client.room) != room || client.secret != secret {
             return;
         }
+        if client.lease.is_none() && client.state == State::Open {
+            // What is to be cancelled may stand unread in its socket.
+            client.drained = false;
+            self.pump_client(place);
+        }
+        let Some(client) = self.clients.get(place) else { return };
         match client.lease {
             Some(connection) => {
                 let server = self.rooms[room].server(connection);
