@@ -223,6 +223,7 @@ impl<'m> Message<'m> {
             Kind::CopyDone | Kind::CopyFail => Owed::CopyEnd,
             Kind::Flush => {
                 ends.client.flushed = true;
+                ends.server.exchange.flush();
                 return Ok(Some(self.keep(&mut ends.client.rest, out)));
             }
             Kind::CopyData => return Ok(Some(self.keep(&mut ends.client.rest, out))),

@@ -103,6 +103,8 @@ pub struct Exchange {
     copy_in: CopyIn,
     /// A batch has begun whose Sync was not sent: an implicit transaction may be open, whatever was answered.
     in_batch: bool,
+    /// A Flush came behind the last request: the answers are on their way.
+    flushed: bool,
     trust: Trust,
     /// Requests of ours that failed and that nobody was told of.
     own_failures: u32,
@@ -125,6 +127,7 @@ impl Exchange {
             skipping: false,
             copy_in: CopyIn::Off,
             in_batch: false,
+            flushed: false,
             trust: Trust::Sound,
             own_failures: 0,
             dropped: Vec::new(),
@@ -144,6 +147,17 @@ impl Exchange {
     /// Nothing owed: the next move is the client's.
     pub fn quiet(&self) -> bool {
         self.owed.is_empty()
+    }
+
+    /// The client keeps the connection, and the next move is its own: nothing is owed, or nothing that the server
+    /// would send before the batch ends. What takes long in such a batch can't be told from a client that does nothing.
+    pub fn rests_with_client(&self) -> bool {
+        self.owed.is_empty() || (self.in_batch && !self.flushed)
+    }
+
+    /// A Flush is sent.
+    pub fn flush(&mut self) {
+        self.flushed = true;
     }
 
     /// The state of the transaction at the last ReadyForQuery.
@@ -184,6 +198,7 @@ impl Exchange {
     /// Enters a request that is sent, or answered by us. Gives false where the server is going to skip it: then it
     /// has no effect and no answer.
     pub fn enter(&mut self, request: Owed) -> bool {
+        self.flushed = false;
         match request {
             Owed::Sync(_) if self.copying_in() => {
                 self.copy_in = CopyIn::OnWithSync;

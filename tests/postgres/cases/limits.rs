@@ -1,6 +1,6 @@
 //! Limits of time and number, and what a client is told that meets one.
 
-use fdguard::wire::postgres::frontend::{write_query, write_sync};
+use fdguard::wire::postgres::frontend::{write_flush, write_query, write_sync};
 
 use crate::support::batch;
 use crate::support::message::{Message, tags};
@@ -35,6 +35,27 @@ fn a_transaction_in_which_nothing_happens_is_ended() {
     let mut other = proxy.client();
     assert_eq!(other.value("select count(*) from t"), "0");
     assert_eq!(codes(&client.rest()), ["25P03"]);
+    proxy.serves();
+}
+
+#[test]
+fn a_batch_that_does_not_end_is_a_transaction_in_which_nothing_happens() {
+    let proxy = Proxy::with("pool = { max = 1, idle_transaction = \"300ms\" }");
+    let mut client = proxy.client();
+    client.run("create table t (a int)");
+    client.say(|out| batch::run(out, "", "insert into t values (1)", &[]));
+    let mut other = proxy.client();
+    assert_eq!(other.value("select count(*) from t"), "0");
+    assert_eq!(codes(&client.rest()), ["25P03"]);
+    // One that wants its answers is at work.
+    client = proxy.client();
+    client.say(|out| {
+        batch::run(out, "", "select pg_sleep(1)", &[]);
+        write_flush(out);
+    });
+    assert_eq!(tags(&client.until(b'C')), "12DC");
+    client.say(write_sync);
+    assert_eq!(tags(&client.until(b'Z')), "Z");
     proxy.serves();
 }
 

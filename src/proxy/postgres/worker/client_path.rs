@@ -142,7 +142,7 @@ impl Worker {
             assembly.buffer().append(&mut self.prelude);
         }
         let mut cx = Cx { mode, keeps, statements };
-        if server.side.exchange.quiet() {
+        if server.side.exchange.quiet() || server.side.exchange.in_batch() {
             server.active = self.now;
         }
         let passed = inbound::take(&mut client.side, Some(&mut server.side), &mut cx, bytes, &mut assembly);

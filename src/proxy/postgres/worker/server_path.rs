@@ -132,7 +132,7 @@ impl Worker {
         }
         let (quiet, transaction) = (exchange.quiet(), exchange.transaction());
         let at_rest = exchange.at_rest() && server.side.rest.left == 0 && server.pending.is_empty();
-        if quiet {
+        if exchange.rests_with_client() {
             server.active = self.now;
             server.overdue = false;
         }

@@ -85,7 +85,7 @@ fn over(settings: &RoomSettings, server: &Server, now: Timestamp) -> Option<Over
     match server.holder {
         Holder::Pool => None,
         Holder::Cleaner(since) => (now.since(since) >= CLEAN_WITHIN).then_some(Over::Cleaning),
-        Holder::Client(place) if exchange.quiet() => {
+        Holder::Client(place) if exchange.rests_with_client() => {
             let open = exchange.transaction() != Transaction::Idle || exchange.in_batch();
             let late = settings.idle_transaction.is_some_and(|limit| passed >= limit);
             (open && late).then_some(Over::IdleTransaction(place))

@@ -74,6 +74,19 @@ fn an_answered_batch_without_its_sync_is_no_rest() {
 }
 
 #[test]
+fn a_batch_waits_for_its_client_until_it_is_flushed_or_ends() {
+    let mut exchange = sent(&[PARSE, Owed::Bind(None), Owed::Execute]);
+    assert!(exchange.rests_with_client() && !exchange.quiet());
+    exchange.flush();
+    assert!(!exchange.rests_with_client(), "the answers are on their way");
+    exchange.enter(Owed::Execute);
+    assert!(exchange.rests_with_client());
+    exchange.enter(SYNC);
+    assert!(!exchange.rests_with_client());
+    assert!(!sent(&[QUERY]).rests_with_client());
+}
+
+#[test]
 fn a_reply_of_ours_takes_its_turn() {
     let mut exchange = sent(&[Owed::Bind(None), Owed::Own(b'1'), Owed::Execute, SYNC]);
     assert_eq!(seen(&mut exchange, "2DDCZ"), "2(1)DDCZ");
