@@ -29,6 +29,7 @@ use nix::sys::uio::pread;
 
 use crate::model::process::ProcessId;
 use crate::sys::descriptors::{Counting, Descriptor, DescriptorDir, Listing, Progress, Refreshed, Trust};
+use crate::sys::limits::NoFile;
 use crate::sys::pidfd::{PidFd, PidFdError};
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::read_error::ReadError;
@@ -206,8 +207,11 @@ impl Adopted {
         Ok(())
     }
 
-    /// Its limits on descriptors.
+    /// Its limits on descriptors: asked of the kernel, or read where another user's may not be asked for.
     pub fn nofile(&self) -> Result<NofileLimits, ReadError> {
+        if let Ok(NoFile { soft, hard }) = NoFile::of(&self.pidfd) {
+            return Ok(NofileLimits { soft, hard });
+        }
         let mut room = [0; SMALL_FILE];
         NofileLimits::parse(read_small("limits", self.limits.as_fd(), &mut room)?)
     }
