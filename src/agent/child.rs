@@ -45,6 +45,7 @@ pub(super) struct Nursery {
     restart: Restart,
     running: Option<Running>,
     state: State,
+    /// When it was started again.
     starts: VecDeque<Timestamp>,
     pause: Duration,
     count: u32,
@@ -156,18 +157,27 @@ impl Nursery {
         self.state = State::Done;
     }
 
+    /// Why it could not be started again now, where its quota is spent.
+    pub(super) fn spent(&self, now: Timestamp) -> Option<String> {
+        let lately = self.starts.iter().filter(|start| now.since(**start) < self.restart.max.per).count();
+        (lately >= self.restart.max.count as usize).then(|| self.quota_spent())
+    }
+
+    fn quota_spent(&self) -> String {
+        format!("its quota of restarts is spent, {} (`restart.max`)", self.restart.max)
+    }
+
     /// Starts it. A start that fails is tried again after the pause, within the quota; without a keeper nothing
     /// is started, for then it could be orphaned.
     pub(super) fn start(&mut self, now: Timestamp, hands: &Hands) -> Result<Started, String> {
         self.starts.retain(|start| now.since(*start) < self.restart.max.per);
         if self.count > 0 && self.starts.len() >= self.restart.max.count as usize {
             self.state = State::Done;
-            return Err(format!(
-                "the child was started {}: it stays down until a person acts",
-                self.restart.max
-            ));
+            return Err(format!("{}: the child stays down until a person acts", self.quota_spent()));
         }
-        self.starts.push_back(now);
+        if self.count > 0 {
+            self.starts.push_back(now);
+        }
         self.count += 1;
         self.state = State::Due(now + self.pause);
         let group = self.group(hands);

@@ -11,6 +11,7 @@ use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::policy::engine::Engine;
+use crate::policy::means::Means;
 use crate::sampler::eye::Answers;
 
 /// How long a number that could not be adopted is left alone.
@@ -111,6 +112,15 @@ impl Target {
     /// Whether a process of that number is guarded.
     pub(super) fn guards(&self, pid: u32) -> bool {
         self.guarded.keys().any(|id| id.pid == pid)
+    }
+
+    /// What can be done to it changes with the restarts that its child has left.
+    pub(super) fn count_restarts(&mut self, now: Timestamp) {
+        let Some(nursery) = &self.nursery else { return };
+        let spent = nursery.spent(now);
+        if spent != self.engine.means().no_restart {
+            self.engine.set_means(Means { no_restart: spent, ..self.settings.means.clone() });
+        }
     }
 
     /// A process of it has ended: the next one may be there at once.

@@ -83,14 +83,15 @@ pub struct RunArgs {
 /// `fdguard exec`
 #[derive(Args, Debug)]
 pub struct ExecArgs {
-    /// The agent's file; without it the built-in default policy guards the child.
+    /// The agent's file: its proxies, hooks, receivers and further targets; the command is guarded beside them. Without it no
+    /// history is kept, and the control socket is one of this run's own.
     #[arg(short, long)]
     pub config: Option<PathBuf>,
-    /// A policy file instead of the built-in one.
-    #[arg(long, conflicts_with = "config")]
+    /// A policy file for the command, instead of the built-in default one.
+    #[arg(long)]
     pub policy: Vec<PathBuf>,
-    /// Words to allow, as `stop,destroy_sockets`.
-    #[arg(long, value_delimiter = ',', conflicts_with = "config")]
+    /// Words to allow on the command, as `stop,destroy_sockets`.
+    #[arg(long, value_delimiter = ',')]
     pub allow: Vec<String>,
     /// A setting over the file's.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -246,6 +247,12 @@ pub enum PolicyCommand {
         /// What to replay.
         #[command(flatten)]
         from: RecordingArgs,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print every word that a condition may be made of: signals, functions, operators, values
+    Words {
         /// As JSON.
         #[arg(long)]
         json: bool,

@@ -27,8 +27,12 @@ fn check(file: &Path, strict: bool, sets: Vec<String>) -> Exit {
         Ok(loaded) => {
             print::aside(&loaded.doubts);
             let targets = loaded.settings.targets.len();
+            if strict && !loaded.doubts.is_empty() {
+                print::out(&format!("{}: usable, with the doubts above\n", file.display()));
+                return Exit::Finding;
+            }
             print::out(&format!("{}: good, {targets} target(s)\n", file.display()));
-            if strict && !loaded.doubts.is_empty() { Exit::Finding } else { Exit::Good }
+            Exit::Good
         }
         Err(refused) => {
             print::aside(&refused.drawn);

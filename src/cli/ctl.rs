@@ -26,6 +26,9 @@ pub(super) fn run(args: CtlArgs) -> Exit {
 pub(super) fn explain(args: &ExplainArgs) -> Exit {
     match reach::ask(&args.agent, &Request::Explain { target: args.target.clone() }) {
         Ok(Answer::Explained(all)) => {
+            if all.is_empty() && !args.agent.json {
+                print::out("no process is guarded now; `fdguard history` tells what became of it\n");
+            }
             for one in &all {
                 if args.agent.json {
                     print::json(one);

@@ -2,10 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::Config;
 use crate::config::proxy::Protocol;
+use crate::config::{Config, Match, Target};
 use crate::model::action::Word;
 use crate::sys::ability::{Ability, Capability};
+
+/// Why nobody could start a target again that is stopped, where that is so.
+pub(super) fn no_restart(target: &Target) -> Option<String> {
+    match &target.matches {
+        Match::Child(_) | Match::Unit(_) => None,
+        Match::Pid(_) | Match::Pidfile(_) | Match::Cgroup(_) | Match::Command(_) => Some(
+            "it is neither a child nor a unit of systemd; name it by `child` or `unit`, or have the stop `stay`"
+                .to_owned(),
+        ),
+    }
+}
 
 /// Words that can't work here, and why.
 pub(super) fn impossible(config: &Config, ability: &Ability) -> BTreeMap<Word, String> {

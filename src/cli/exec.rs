@@ -33,22 +33,22 @@ fn source(args: ExecArgs) -> Result<Source, String> {
     if args.dry_run {
         sets.push("agent.dry_run=true".to_owned());
     }
-    let mut policies = Vec::new();
     if args.config.is_none() {
         // A child without a file keeps no history behind, and shares no socket with an agent of the system.
         sets.insert(0, "history.store=none".to_owned());
         let socket = load::folders().runtime.join(format!("exec-{}.sock", std::process::id()));
         sets.insert(1, format!("admin.socket={}", socket.display()));
-        for word in &args.allow {
-            let word = Word::parse(word).ok_or_else(|| no_word(word))?;
-            target.allow.insert(word);
-        }
-        if args.policy.is_empty() {
-            policies.push((BUILT_IN.0.to_owned(), BUILT_IN.1.to_owned()));
-            target.policies.push(BUILT_IN.0.into());
-        }
-        target.policies.extend(args.policy);
     }
+    for word in &args.allow {
+        let word = Word::parse(word).ok_or_else(|| no_word(word))?;
+        target.allow.insert(word);
+    }
+    let mut policies = Vec::new();
+    if args.policy.is_empty() {
+        policies.push((BUILT_IN.0.to_owned(), BUILT_IN.1.to_owned()));
+        target.policies.push(BUILT_IN.0.into());
+    }
+    target.policies.extend(args.policy);
     Ok(Source { file: args.config, sets, child: Some(target), policies })
 }
 

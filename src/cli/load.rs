@@ -254,6 +254,7 @@ fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
     Means {
         allowed: target.allow.clone(),
         impossible: equip::impossible(config, ability),
+        no_restart: equip::no_restart(target),
         pools: pools(config),
         streams: BTreeSet::new(),
         hooks: config.hooks.values().map(|hook| (hook.name.clone(), hook.timeout)).collect(),

@@ -8,6 +8,7 @@ mod recording;
 mod replay;
 mod table;
 mod test;
+mod words;
 
 use crate::cli::args::PolicyCommand;
 use crate::cli::exit::Exit;
@@ -26,6 +27,7 @@ pub(super) fn run(command: &PolicyCommand) -> Exit {
         }
         PolicyCommand::Replay(args) => replay::run(args),
         PolicyCommand::Diff { old, new, from, json } => diff::run(old, new, from, Form::of(*json)),
+        PolicyCommand::Words { json } => words::run(Form::of(*json)),
         PolicyCommand::Schema => {
             print::json(&crate::policy::schema());
             Exit::Good

@@ -171,6 +171,11 @@ impl Engine {
         self.target.hold
     }
 
+    /// What may be done and can work now.
+    pub fn means(&self) -> &Means {
+        &self.means
+    }
+
     /// What may be done and can work, from now on.
     pub fn set_means(&mut self, means: Means) {
         self.means = means;

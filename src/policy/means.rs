@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::action::{Action, Effect, Hold, Word};
+use crate::model::action::{Action, Effect, Hold, Then, Word};
 use crate::model::deadline;
 use crate::model::name::{Name, Remote};
 
@@ -17,6 +17,8 @@ pub struct Means {
     pub allowed: BTreeSet<Word>,
     /// Words that can't work here, and why: a privilege, the kernel, the kind of target.
     pub impossible: BTreeMap<Word, String>,
+    /// Why a target that is stopped could not be started again, where that is so.
+    pub no_restart: Option<String>,
     /// The pools there are.
     pub pools: BTreeSet<Name>,
     /// The streams there are.
@@ -52,6 +54,9 @@ impl Means {
                 Err(Lack::Unavailable(format!("the remote `{remote}` is protected")))
             }
             Action::Run { hook } => self.know_hook(hook),
+            Action::Stop { then: Then::Restart, .. } if let Some(why) = &self.no_restart => {
+                Err(Lack::Unavailable(format!("it could not be started again: {why}")))
+            }
             Action::Stop { before, .. } => before.iter().try_for_each(|hook| self.know_hook(hook)),
             Action::Snapshot
             | Action::RaiseNofile { .. }

@@ -48,6 +48,7 @@ pub fn of_scenario(policy: &Policy, patch: &MeansPatch) -> Means {
     Means {
         allowed: patch.allow.clone().unwrap_or(needed.allowed),
         impossible: patch.impossible.clone(),
+        no_restart: None,
         pools: patch.pools.clone().unwrap_or(needed.pools),
         streams: patch.streams.clone().unwrap_or(needed.streams),
         hooks: hooks

@@ -9,3 +9,4 @@ mod policy;
 mod replay;
 mod scenarios;
 mod slopes;
+mod words;

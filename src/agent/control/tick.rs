@@ -37,6 +37,7 @@ impl Control {
     pub(super) fn look(&mut self, place: usize, id: ProcessId) {
         let (now, wall) = (SystemClock.now(), SystemClock.wall());
         let target = &mut self.targets[place];
+        target.count_restarts(now);
         let Some(guarded) = target.guarded.get_mut(&id) else { return };
         guarded.eye.look(now, wall);
         guarded.look_due = now + guarded.eye.period();

@@ -85,6 +85,15 @@ enum CopyIn {
     OnWithSync,
 }
 
+/// Whether a batch has begun whose Sync was not sent: an implicit transaction may be open, whatever was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Batch {
+    None,
+    Open,
+    /// A Flush came behind its last request: the answers are on their way.
+    Flushed,
+}
+
 /// Whether the connection may ever serve somebody else.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Trust {
@@ -101,10 +110,7 @@ pub struct Exchange {
     /// The server skips what it is sent, up to a Sync.
     skipping: bool,
     copy_in: CopyIn,
-    /// A batch has begun whose Sync was not sent: an implicit transaction may be open, whatever was answered.
-    in_batch: bool,
-    /// A Flush came behind the last request: the answers are on their way.
-    flushed: bool,
+    batch: Batch,
     trust: Trust,
     /// Requests of ours that failed and that nobody was told of.
     own_failures: u32,
@@ -126,8 +132,7 @@ impl Exchange {
             transaction: Transaction::Idle,
             skipping: false,
             copy_in: CopyIn::Off,
-            in_batch: false,
-            flushed: false,
+            batch: Batch::None,
             trust: Trust::Sound,
             own_failures: 0,
             dropped: Vec::new(),
@@ -140,7 +145,7 @@ impl Exchange {
             && self.transaction == Transaction::Idle
             && !self.skipping
             && !self.copying_in()
-            && !self.in_batch
+            && !self.in_batch()
             && !self.doubtful()
     }
 
@@ -152,12 +157,14 @@ impl Exchange {
     /// The client keeps the connection, and the next move is its own: nothing is owed, or nothing that the server
     /// would send before the batch ends. What takes long in such a batch can't be told from a client that does nothing.
     pub fn rests_with_client(&self) -> bool {
-        self.owed.is_empty() || (self.in_batch && !self.flushed)
+        self.owed.is_empty() || self.batch == Batch::Open
     }
 
     /// A Flush is sent.
     pub fn flush(&mut self) {
-        self.flushed = true;
+        if self.in_batch() {
+            self.batch = Batch::Flushed;
+        }
     }
 
     /// The state of the transaction at the last ReadyForQuery.
@@ -167,7 +174,7 @@ impl Exchange {
 
     /// Whether a batch has begun whose Sync was not sent.
     pub fn in_batch(&self) -> bool {
-        self.in_batch
+        self.batch != Batch::None
     }
 
     /// Whether the server skips what it is sent, up to a Sync.
@@ -198,7 +205,6 @@ impl Exchange {
     /// Enters a request that is sent, or answered by us. Gives false where the server is going to skip it: then it
     /// has no effect and no answer.
     pub fn enter(&mut self, request: Owed) -> bool {
-        self.flushed = false;
         match request {
             Owed::Sync(_) if self.copying_in() => {
                 self.copy_in = CopyIn::OnWithSync;
@@ -206,7 +212,7 @@ impl Exchange {
             }
             Owed::Sync(_) => {
                 self.skipping = false;
-                self.in_batch = false;
+                self.batch = Batch::None;
             }
             Owed::CopyEnd => {
                 self.copy_in = CopyIn::Off;
@@ -215,14 +221,15 @@ impl Exchange {
                 }
             }
             // Both end an open batch as a Sync does, unless they are skipped.
-            Owed::Query(_) | Owed::FunctionCall => self.in_batch &= self.skipping,
+            Owed::Query(_) | Owed::FunctionCall if self.skipping => {}
+            Owed::Query(_) | Owed::FunctionCall => self.batch = Batch::None,
             Owed::Parse { .. }
             | Owed::Bind(_)
             | Owed::Describe(_)
             | Owed::Execute
             | Owed::Close(_)
             | Owed::Own(_) => {
-                self.in_batch = true;
+                self.batch = Batch::Open;
             }
         }
         if self.skipping {
