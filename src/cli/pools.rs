@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use crate::agent::mailbox::{Mailbox, Message};
-use crate::agent::request::{Answer, Command, Envelope, Request};
+use crate::agent::request::{Answer, Command, Envelope, PoolWork, Request};
 use crate::agent::settings::Settings;
 use crate::config::proxy::{Access, Id, Protocol};
 use crate::config::{Config, Proxy};
@@ -104,14 +104,10 @@ pub(super) fn command(
     mailbox: &Mailbox,
     envelope: Envelope,
 ) -> Result<(), Envelope> {
-    let Request::Do(Command::ResetPool { pool, how, share }) = &envelope.request else {
-        return Err(envelope);
-    };
-    let told = proxies.map(|proxies| proxies.tell(pool, proxy::Command::Reset { how: *how, share: *share }));
-    let words = match &envelope.request {
-        Request::Do(command) => command.to_string(),
-        Request::Status | Request::Explain { .. } | Request::Events { .. } => String::new(),
-    };
+    let Request::Do(command) = &envelope.request else { return Err(envelope) };
+    let Some((pool, told)) = for_pool(command) else { return Err(envelope) };
+    let told = proxies.map(|proxies| proxies.tell(pool, told));
+    let words = command.to_string();
     let (pool, mailbox) = (pool.clone(), mailbox.clone());
     tokio::task::spawn_local(async move {
         let answer = match told {
@@ -129,6 +125,35 @@ pub(super) fn command(
         drop(envelope.reply.send(answer));
     });
     Ok(())
+}
+
+/// Which pool a command is for, and what that is told; none where it is for no pool.
+fn for_pool(command: &Command) -> Option<(&Name, proxy::Command)> {
+    match command {
+        Command::ResetPool { pool, how, share } => {
+            Some((pool, proxy::Command::Reset { how: *how, share: *share }))
+        }
+        Command::Pool { pool, work } => Some((pool, work_of(*work))),
+        Command::Reload
+        | Command::Release { .. }
+        | Command::Hold { .. }
+        | Command::Resume { .. }
+        | Command::Snapshot { .. }
+        | Command::Freeze { .. }
+        | Command::Thaw { .. }
+        | Command::Stop { .. } => None,
+    }
+}
+
+/// A pool is either paused or disabled: going back to work ends both.
+fn work_of(work: PoolWork) -> proxy::Command {
+    match work {
+        PoolWork::Pause => proxy::Command::Pause,
+        PoolWork::Resume | PoolWork::Enable => proxy::Command::Resume,
+        PoolWork::Reconnect => proxy::Command::Reconnect,
+        PoolWork::Disable => proxy::Command::Disable,
+        PoolWork::Kill => proxy::Command::Kill,
+    }
 }
 
 /// Waits until a thread of the proxies is lost; for ever where there are none.
