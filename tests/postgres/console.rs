@@ -5,7 +5,7 @@ use std::process::Output;
 use fdguard::wire::postgres::frontend::{write_parse, write_query, write_sync};
 
 use crate::clients::{command, ran};
-use crate::support::message::tags;
+use crate::support::message::{tags, text};
 use crate::support::proxy::Proxy;
 use crate::support::wait::{wait_for, wait_until};
 use crate::support::wire::{Wire, start};
@@ -71,7 +71,7 @@ fn refused(proxy: &Proxy, sql: &str) -> String {
     psql.env("PGDATABASE", "pgbouncer");
     let Output { status, stderr, .. } = psql.args(["-X", "-c", sql]).output().unwrap();
     assert!(!status.success(), "{sql} was not refused");
-    String::from_utf8_lossy(&stderr).into_owned()
+    text(&stderr)
 }
 
 /// The values of one column.
@@ -263,4 +263,47 @@ fn reload_is_the_agents_and_its_faults_are_told() {
     let told = refused(&proxy, "RELOAD");
     assert!(told.contains("RELOAD failed"), "{told}");
     assert_eq!(sum(&proxy, "DATABASES", "pool_size"), 5);
+}
+
+#[test]
+fn strangers_are_refused_and_whoever_may_use_the_console_needs_no_more() {
+    if fdguard::sys::peer::own_uid() != 0 {
+        eprintln!("left out: another user can only be played by root");
+        return;
+    }
+    let proxy = Proxy::with("pool = { max = 1 }\nallow = { uid = [65533] }\nconsole = { uid = [65532] }");
+    let other = |uid: &str, database: &str| {
+        let mut setpriv = command(&proxy, "setpriv");
+        let play = ["--reuid", uid, "--regid", uid, "--clear-groups", "psql", "-XAt", "-c", "SHOW VERSION"];
+        let Output { stdout, stderr, .. } = setpriv.env("PGDATABASE", database).args(play).output().unwrap();
+        (text(&stdout), text(&stderr))
+    };
+    let (said, _) = other("65532", "pgbouncer");
+    assert_eq!(said, concat!("fdguard ", env!("CARGO_PKG_VERSION"), "\n"), "the console and nothing else");
+    let (_, told) = other("65532", &proxy.database);
+    assert!(told.contains("user 65532 of this machine may not use this proxy"), "{told}");
+    let (_, told) = other("65533", "pgbouncer");
+    assert!(told.contains("user 65533 of this machine may not use the console"), "{told}");
+    assert!(told.contains("`console` of [proxy.db]"), "{told}");
+    let (_, told) = other("65534", "pgbouncer");
+    assert!(told.contains("user 65534 of this machine may not use this proxy"), "{told}");
+}
+
+#[test]
+fn only_so_many_visitors_come_in_and_the_next_is_told() {
+    let proxy = Proxy::single();
+    let visitors: Vec<Wire> = (0..16).map(|_| visitor(&proxy)).collect();
+    let told = refused(&proxy, "SHOW VERSION");
+    assert!(told.contains("as many visitors as it may"), "{told}");
+    proxy.serves();
+    drop(visitors);
+    wait_until("there is room again", || {
+        let mut psql = command(&proxy, "psql");
+        psql.env("PGDATABASE", "pgbouncer")
+            .args(["-X", "-c", "SHOW VERSION"])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    });
 }

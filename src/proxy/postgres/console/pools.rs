@@ -135,7 +135,7 @@ fn database_row(look: &Look<'_>) -> Row {
         .with(limits.max)
         .with(limits.min)
         .with(0)
-        .with_some((!endless).then(|| limits.lifetime.as_secs()))
+        .with_some((!endless).then_some(limits.lifetime.as_secs()))
         .with(look.mode())
         .unknown(1)
         .with(limits.max)

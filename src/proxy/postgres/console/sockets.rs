@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::clock::WallTime;
 use crate::pool::id::{ClientId, ConnectionId};
+use crate::pool::reason::CloseReason;
 use crate::pool::snapshot::{Activity, ClientActivity};
 use crate::proxy::postgres::console::sight::Look;
 use crate::proxy::postgres::console::table::{Column, Row, Table};
@@ -58,7 +59,8 @@ pub(super) fn id_of(place: u32, turn: u32) -> u64 {
 
 /// The place and turn of a client's number.
 pub(super) fn place_of(id: u64) -> (u32, u32) {
-    ((id & u64::from(u32::MAX)) as u32, (id >> 32) as u32)
+    let [a, b, c, d, place @ ..] = id.to_be_bytes();
+    (u32::from_be_bytes(place), u32::from_be_bytes([a, b, c, d]))
 }
 
 fn server_id(connection: ConnectionId) -> u64 {
@@ -86,7 +88,7 @@ pub(super) fn servers(looks: &[Look<'_>]) -> Table {
     for look in looks {
         table.extend(look.view.servers.iter().map(|server| {
             let row = server_row(look, server).with(&server.database).with(server.uses);
-            row.with_some(server.retired.map(|reason| reason.name()))
+            row.with_some(server.retired.map(CloseReason::name))
         }));
     }
     table

@@ -139,7 +139,7 @@ impl Visit<'_> {
     async fn tell(&self, name: Option<&str>, verb: &str, command: &Command) -> Result<(), Fault> {
         for sight in self.meant(name)? {
             self.told(sight, command.clone()).await?;
-            self.record(format!("{verb} {}", sight.name));
+            self.record(format!("pool {verb} {}", sight.name));
         }
         Ok(())
     }
@@ -149,7 +149,7 @@ impl Visit<'_> {
         for sight in self.meant(name)? {
             if is_paused(&*self.view(sight).await?) {
                 self.told(sight, Command::Resume).await?;
-                self.record(format!("resume {}", sight.name));
+                self.record(format!("pool resume {}", sight.name));
                 resumed += 1;
             }
         }
@@ -165,7 +165,7 @@ impl Visit<'_> {
         for sight in self.meant(Some(name))? {
             if !is_paused(&*self.view(sight).await?) {
                 self.told(sight, Command::Resume).await?;
-                self.record(format!("enable {}", sight.name));
+                self.record(format!("pool enable {}", sight.name));
             }
         }
         Ok(())
@@ -175,7 +175,7 @@ impl Visit<'_> {
         let (place, turn) = sockets::place_of(id);
         for sight in &self.sights {
             if self.told(sight, Command::KillClient { place, turn }).await?.clients > 0 {
-                self.record(format!("kill client {id} of {}", sight.name));
+                self.record(format!("pool kill-client {} {id}", sight.name));
                 return Ok(());
             }
         }
