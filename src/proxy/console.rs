@@ -10,7 +10,7 @@ pub const WORDS_MAX: usize = 64;
 pub enum Word {
     /// Somebody had a pool do something: for the history.
     Done {
-        /// What, as it would be typed after `fdguard ctl`.
+        /// What, in the words of `fdguard ctl`.
         command: String,
         /// User id of the one who did.
         uid: u32,

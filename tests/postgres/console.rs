@@ -142,6 +142,7 @@ fn it_tells_who_works_who_waits_and_who_rests() {
     assert_eq!(beside(&proxy, "LISTS", "used_clients").as_deref(), Some("9"));
     assert_eq!(beside(&proxy, "LISTS", "free_clients").as_deref(), Some("21"));
     assert_eq!(beside(&proxy, "CONFIG", "max_client_conn").as_deref(), Some("30"));
+    assert!(sum(&proxy, "LISTS", "items") > 9, "each row has a number: exporters stop at one that has none");
     assert_eq!(sum(&proxy, "USERS", "current_connections"), 2);
     let backends = column(&proxy, "SERVERS", "remote_pid");
     let own = working[0].value("select pg_backend_pid()");

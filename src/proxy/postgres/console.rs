@@ -22,9 +22,10 @@ mod visit;
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
 pub(super) use sight::Sight;
@@ -48,6 +49,8 @@ pub(super) const DATABASE: &str = "pgbouncer";
 pub(super) const VISITORS_MAX: usize = 16;
 /// A visitor that says nothing for so long is told to go.
 const IDLE: Duration = Duration::from_hours(1);
+/// A visitor that takes longer than this to read an answer is given up.
+const SEND_WITHIN: Duration = Duration::from_secs(30);
 /// What a client is told of the server that this is none of.
 const PARAMETERS: &[(&str, &str)] = &[
     ("server_version", concat!(env!("CARGO_PKG_VERSION"), "/fdguard")),
@@ -65,13 +68,13 @@ pub(super) struct Parlour {
     proxies: Proxies,
     sights: Vec<Sight>,
     words: mpsc::Sender<Word>,
-    seats: Semaphore,
+    seats: Arc<Semaphore>,
 }
 
 impl Parlour {
     /// With the proxies in the order of their places, and where it is told what was commanded.
     pub(super) fn new(proxies: Proxies, sights: Vec<Sight>, words: mpsc::Sender<Word>) -> Self {
-        Self { proxies, sights, words, seats: Semaphore::new(VISITORS_MAX) }
+        Self { proxies, sights, words, seats: Arc::new(Semaphore::new(VISITORS_MAX)) }
     }
 
     /// The pools that a visitor of this room may see; why none, where it may not come in there.
@@ -93,23 +96,43 @@ pub(super) struct Caller {
     pub(super) wish: Wish,
 }
 
-/// Serves one visitor until it leaves.
-pub(super) async fn serve(parlour: Rc<Parlour>, caller: Box<Caller>) {
+/// A client that may use the console, and has a seat there.
+pub(super) struct Guest {
+    caller: Box<Caller>,
+    uid: u32,
+    _seat: OwnedSemaphorePermit,
+}
+
+/// Lets a client in, or tells it why not.
+pub(super) async fn admit(parlour: &Parlour, caller: Box<Caller>) -> Option<Guest> {
+    let refused = match parlour.sights_of(caller.room, &caller.origin) {
+        Ok((uid, _)) => match Arc::clone(&parlour.seats).try_acquire_owned() {
+            Ok(seat) => return Some(Guest { caller, uid, _seat: seat }),
+            Err(_) => {
+                let text = "the console has as many visitors as it may";
+                Report::new(SqlState::TooManyConnections, text).fatal()
+            }
+        },
+        Err(why) => return turn_away(parlour, *caller, &why).await,
+    };
+    part(caller.socket, &refused).await;
+    None
+}
+
+async fn turn_away(parlour: &Parlour, caller: Caller, why: &str) -> Option<Guest> {
+    let name = parlour.sights.get(usize::from(caller.room)).map(|sight| sight.name.to_string());
+    let name = name.unwrap_or_default();
+    tracing::warn!(proxy = name, uid = caller.origin.uid, why, "a visitor of the console is refused");
+    let hint = format!("Who may is said by `console` of [proxy.{name}].");
+    part(caller.socket, &Report::new(SqlState::InvalidAuthorization, why).fatal().hint(&hint)).await;
+    None
+}
+
+/// Serves a guest until it leaves.
+pub(super) async fn serve(parlour: Rc<Parlour>, guest: Guest) {
+    let Guest { caller, uid, _seat } = guest;
     let Caller { socket, room, origin, wish } = *caller;
-    let (uid, sights) = match parlour.sights_of(room, &origin) {
-        Ok(seen) => seen,
-        Err(why) => {
-            tracing::warn!(uid = origin.uid, why, "a visitor of the console is refused");
-            let name = parlour.sights.get(usize::from(room)).map(|sight| sight.name.to_string());
-            let hint = format!("Who may is said by `console` of [proxy.{}].", name.unwrap_or_default());
-            let report = Report::new(SqlState::InvalidAuthorization, &why).fatal();
-            return part(socket, &report.hint(&hint)).await;
-        }
-    };
-    let Ok(_seat) = parlour.seats.try_acquire() else {
-        let report = Report::new(SqlState::TooManyConnections, "the console has as many visitors as it may");
-        return part(socket, &report.fatal()).await;
-    };
+    let Ok((_, sights)) = parlour.sights_of(room, &origin) else { return };
     tracing::info!(uid, user = wish.about.user, "the console is used");
     let visit = Visit { proxies: &parlour.proxies, words: &parlour.words, sights, uid };
     let mut session = Session { socket, visit };
@@ -139,7 +162,7 @@ enum Skips {
 impl Session<'_> {
     async fn run(&mut self, mut said: Vec<u8>) -> io::Result<()> {
         greet(&mut said);
-        self.socket.send(&said).await?;
+        self.send(&said).await?;
         let mut skips = Skips::Nothing;
         loop {
             let Ok(message) = timeout(IDLE, self.socket.message()).await else {
@@ -147,7 +170,7 @@ impl Session<'_> {
                 return self.last(&Report::new(SqlState::IdleSession, text)).await;
             };
             let (tag, body) = message?;
-            said.clear();
+            let mut said = Vec::new();
             match (Kind::of(tag), skips) {
                 (Some(Kind::Terminate), _) => return Ok(()),
                 (Some(Kind::Query), Skips::Nothing) => {
@@ -176,8 +199,17 @@ impl Session<'_> {
                     return self.last(&Report::new(SqlState::ProtocolViolation, &text)).await;
                 }
             }
-            self.socket.send(&said).await?;
+            self.send(&said).await?;
         }
+    }
+
+    async fn send(&mut self, said: &[u8]) -> io::Result<()> {
+        if said.is_empty() {
+            return Ok(());
+        }
+        timeout(SEND_WITHIN, self.socket.send(said))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     async fn answer(&mut self, body: &[u8], said: &mut Vec<u8>) -> io::Result<()> {
@@ -197,7 +229,7 @@ impl Session<'_> {
     async fn last(&mut self, report: &Report<'_>) -> io::Result<()> {
         let mut said = Vec::new();
         error_response(&mut said, &report.fatal());
-        self.socket.send(&said).await
+        self.send(&said).await
     }
 }
 

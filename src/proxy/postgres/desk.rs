@@ -150,8 +150,10 @@ impl Desk {
                 self.post.send(Message::Arrived(newcomer));
             }
             Ok(Ok(Came::Console(caller))) => {
-                // It has logged in: it holds no seat of the lobby, and its time is its own.
-                spawn_local(console::serve(Rc::clone(&self.parlour), caller));
+                // A guest holds a seat there and none of the lobby, and its time is its own.
+                if let Some(guest) = console::admit(&self.parlour, caller).await {
+                    spawn_local(console::serve(Rc::clone(&self.parlour), guest));
+                }
             }
             Ok(Ok(Came::Cancel(number, secret))) => self.post.send(Message::Cancel(room, number, secret)),
             Ok(Ok(Came::Nothing) | Err(_)) | Err(_) => {}
