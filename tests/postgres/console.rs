@@ -177,7 +177,9 @@ fn pause_waits_for_the_transaction_under_way_and_holds_the_next() {
     next.ready(1);
     assert!(refused(&proxy, "RESUME db").contains("database db is not paused"));
     assert!(refused(&proxy, "RESUME").contains("pooler is not paused/suspended"));
-    assert!(proxy.log().contains("pause db") && proxy.log().contains("resume db"), "{}", proxy.log());
+    wait_until("it stands in the history", || {
+        ["pool pause db", "pool resume db"].iter().all(|command| proxy.log().contains(command))
+    });
     proxy.serves();
 }
 

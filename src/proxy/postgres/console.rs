@@ -20,6 +20,7 @@ mod stats;
 mod table;
 mod visit;
 
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use tokio::time::timeout;
 
 pub(super) use sight::Sight;
 
+use crate::model::clock::{Clock as _, Timestamp};
 use crate::proxy::console::Word;
 use crate::proxy::postgres::console::fault::Fault;
 use crate::proxy::postgres::console::visit::Visit;
@@ -37,6 +39,7 @@ use crate::proxy::postgres::guests::Origin;
 use crate::proxy::postgres::login::entrance::Wish;
 use crate::proxy::postgres::socket::Socket;
 use crate::proxy::proxies::Proxies;
+use crate::sys::clock::SystemClock;
 use crate::wire::postgres::backend::{
     Transaction, write_auth_ok, write_backend_key_data, write_parameter_status, write_ready_for_query,
 };
@@ -51,6 +54,8 @@ pub(super) const VISITORS_MAX: usize = 16;
 const IDLE: Duration = Duration::from_hours(1);
 /// A visitor that takes longer than this to read an answer is given up.
 const SEND_WITHIN: Duration = Duration::from_secs(30);
+/// Refusals are told of in the log so often.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 /// What a client is told of the server that this is none of.
 const PARAMETERS: &[(&str, &str)] = &[
     ("server_version", concat!(env!("CARGO_PKG_VERSION"), "/fdguard")),
@@ -69,12 +74,15 @@ pub(super) struct Parlour {
     sights: Vec<Sight>,
     words: mpsc::Sender<Word>,
     seats: Arc<Semaphore>,
+    /// When a refusal was last told of.
+    told: Cell<Option<Timestamp>>,
 }
 
 impl Parlour {
     /// With the proxies in the order of their places, and where it is told what was commanded.
     pub(super) fn new(proxies: Proxies, sights: Vec<Sight>, words: mpsc::Sender<Word>) -> Self {
-        Self { proxies, sights, words, seats: Arc::new(Semaphore::new(VISITORS_MAX)) }
+        let seats = Arc::new(Semaphore::new(VISITORS_MAX));
+        Self { proxies, sights, words, seats, told: Cell::new(None) }
     }
 
     /// The pools that a visitor of this room may see; why none, where it may not come in there.
@@ -122,7 +130,11 @@ pub(super) async fn admit(parlour: &Parlour, caller: Box<Caller>) -> Option<Gues
 async fn turn_away(parlour: &Parlour, caller: Caller, why: &str) -> Option<Guest> {
     let name = parlour.sights.get(usize::from(caller.room)).map(|sight| sight.name.to_string());
     let name = name.unwrap_or_default();
-    tracing::warn!(proxy = name, uid = caller.origin.uid, why, "a visitor of the console is refused");
+    let now = SystemClock.now();
+    if parlour.told.get().is_none_or(|told| now.since(told) >= TELL_EVERY) {
+        parlour.told.set(Some(now));
+        tracing::warn!(proxy = name, uid = caller.origin.uid, why, "a visitor of the console is refused");
+    }
     let hint = format!("Who may is said by `console` of [proxy.{name}].");
     part(caller.socket, &Report::new(SqlState::InvalidAuthorization, why).fatal().hint(&hint)).await;
     None
@@ -133,7 +145,7 @@ pub(super) async fn serve(parlour: Rc<Parlour>, guest: Guest) {
     let Guest { caller, uid, _seat } = guest;
     let Caller { socket, room, origin, wish } = *caller;
     let Ok((_, sights)) = parlour.sights_of(room, &origin) else { return };
-    tracing::info!(uid, user = wish.about.user, "the console is used");
+    tracing::debug!(uid, user = wish.about.user, "the console is used");
     let visit = Visit { proxies: &parlour.proxies, words: &parlour.words, sights, uid };
     let mut session = Session { socket, visit };
     // Whoever is gone needs to be told nothing.
@@ -236,7 +248,7 @@ impl Session<'_> {
 /// PgBouncer's words for it.
 fn no_extended() -> Fault {
     Fault::new("extended query protocol not supported by admin console").hint(
-        "Have the driver use simple queries: psycopg.ClientCursor, default_query_exec_mode=simple_protocol.",
+        "Have the driver use simple queries: no parameters, execute of asyncpg, simple_protocol of pgx.",
     )
 }
 

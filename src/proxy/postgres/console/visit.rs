@@ -254,7 +254,6 @@ impl Visit<'_> {
 
     /// What was done goes into the history, as what a person does by `fdguard ctl`.
     fn record(&self, command: String) {
-        tracing::info!(uid = self.uid, command, "done from the console");
         if self.words.try_send(Word::Done { command, uid: self.uid }).is_err() {
             tracing::warn!("the agent has no room for what was done from the console");
         }
