@@ -1,6 +1,7 @@
 //! Local proxies: a listener, a pool behind it, and a protocol between them.
 
 pub mod command;
+pub mod console;
 pub mod postgres;
 mod proxies;
 pub mod transport;

@@ -48,6 +48,13 @@ pub enum Command {
         /// Which share of those, oldest first.
         share: f64,
     },
+    /// Have a pool do something as a whole.
+    Pool {
+        /// The pool.
+        pool: Name,
+        /// What.
+        work: PoolWork,
+    },
     /// Release a latch.
     Release {
         /// The target.
@@ -93,6 +100,38 @@ pub enum Command {
     },
 }
 
+/// What a pool as a whole can be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolWork {
+    /// New work waits; server connections are closed as they come free.
+    Pause,
+    /// Back to work.
+    Resume,
+    /// Replace all server connections as they come free.
+    Reconnect,
+    /// Refuse new clients and new work.
+    Disable,
+    /// End that.
+    Enable,
+    /// Close all clients and server connections now, and pause.
+    Kill,
+}
+
+impl PoolWork {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Reconnect => "reconnect",
+            Self::Disable => "disable",
+            Self::Enable => "enable",
+            Self::Kill => "kill",
+        }
+    }
+}
+
 /// As a person would type it after `fdguard ctl`, and as it is recorded.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,6 +140,7 @@ impl fmt::Display for Command {
             Self::ResetPool { pool, how, share } => {
                 write!(f, "reset {pool} --how {} --share {}", how.name(), format_ratio(*share))
             }
+            Self::Pool { pool, work } => write!(f, "pool {} {pool}", work.name()),
             Self::Release { target, rule: None } => write!(f, "release {target}"),
             Self::Release { target, rule: Some(rule) } => write!(f, "release {target} {rule}"),
             Self::Hold { target } => write!(f, "hold {target}"),

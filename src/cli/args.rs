@@ -1,9 +1,13 @@
 //! What can be typed. Parsing does nothing but parse.
 
+mod pool;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use pool::PoolVerb;
 
 use crate::model::name::Name;
 use crate::model::units::{parse_ratio, parse_span};
@@ -345,6 +349,12 @@ pub enum Verb {
         /// The share of those, oldest first.
         #[arg(long, default_value = "100%", value_parser = parse_share)]
         share: f64,
+    },
+    /// Pause a pool, resume it, replace its connections, close it
+    Pool {
+        /// What.
+        #[command(subcommand)]
+        work: PoolVerb,
     },
     /// Release a latch: the tier may act again
     Release {

@@ -1,7 +1,7 @@
 //! `fdguard ctl` and `fdguard explain`: commands and questions to the running agent.
 
-use crate::agent::request::{Answer, Command, Request};
-use crate::cli::args::{After, CtlArgs, ExplainArgs, Verb, Which};
+use crate::agent::request::{Answer, Command, PoolWork, Request};
+use crate::cli::args::{After, CtlArgs, ExplainArgs, PoolVerb, Verb, Which};
 use crate::cli::exit::Exit;
 use crate::cli::{print, reach};
 use crate::model::action::{ResetHow, Then};
@@ -54,6 +54,7 @@ fn command(verb: Verb) -> Command {
             };
             Command::ResetPool { pool, how, share }
         }
+        Verb::Pool { work } => pool(work),
         Verb::Release { target, rule } => Command::Release { target, rule },
         Verb::Hold { target } => Command::Hold { target },
         Verb::Resume { target } => Command::Resume { target },
@@ -68,4 +69,16 @@ fn command(verb: Verb) -> Command {
             Command::Stop { target, grace, then }
         }
     }
+}
+
+fn pool(work: PoolVerb) -> Command {
+    let (pool, work) = match work {
+        PoolVerb::Pause { pool } => (pool, PoolWork::Pause),
+        PoolVerb::Resume { pool } => (pool, PoolWork::Resume),
+        PoolVerb::Reconnect { pool } => (pool, PoolWork::Reconnect),
+        PoolVerb::Disable { pool } => (pool, PoolWork::Disable),
+        PoolVerb::Enable { pool } => (pool, PoolWork::Enable),
+        PoolVerb::Kill { pool } => (pool, PoolWork::Kill),
+    };
+    Command::Pool { pool, work }
 }

@@ -1,14 +1,17 @@
 //! What surrounds the proxies while the agent runs: they are asked what there is once a second, a person's commands
 //! are carried to them and their answers back, and the agent ends when one of their threads is lost.
 
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use crate::agent::mailbox::{Mailbox, Message};
-use crate::agent::request::{Answer, Command, Envelope, Request};
-use crate::config::proxy::Protocol;
+use crate::agent::request::{Answer, Command, Envelope, PoolWork, Request};
+use crate::agent::settings::Settings;
+use crate::config::proxy::{Access, Id, Protocol};
 use crate::config::{Config, Proxy};
 use crate::model::clock::Clock as _;
 use crate::model::name::Name;
+use crate::proxy::console::Word;
 use crate::proxy::{self, Proxies, postgres};
 use crate::sampler::pools::ASKED_EVERY;
 use crate::sys::clock::SystemClock;
@@ -27,14 +30,15 @@ pub(super) fn start(
             Protocol::Postgres(settings) if !settings.cache.queries.is_empty() => {
                 return Err(not_served(proxy, "`cache`"));
             }
-            Protocol::Postgres(settings) if settings.console.is_some() => {
-                return Err(not_served(proxy, "`console`"));
-            }
             Protocol::Postgres(settings) => found.push((proxy, &**settings)),
             Protocol::Tcp => return Err(not_served(proxy, "protocol `tcp`")),
         }
     }
-    if found.is_empty() { Ok(None) } else { postgres::start(&found, residents).map(Some) }
+    let id = |id: &u64| u32::try_from(*id).ok().map(Id::Number);
+    let (users, groups) = (config.admin.uids.iter(), config.admin.gids.iter());
+    let admins = Access { users: users.filter_map(id).collect(), groups: groups.filter_map(id).collect() };
+    let around = postgres::Surroundings { residents: residents.clone(), admins };
+    if found.is_empty() { Ok(None) } else { postgres::start(&found, &around).map(Some) }
 }
 
 /// What the settings know and nothing does yet is refused, rather than passed over.
@@ -62,20 +66,48 @@ async fn ask(proxies: Proxies, name: Name, mailbox: Mailbox) {
     }
 }
 
+/// Takes what consoles have to tell: what was done goes to the control loop, and files are read anew by `reload`.
+pub(super) async fn hear(
+    mut words: mpsc::Receiver<Word>,
+    mailbox: Mailbox,
+    reload: impl Fn() -> Result<Box<Settings>, String>,
+) {
+    while let Some(word) = words.recv().await {
+        match word {
+            // A loop that has no room loses a line of the history; the pool has done it all the same.
+            Word::Done { command, uid } => drop(mailbox.post(Message::Commanded { command, uid })),
+            Word::Reload { uid, reply } => {
+                let (answer, answered) = oneshot::channel();
+                let request = Request::Do(Command::Reload);
+                let envelope = Envelope { request, uid, reply: answer };
+                if mailbox.post(Message::Reload(reload(), Some(envelope))).is_ok() {
+                    tokio::task::spawn_local(pass_on(answered, reply));
+                }
+            }
+        }
+    }
+}
+
+async fn pass_on(answered: oneshot::Receiver<Answer>, reply: oneshot::Sender<Result<(), String>>) {
+    let done = match answered.await {
+        Ok(Answer::Taken(_)) => Ok(()),
+        Ok(Answer::Refused(why)) => Err(why),
+        Ok(Answer::Status(_) | Answer::Explained(_) | Answer::Events(_)) | Err(_) => return,
+    };
+    // Whoever no longer waits misses nothing.
+    let _left = reply.send(done);
+}
+
 /// Carries a person's command to its pool; gives the envelope back where it is for the control loop.
 pub(super) fn command(
     proxies: Option<&Proxies>,
     mailbox: &Mailbox,
     envelope: Envelope,
 ) -> Result<(), Envelope> {
-    let Request::Do(Command::ResetPool { pool, how, share }) = &envelope.request else {
-        return Err(envelope);
-    };
-    let told = proxies.map(|proxies| proxies.tell(pool, proxy::Command::Reset { how: *how, share: *share }));
-    let words = match &envelope.request {
-        Request::Do(command) => command.to_string(),
-        Request::Status | Request::Explain { .. } | Request::Events { .. } => String::new(),
-    };
+    let Request::Do(command) = &envelope.request else { return Err(envelope) };
+    let Some((pool, told)) = for_pool(command) else { return Err(envelope) };
+    let told = proxies.map(|proxies| proxies.tell(pool, told));
+    let words = command.to_string();
     let (pool, mailbox) = (pool.clone(), mailbox.clone());
     tokio::task::spawn_local(async move {
         let answer = match told {
@@ -93,6 +125,35 @@ pub(super) fn command(
         drop(envelope.reply.send(answer));
     });
     Ok(())
+}
+
+/// Which pool a command is for, and what that is told; none where it is for no pool.
+fn for_pool(command: &Command) -> Option<(&Name, proxy::Command)> {
+    match command {
+        Command::ResetPool { pool, how, share } => {
+            Some((pool, proxy::Command::Reset { how: *how, share: *share }))
+        }
+        Command::Pool { pool, work } => Some((pool, work_of(*work))),
+        Command::Reload
+        | Command::Release { .. }
+        | Command::Hold { .. }
+        | Command::Resume { .. }
+        | Command::Snapshot { .. }
+        | Command::Freeze { .. }
+        | Command::Thaw { .. }
+        | Command::Stop { .. } => None,
+    }
+}
+
+/// A pool is either paused or disabled: going back to work ends both.
+fn work_of(work: PoolWork) -> proxy::Command {
+    match work {
+        PoolWork::Pause => proxy::Command::Pause,
+        PoolWork::Resume | PoolWork::Enable => proxy::Command::Resume,
+        PoolWork::Reconnect => proxy::Command::Reconnect,
+        PoolWork::Disable => proxy::Command::Disable,
+        PoolWork::Kill => proxy::Command::Kill,
+    }
 }
 
 /// Waits until a thread of the proxies is lost; for ever where there are none.

@@ -120,6 +120,10 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     if let Some(proxies) = &proxies {
         pools::watch(proxies, &mailbox);
     }
+    if let Some(words) = running.as_mut().and_then(Running::words) {
+        let known = Rc::clone(&known);
+        tokio::task::spawn_local(pools::hear(words, mailbox.clone(), move || known.reload()));
+    }
     if let Some(listener) = listener {
         let ways = (mailbox.clone(), proxies);
         tokio::task::spawn_local(socket(listener, config.admin, ways, Rc::clone(&known)));

@@ -49,7 +49,7 @@ pub struct Snapshot {
 }
 
 /// One key, for the rows of `SHOW POOLS`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct KeyView {
     /// Clients that wait: `cl_waiting`.
     pub waiting: u32,
@@ -122,6 +122,24 @@ pub enum ClientActivity {
     Abandoned(Duration),
 }
 
+impl KeyView {
+    /// Counts another one in.
+    pub fn add(&mut self, other: &Self) {
+        self.waiting += other.waiting;
+        self.active += other.active;
+        self.cleaning += other.cleaning;
+        self.idle += other.idle;
+        self.checking += other.checking;
+        self.connecting += other.connecting;
+        self.max_wait = self.max_wait.max(other.max_wait);
+    }
+
+    /// Its connections.
+    pub fn size(&self) -> u32 {
+        self.active + self.cleaning + self.idle + self.checking + self.connecting
+    }
+}
+
 impl Snapshot {
     /// What the signals `pool[...]` read, in the units of the catalogue.
     pub fn signals(&self) -> [(Signal, f64); 10] {
@@ -166,12 +184,18 @@ impl Pool {
         }
     }
 
-    /// One key.
-    pub fn key(&self, key: Key, now: Timestamp) -> KeyView {
+    /// The first so many keys, in their order.
+    pub fn keys(&self, count: usize, now: Timestamp) -> Vec<KeyView> {
+        let mut cleaning = vec![0_u32; count];
+        for seen in self.connections(now).filter(|seen| seen.activity == Activity::Cleaning) {
+            cleaning.get_mut(seen.key.index()).into_iter().for_each(|cleaning| *cleaning += 1);
+        }
+        let keys = (0..=u16::MAX).map(Key);
+        keys.zip(cleaning).map(|(key, cleaning)| self.key(key, cleaning, now)).collect()
+    }
+
+    fn key(&self, key: Key, cleaning: u32, now: Timestamp) -> KeyView {
         let census = self.connections.of_key(key);
-        let cleaning = self.connections(now).filter(|seen| seen.key == key);
-        let cleaning = cleaning.filter(|seen| seen.activity == Activity::Cleaning).count();
-        let cleaning = u32::try_from(cleaning).unwrap_or(u32::MAX);
         let oldest = self.clients.oldest_for(key);
         KeyView {
             waiting: self.clients.waiting_for(key),

@@ -3,6 +3,7 @@
 mod assembly;
 mod bounds;
 mod connect;
+mod console;
 mod credentials;
 mod desk;
 mod ear;
@@ -31,5 +32,5 @@ pub use guests::{GuestError, Residents};
 pub use login::users::UsersError;
 pub use running::Running;
 pub use secrets::SecretError;
-pub use start::{StartError, start};
+pub use start::{StartError, Surroundings, start};
 pub use tls::TlsError;

@@ -9,8 +9,10 @@ use std::time::Duration;
 use crate::model::clock::Timestamp;
 use crate::pool::counters::Counters;
 use crate::pool::gate::Gate;
+use crate::pool::id::ConnectionId;
+use crate::pool::limits::Limits;
 use crate::pool::reason::CloseReason;
-use crate::pool::snapshot::{Activity, ClientActivity, Snapshot};
+use crate::pool::snapshot::{Activity, ClientActivity, KeyView, Snapshot};
 
 /// The most clients that are told of one by one; those longest without work come first.
 pub const CLIENTS_SHOWN_MAX: usize = 1_024;
@@ -22,6 +24,8 @@ pub struct View {
     pub at: Timestamp,
     /// The pool as a whole.
     pub pool: Snapshot,
+    /// Its limits as they stand.
+    pub limits: Limits,
     /// How new clients are let in.
     pub gate: Gate,
     /// What was opened, closed and refused so far, by reason.
@@ -34,6 +38,21 @@ pub struct View {
     pub parted: Vec<Parted>,
     /// Server connections.
     pub servers: Vec<ServerView>,
+    /// Users and databases that have clients or server connections.
+    pub doors: Vec<DoorView>,
+}
+
+/// One user and database of a proxy.
+#[derive(Clone, Debug)]
+pub struct DoorView {
+    /// As whom its server connections log in.
+    pub user: String,
+    /// To which database.
+    pub database: String,
+    /// Clients, whatever they do; all of them count here.
+    pub clients: u32,
+    /// Its share of the pool.
+    pub pool: KeyView,
 }
 
 /// Who a client is, as far as it is known.
@@ -60,6 +79,8 @@ pub struct Identity {
 pub struct ClientView {
     /// Its place in the worker.
     pub place: u32,
+    /// Which of those that had this place one after the other it is.
+    pub turn: u32,
     /// Who it is.
     pub identity: Arc<Identity>,
     /// What it does, and for how long.
@@ -84,6 +105,8 @@ pub struct Parted {
 /// One server connection.
 #[derive(Clone, Debug)]
 pub struct ServerView {
+    /// Its name within the pool.
+    pub connection: ConnectionId,
     /// What it does.
     pub activity: Activity,
     /// For how long.

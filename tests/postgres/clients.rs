@@ -22,7 +22,7 @@ fn through_both(work: impl Fn(&Proxy)) {
 }
 
 /// A command that finds the proxy by libpq's own variables.
-fn command(proxy: &Proxy, program: impl AsRef<Path>) -> Command {
+pub(crate) fn command(proxy: &Proxy, program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PG")) {
         command.env_remove(name);
@@ -37,7 +37,7 @@ fn command(proxy: &Proxy, program: impl AsRef<Path>) -> Command {
 }
 
 /// Its output, which must be a success.
-fn ran(command: &mut Command) -> String {
+pub(crate) fn ran(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{command:?}: {status}\n{out}\n{err}");

@@ -10,6 +10,7 @@
 
 mod cases;
 mod clients;
+mod console;
 mod logins;
 mod support;
 mod tls;

@@ -56,6 +56,11 @@ fn a_reset_closes_what_it_says_and_cuts_no_query_but_when_it_is_hard() {
     guard.wait_for_pool("one is at work", |pool| pool.servers.iter().any(|one| one.state == "active"));
     assert!(guard.ctl(&["reset", "db", "--how", "hard"]).starts_with("db: closed "));
     assert_eq!(busy[0].hear().error.as_deref(), Some("57P01"));
+    assert!(guard.ctl(&["pool", "pause", "db"]).starts_with("db: closed "));
+    guard.wait_for_pool("it is paused", |pool| pool.mode == "paused");
+    assert!(guard.ctl(&["pool", "resume", "db"]).starts_with("db: closed "));
+    guard.wait_for_pool("it works again", |pool| pool.mode == "running");
+    assert!(guard.refused(&["pool", "kill", "elsewhere"]).contains("no pool `elsewhere` here"));
     assert!(guard.refused(&["reset", "elsewhere"]).contains("no pool `elsewhere` here"));
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::process::{Command, Output};
 
 use fdguard::wire::postgres::backend::{
-    Transaction, write_auth_ok, write_auth_sasl, write_auth_sasl_continue, write_auth_sasl_final,
+    Transaction, Type, write_auth_ok, write_auth_sasl, write_auth_sasl_continue, write_auth_sasl_final,
     write_backend_key_data, write_command_complete, write_data_row, write_parameter_status,
     write_ready_for_query, write_row_description,
 };
@@ -119,7 +119,10 @@ fn serve(listener: &TcpListener) {
                 let asked = query(&body).unwrap().to_vec();
                 peer.send(|out| {
                     notice_response(out, &Report::new(SqlState::Warning, "take care").hint("or not"));
-                    write_row_description(out, &["user", "database", "asked", "none"]);
+                    write_row_description(
+                        out,
+                        &["user", "database", "asked", "none"].map(|name| (name, Type::Text)),
+                    );
                     let row = [user.as_bytes(), database.as_bytes(), &asked];
                     write_data_row(out, &[Some(row[0]), Some(row[1]), Some(row[2]), None]);
                     write_command_complete(out, "SHOW");

@@ -63,7 +63,9 @@ impl Control {
         let result = match command {
             Command::Reload => Err("the agent can't read its files here".to_owned()),
             // Answered by the pool, on the thread that may wait for it.
-            Command::ResetPool { pool, .. } => Err(format!("no pool `{pool}` here")),
+            Command::ResetPool { pool, .. } | Command::Pool { pool, .. } => {
+                Err(format!("no pool `{pool}` here"))
+            }
             Command::Release { target, rule } => self.of_target(&target, &EngineCommand::Release { rule }),
             Command::Hold { target } => self.of_target(&target, &EngineCommand::HumanHold),
             Command::Resume { target } => self.of_target(&target, &EngineCommand::HumanResume),

@@ -17,7 +17,7 @@ const KIB: u64 = 1 << 10;
 pub struct Clients {
     /// At most so many.
     pub max: u32,
-    /// Of them, kept back for the console and for clients that come while new ones are throttled.
+    /// Of them, let in while new clients are throttled.
     pub reserve: u32,
     /// One that rests so long outside of work is closed.
     pub idle: Option<Duration>,

@@ -108,7 +108,7 @@ fn clients() -> Value {
     });
     let auth = words("How they log in.", &["trust", "md5", "scram-sha-256", "password"]);
     let buffer = pattern("The most bytes held for one, in each direction.", SIZE);
-    let reserve = "Of them, kept back for the console and under a throttle.";
+    let reserve = "Of them, let in under a throttle.";
     let tries = pattern("So many logins may fail, for each user of this machine.", QUOTA);
     table(
         "Its clients.",

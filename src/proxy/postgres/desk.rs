@@ -17,6 +17,7 @@ use crate::model::clock::{Clock as _, Timestamp};
 use crate::pool::id::{ConnectionId, UpstreamId};
 use crate::pool::reason::ConnectFailure;
 use crate::proxy::postgres::connect::{self, Credentials};
+use crate::proxy::postgres::console::{self, Parlour};
 use crate::proxy::postgres::credentials::{Means, Purse};
 use crate::proxy::postgres::guests::Origin;
 use crate::proxy::postgres::lobby::Lobby;
@@ -63,6 +64,7 @@ pub(super) struct Counter {
 /// What the thread is made of.
 pub(super) struct Parts {
     pub(super) counters: Vec<Counter>,
+    pub(super) parlour: Parlour,
     pub(super) post: Post,
     pub(super) errands: UnboundedReceiver<Errand>,
 }
@@ -70,6 +72,7 @@ pub(super) struct Parts {
 /// The thread's state.
 struct Desk {
     counters: Vec<Counter>,
+    parlour: Rc<Parlour>,
     post: Post,
     lobby: RefCell<Lobby>,
     connects: RefCell<HashMap<(u16, ConnectionId), AbortHandle>>,
@@ -80,6 +83,7 @@ pub(super) async fn run(parts: Parts) {
     let mut errands = parts.errands;
     let desk = Rc::new(Desk {
         counters: parts.counters,
+        parlour: Rc::new(parts.parlour),
         post: parts.post,
         lobby: RefCell::default(),
         connects: RefCell::default(),
@@ -144,6 +148,12 @@ impl Desk {
                     counter.purse.remember(newcomer.about.user.as_bytes(), shown);
                 }
                 self.post.send(Message::Arrived(newcomer));
+            }
+            Ok(Ok(Came::Console(caller))) => {
+                // A guest holds a seat there and none of the lobby, and its time is its own.
+                if let Some(guest) = console::admit(&self.parlour, caller).await {
+                    spawn_local(console::serve(Rc::clone(&self.parlour), guest));
+                }
             }
             Ok(Ok(Came::Cancel(number, secret))) => self.post.send(Message::Cancel(room, number, secret)),
             Ok(Ok(Came::Nothing) | Err(_)) | Err(_) => {}

@@ -10,6 +10,7 @@ pub(crate) mod users;
 use std::io;
 use std::sync::Arc;
 
+use crate::proxy::postgres::console;
 use crate::proxy::postgres::credentials::Shown;
 use crate::proxy::postgres::guests::Origin;
 use crate::proxy::postgres::login::entrance::{ASKED_MAX, Entered, Wish, enter};
@@ -59,6 +60,8 @@ pub(super) enum TlsWish {
 pub(super) enum Came {
     /// A session, and what it has shown for it.
     Session(Box<Newcomer>, Option<Shown>),
+    /// The console.
+    Console(Box<console::Caller>),
     /// To cancel: the number and secret of a session.
     Cancel(u32, Vec<u8>),
     /// Nothing that can be given; it was told.
@@ -110,6 +113,10 @@ pub(super) async fn login(caller: Caller, gate: &Gate, house: &impl House) -> io
             }
         },
     };
+    if wish.is_for_console() {
+        // Whoever may use it is known by the kernel's word, and has nothing to show.
+        return Ok(Came::Console(Box::new(console::Caller { socket, room, origin, wish })));
+    }
     if !house.may(&origin) {
         let text = "too many logins have failed";
         let report = Report::new(SqlState::InvalidPassword, text).fatal();

@@ -3,8 +3,9 @@
 use std::io;
 use std::thread::JoinHandle;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
+use crate::proxy::console::Word;
 use crate::proxy::postgres::desk::Post;
 use crate::proxy::postgres::worker::Message;
 use crate::proxy::proxies::{Line, Proxies, Question};
@@ -14,6 +15,7 @@ use crate::proxy::proxies::{Line, Proxies, Question};
 pub struct Running {
     proxies: Proxies,
     threads: Vec<Thread>,
+    words: Option<mpsc::Receiver<Word>>,
 }
 
 /// One of their threads.
@@ -50,8 +52,13 @@ impl Line for Post {
 }
 
 impl Running {
-    pub(super) fn new(proxies: Proxies, threads: Vec<Thread>) -> Self {
-        Self { proxies, threads }
+    pub(super) fn new(proxies: Proxies, threads: Vec<Thread>, words: mpsc::Receiver<Word>) -> Self {
+        Self { proxies, threads, words: Some(words) }
+    }
+
+    /// What consoles tell the agent; none where it was taken before.
+    pub fn words(&mut self) -> Option<mpsc::Receiver<Word>> {
+        self.words.take()
     }
 
     /// The hand on them.

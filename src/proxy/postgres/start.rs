@@ -4,16 +4,18 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{self, unbounded_channel};
 use tokio::task::LocalSet;
 
 use crate::config::proxy::{
-    self as config, Auth, Balance, Listen, ListenerTls, Postgres, Proxy, SessionState,
+    self as config, Access, Auth, Balance, Listen, ListenerTls, Postgres, Proxy, SessionState,
 };
 use crate::pool::address::Lookup;
 use crate::pool::state::Settings;
 use crate::pool::upstream::{self, UpstreamSettings};
+use crate::proxy::console::WORDS_MAX;
 use crate::proxy::postgres::bounds::limits;
+use crate::proxy::postgres::console::{Parlour, Sight, VISITORS_MAX};
 use crate::proxy::postgres::desk::{self, Post};
 use crate::proxy::postgres::ear::Ear;
 use crate::proxy::postgres::guests::{GuestError, Guests, Residents};
@@ -49,7 +51,7 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// `allow` names somebody who is not there.
+    /// `allow` or `console` names somebody who is not there.
     #[error("{name} can't know who may use it")]
     Allow {
         /// The proxy.
@@ -94,8 +96,17 @@ pub enum StartError {
     Room(#[from] io::Error),
 }
 
-/// Starts proxies for PostgreSQL. `residents` are the users of guarded processes, as they become known.
-pub fn start(proxies: &[(&Proxy, &Postgres)], residents: &Residents) -> Result<Running, StartError> {
+/// What proxies need to know of the agent around them.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The users of guarded processes, as they become known.
+    pub residents: Residents,
+    /// Who may use consoles of proxies that do not say who.
+    pub admins: Access,
+}
+
+/// Starts proxies for PostgreSQL.
+pub fn start(proxies: &[(&Proxy, &Postgres)], around: &Surroundings) -> Result<Running, StartError> {
     descriptors(proxies);
     let (poll, waker) = worker::poll()?;
     let (sender, inbox) = channel();
@@ -103,12 +114,14 @@ pub fn start(proxies: &[(&Proxy, &Postgres)], residents: &Residents) -> Result<R
     let post = Post { sender, waker: Arc::new(waker) };
     let offer = Offer::of_environment();
     let (mut doorways, mut ears) = (Vec::new(), Vec::new());
-    let mut pieces = Vec::new();
+    let (mut pieces, mut sights) = (Vec::new(), Vec::new());
     for (place, (proxy, postgres)) in (0_u16..).zip(proxies) {
         for listen in &proxy.listen {
             ears.extend(open(proxy, listen, &offer)?.into_iter().map(|ear| (place, ear)));
         }
-        doorways.push(doorway(proxy, postgres, residents)?);
+        let doorway = doorway(proxy, postgres, around)?;
+        sights.push(sight(proxy, postgres, doorway.console.clone()));
+        doorways.push(doorway);
         pieces.push(Piece::of(proxy, postgres)?);
         post.send(Message::Open(place, Box::new(room(proxy, postgres))));
     }
@@ -116,6 +129,8 @@ pub fn start(proxies: &[(&Proxy, &Postgres)], residents: &Residents) -> Result<R
     let names = proxies.iter().map(|(proxy, _)| proxy.name.clone());
     let hand = Proxies::new(names, Box::new(post.clone()));
     let parts = worker::Parts { poll, inbox, desk: to_desk };
+    let (words, heard) = mpsc::channel(WORDS_MAX);
+    let parlour = Parlour::new(hand.clone(), sights, words);
     let note = hand.end_note();
     let worker = Thread::start("fdg-proxy-1", move || {
         let _note = note;
@@ -127,11 +142,11 @@ pub fn start(proxies: &[(&Proxy, &Postgres)], residents: &Residents) -> Result<R
             .max_blocking_threads(BLOCKING_MAX)
             .build()?;
         let counters = pieces.into_iter().map(Piece::into_counter).collect();
-        let parts = desk::Parts { counters, post, errands };
+        let parts = desk::Parts { counters, parlour, post, errands };
         LocalSet::new().block_on(&runtime, desk::run(parts));
         Ok(())
     })?;
-    Ok(Running::new(hand, vec![worker, desk]))
+    Ok(Running::new(hand, vec![worker, desk], heard))
 }
 
 /// Raises our own limit of descriptors, and tells where it does not cover what the settings allow.
@@ -153,7 +168,7 @@ fn need(proxies: &[(&Proxy, &Postgres)]) -> u64 {
         u64::from(proxy.clients.max) + 2 * u64::from(proxy.pool.max) + proxy.listen.len() as u64
     };
     let proxies: u64 = proxies.iter().map(of).sum();
-    OWN + (KNOCKERS_MAX + LOGINS_MAX + RESERVE) as u64 + proxies
+    OWN + (KNOCKERS_MAX + LOGINS_MAX + VISITORS_MAX + RESERVE) as u64 + proxies
 }
 
 fn open(proxy: &Proxy, listen: &Listen, offer: &Offer) -> Result<Vec<Ear>, StartError> {
@@ -164,10 +179,12 @@ fn open(proxy: &Proxy, listen: &Listen, offer: &Offer) -> Result<Vec<Ear>, Start
     })
 }
 
-fn doorway(proxy: &Proxy, postgres: &Postgres, residents: &Residents) -> Result<Doorway, StartError> {
+fn doorway(proxy: &Proxy, postgres: &Postgres, around: &Surroundings) -> Result<Doorway, StartError> {
     let name = proxy.name.to_string();
-    let guests = Guests::of(proxy.allow.as_ref(), residents)
-        .map_err(|source| StartError::Allow { name: name.clone(), source })?;
+    let unknown = |source| StartError::Allow { name: name.clone(), source };
+    let guests = Guests::of(proxy.allow.as_ref(), &around.residents).map_err(unknown)?;
+    let console = postgres.console.as_ref().unwrap_or(&around.admins);
+    let console = Guests::of(Some(console), &around.residents).map_err(unknown)?;
     let proof = match postgres.admission.auth {
         Auth::Trust => Proof::None,
         Auth::Md5 { .. } | Auth::ScramSha256 { .. } | Auth::Password { .. } => Proof::Password,
@@ -177,18 +194,35 @@ fn doorway(proxy: &Proxy, postgres: &Postgres, residents: &Residents) -> Result<
         Some(ListenerTls { require: false, .. }) => Tls::Offered,
         Some(ListenerTls { require: true, .. }) => Tls::Required,
     };
-    Ok(Doorway { name, guests, proof, tls, within: postgres.admission.within })
+    Ok(Doorway { name, guests, console, proof, tls, within: postgres.admission.within })
+}
+
+/// A proxy as the console shows it.
+fn sight(proxy: &Proxy, postgres: &Postgres, guests: Guests) -> Sight {
+    let login = postgres.sessions.login.as_ref();
+    Sight {
+        name: proxy.name.clone(),
+        guests,
+        mode: mode(proxy),
+        user: login.map(|login| login.user.clone()),
+        database: login.and_then(|login| login.database.clone()),
+        places: proxy.upstream.iter().map(Place::of).collect(),
+    }
+}
+
+fn mode(proxy: &Proxy) -> Mode {
+    match proxy.pool.mode {
+        config::Mode::Session => Mode::Session,
+        config::Mode::Transaction => Mode::Transaction,
+        config::Mode::Statement => Mode::Statement,
+    }
 }
 
 fn room(proxy: &Proxy, postgres: &Postgres) -> RoomSettings {
     let login = postgres.sessions.login.as_ref();
     RoomSettings {
         name: proxy.name.to_string(),
-        mode: match proxy.pool.mode {
-            config::Mode::Session => Mode::Session,
-            config::Mode::Transaction => Mode::Transaction,
-            config::Mode::Statement => Mode::Statement,
-        },
+        mode: mode(proxy),
         keeps: match postgres.sessions.state {
             SessionState::Pin => Keeps::Pins,
             SessionState::Refuse => Keeps::Refuses,

@@ -6,7 +6,7 @@ mod rows;
 mod write;
 
 pub use auth::{Authentication, Mechanisms};
-pub use rows::{Column, DataRow, RowDescription, write_data_row, write_row_description};
+pub use rows::{Column, DataRow, RowDescription, Type, write_data_row, write_row_description};
 pub use write::*;
 
 use super::fields::{BodyError, Fields};

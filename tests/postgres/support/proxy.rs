@@ -82,6 +82,13 @@ impl Proxy {
         fs::read_to_string(self.folder.path().join("agent.log")).unwrap_or_default()
     }
 
+    /// Changes the agent's file; the agent reads it when it is told to, or sees that it changed.
+    pub(crate) fn rewrite(&self, change: impl FnOnce(&str) -> String) {
+        let path = self.folder.path().join("agent.toml");
+        let settings = fs::read_to_string(&path).unwrap();
+        fs::write(path, change(&settings)).unwrap();
+    }
+
     /// The agent's process number.
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()

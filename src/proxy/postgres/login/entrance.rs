@@ -1,5 +1,6 @@
 //! The first packet of a client, read.
 
+use crate::proxy::postgres::console::DATABASE;
 use crate::proxy::postgres::guests::Origin;
 use crate::proxy::postgres::worker::About;
 use crate::wire::postgres::backend::write_negotiate;
@@ -36,6 +37,13 @@ pub(crate) struct Wish {
     pub(crate) prologue: Vec<u8>,
     /// Settings that it asks for.
     pub(crate) settings: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Wish {
+    /// Whether it is for the console and no session.
+    pub(crate) fn is_for_console(&self) -> bool {
+        self.about.database == DATABASE
+    }
 }
 
 /// Reads the first packet and tells how many bytes it had; none where more must come.

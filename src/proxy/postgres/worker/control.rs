@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use crate::pool::Pool;
 use crate::pool::id::ConnectionId;
+use crate::pool::reason::Farewell;
 use crate::pool::reset::{Reset, ResetCause, Scope};
 use crate::proxy::command::{Command, Done};
 use crate::proxy::postgres::worker::Worker;
+use crate::proxy::postgres::worker::client::Client;
 use crate::proxy::proxies::Question;
 
 /// After the last drain time, until what is left is dropped as it is.
@@ -50,11 +52,24 @@ impl Worker {
             }
             Command::Disable => pool.disable(now),
             Command::Kill => pool.kill(now),
+            Command::KillClient { place: client, turn } => {
+                return Some(self.kill_client(place, client as usize, turn));
+            }
             Command::Adjust(limits) => pool.adjust(&limits, now),
         }
         let done = before.until(&Standing::of(pool, now));
         self.carry_out(usize::from(place));
         Some(done)
+    }
+
+    /// Closes one client; its server connection is cleaned, as if it had left by itself.
+    fn kill_client(&mut self, room: u16, place: usize, turn: u32) -> Done {
+        let meant = |client: &Client| client.room == room && client.turn == turn;
+        if !self.clients.get(place).is_some_and(meant) {
+            return Done::default();
+        }
+        self.farewell(place, Farewell::Killed);
+        Done { clients: 1, ..Done::default() }
     }
 
     /// Begins to end.

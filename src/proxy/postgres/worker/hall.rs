@@ -60,6 +60,8 @@ pub(crate) enum Tls {
 pub(crate) struct Doorway {
     pub(crate) name: String,
     pub(crate) guests: Guests,
+    /// Who may use the console.
+    pub(crate) console: Guests,
     pub(crate) proof: Proof,
     pub(crate) tls: Tls,
     /// A login may take so long.

@@ -65,6 +65,13 @@ impl Knocker {
             Stage::Parting => PARTING_WITHIN.min(doorway.within),
         }
     }
+
+    /// Whether it wants the console: a guest, whom the desk lets in or not, or else one that may use the console and
+    /// nothing else.
+    fn visits(&self, doorway: &Doorway, wish: &Wish) -> bool {
+        let may = || self.origin.uid.is_some_and(|uid| doorway.console.admit(uid, None));
+        wish.is_for_console() && (self.refused.is_none() || may())
+    }
 }
 
 /// What a read came to.
@@ -137,6 +144,12 @@ impl Worker {
                 }
                 (Entered::Cancel(_, _), _) if knocker.refused.is_some() => {
                     return drop(self.hall.knockers.try_remove(place));
+                }
+                (Entered::Session(wish), _)
+                    if knocker.visits(&self.hall.doorways[usize::from(knocker.room)], &wish) =>
+                {
+                    knocker.read.drain(..count);
+                    return self.send_to_desk(place, Some(wish));
                 }
                 (Entered::Session(_) | Entered::Replication, _) if knocker.refused.is_some() => {
                     return self.turn_away(place);

@@ -206,6 +206,11 @@ impl Room {
         self.parted.push_back((Arc::clone(about), now));
     }
 
+    /// All users and databases, in the order of their keys.
+    pub(super) fn doors(&self) -> &[Door] {
+        &self.doors
+    }
+
     pub(super) fn door(&self, key: Key) -> Option<&Door> {
         self.doors.get(key.index())
     }

@@ -377,7 +377,7 @@ impl Worker {
         self.dismiss(place, &report, Farewell::Refused);
     }
 
-    fn farewell(&mut self, place: usize, farewell: Farewell) {
+    pub(super) fn farewell(&mut self, place: usize, farewell: Farewell) {
         let text = farewell.meaning();
         self.dismiss(place, &Report::new(SqlState::AdminShutdown, text).fatal(), farewell);
     }

@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use crate::pool::snapshot::{ClientActivity, ConnectionView};
+use crate::pool::snapshot::{ClientActivity, ConnectionView, KeyView};
 use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::client::Client;
 use crate::proxy::postgres::worker::client_path::token_of;
-use crate::proxy::postgres::worker::room::Room;
-use crate::proxy::view::{CLIENTS_SHOWN_MAX, ClientView, Parted, ServerView, View};
+use crate::proxy::postgres::worker::room::{Door, Room};
+use crate::proxy::view::{CLIENTS_SHOWN_MAX, ClientView, DoorView, Parted, ServerView, View};
 
 impl Worker {
     /// A room at this moment; none where there is none.
@@ -16,6 +16,7 @@ impl Worker {
         let room = self.rooms.get(usize::from(place))?;
         let of_room = self.clients.iter().filter(|(_, client)| client.room == place);
         let mut clients: Vec<(usize, &Client)> = of_room.collect();
+        let doors = self.door_views(room, &clients);
         let clients_more = clients.len().saturating_sub(CLIENTS_SHOWN_MAX);
         if clients_more > 0 {
             clients.select_nth_unstable_by_key(CLIENTS_SHOWN_MAX, |(_, client)| client.active);
@@ -26,6 +27,7 @@ impl Worker {
         Some(View {
             at: self.now,
             pool: room.pool.snapshot(self.now),
+            limits: *room.pool.limits(),
             gate: room.pool.gate(),
             counters: *room.pool.counters(),
             clients: clients.iter().map(|(place, client)| self.client_view(room, *place, client)).collect(),
@@ -34,6 +36,7 @@ impl Worker {
                 .map(|(identity, at)| Parted { identity: Arc::clone(identity), since: self.now.since(*at) })
                 .collect(),
             servers: self.server_views(room),
+            doors,
         })
     }
 
@@ -42,6 +45,7 @@ impl Worker {
         let unused = self.now.since(client.active);
         ClientView {
             place: token.0,
+            turn: client.turn,
             identity: Arc::clone(&client.about),
             activity: room.pool.client(token, self.now).unwrap_or(ClientActivity::Leaving(unused)),
             age: self.now.since(client.since),
@@ -50,13 +54,32 @@ impl Worker {
         }
     }
 
+    /// Users and databases with a client or a server connection. Every client counts, also one that is not told of by
+    /// itself.
+    fn door_views(&self, room: &Room, clients: &[(usize, &Client)]) -> Vec<DoorView> {
+        let mut counts = vec![0_u32; room.doors().len()];
+        for (_, client) in clients {
+            counts[client.key.index()] += 1;
+        }
+        let keys = room.pool.keys(counts.len(), self.now);
+        let seen = room.doors().iter().zip(counts).zip(keys);
+        let in_use = seen.filter(|((_, clients), pool)| *clients > 0 || pool.size() > 0);
+        let view = |((door, clients), pool): ((&Door, u32), KeyView)| DoorView {
+            user: text(&door.user),
+            database: text(&door.database),
+            clients,
+            pool,
+        };
+        in_use.map(view).collect()
+    }
+
     fn server_views(&self, room: &Room) -> Vec<ServerView> {
         let mut connections: Vec<ConnectionView> = room.pool.connections(self.now).collect();
         connections.sort_by_key(|seen| Reverse(seen.age));
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let server_view = |seen: ConnectionView| {
             let door = room.door(seen.key);
             ServerView {
+                connection: seen.connection,
                 activity: seen.activity,
                 since: seen.since,
                 age: seen.age,
@@ -71,4 +94,8 @@ impl Worker {
         };
         connections.into_iter().map(server_view).collect()
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -3,9 +3,33 @@
 use super::super::fields::{BodyError, Fields, message, put_count, put_string, put_u16, put_u32, put_value};
 use super::Kind;
 
-/// The object id of the type `text`, and its size: any.
-const TEXT_OID: u32 = 25;
+/// The size of a type whose values are of any.
 const SIZE_ANY: u16 = u16::MAX;
+
+/// The type of a column that is written here; its values are sent as text all the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Type {
+    /// `text`
+    Text,
+    /// `int4`
+    Int4,
+    /// `int8`
+    Int8,
+    /// `numeric`
+    Numeric,
+}
+
+impl Type {
+    /// Its object id and size.
+    fn codes(self) -> (u32, u16) {
+        match self {
+            Self::Text => (25, SIZE_ANY),
+            Self::Int4 => (23, 4),
+            Self::Int8 => (20, 8),
+            Self::Numeric => (1700, SIZE_ANY),
+        }
+    }
+}
 
 /// What a column is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,16 +109,17 @@ impl<'b> DataRow<'b> {
     }
 }
 
-/// Appends a RowDescription of text columns that belong to no table.
-pub fn write_row_description(out: &mut Vec<u8>, names: &[&str]) {
+/// Appends a RowDescription of columns that belong to no table.
+pub fn write_row_description(out: &mut Vec<u8>, columns: &[(&str, Type)]) {
     message(out, Kind::RowDescription.tag(), |out| {
-        put_count(out, names.len());
-        for name in names {
+        put_count(out, columns.len());
+        for (name, of) in columns {
+            let (oid, size) = of.codes();
             put_string(out, name.as_bytes());
             put_u32(out, 0);
             put_u16(out, 0);
-            put_u32(out, TEXT_OID);
-            put_u16(out, SIZE_ANY);
+            put_u32(out, oid);
+            put_u16(out, size);
             put_u32(out, u32::MAX);
             put_u16(out, 0);
         }

@@ -66,7 +66,7 @@ fn a_session_is_described() {
 #[test]
 fn an_answer_of_the_console() {
     let mut out = Vec::new();
-    write_row_description(&mut out, &["name", "value"]);
+    write_row_description(&mut out, &[("name", Type::Text), ("value", Type::Text)]);
     write_data_row(&mut out, &[Some(b"pools"), None]);
     write_command_complete(&mut out, "SHOW");
     let found = messages(&out);
