@@ -44,12 +44,16 @@ pub(super) struct Nursery {
     child: Child,
     restart: Restart,
     running: Option<Running>,
+    /// Of the life before: whoever of its group still runs.
+    rest: Option<Running>,
     state: State,
     /// When it was started again.
     starts: VecDeque<Timestamp>,
     pause: Duration,
     count: u32,
     wanted: Option<Then>,
+    /// The code of one that ends of a signal that was passed on.
+    ends_of: Option<i32>,
     /// The code it ended with last, or the one a shell gives where it could not be started.
     code: Option<i32>,
 }
@@ -82,7 +86,7 @@ struct Running {
     kept: UndoId,
     since: Timestamp,
     /// Gives the terminal back to us when dropped.
-    _foreground: Option<Foreground>,
+    foreground: Option<Foreground>,
     /// Its control group, removed with it.
     _group: Option<ChildGroup>,
 }
@@ -120,11 +124,13 @@ impl Nursery {
             child,
             restart,
             running: None,
+            rest: None,
             state: State::Due(Timestamp::ZERO),
             starts: VecDeque::new(),
             pause: restart.backoff,
             count: 0,
             wanted: None,
+            ends_of: None,
             code: None,
         }
     }
@@ -175,6 +181,7 @@ impl Nursery {
             self.state = State::Done;
             return Err(format!("{}: the child stays down until a person acts", self.quota_spent()));
         }
+        self.end_rest(hands);
         if self.count > 0 {
             self.starts.push_back(now);
         }
@@ -195,12 +202,12 @@ impl Nursery {
                     tracing::warn!(bot = %self.name, "the child could not be put into a control group of its own");
                 }
                 self.running =
-                    Some(Running { launched, kept, since: now, _foreground: foreground, _group: group });
+                    Some(Running { launched, kept, since: now, foreground, _group: group });
                 self.state = State::Running;
                 Ok(Started::Guarded(Arc::new(adopted)))
             }
             (Ok(kept), Err(AdoptError::Gone { .. })) => {
-                self.running = Some(Running { launched, kept, since: now, _foreground: None, _group: group });
+                self.running = Some(Running { launched, kept, since: now, foreground: None, _group: group });
                 self.state = State::Running;
                 Ok(Started::Over(self.ended(now, hands)))
             }
@@ -225,10 +232,19 @@ impl Nursery {
 
     /// Puts what runs into the care of another keeper.
     pub(super) fn entrust(&mut self, keeper: &mut Keeper) -> Result<(), KeeperError> {
-        if let Some(running) = &mut self.running {
+        for running in self.running.iter_mut().chain(&mut self.rest) {
             running.kept = running.launched.end_with_agent(keeper, ORPHAN_GRACE)?;
         }
         Ok(())
+    }
+
+    /// Ends what is left of the life before: two of one bot must not trade side by side.
+    fn end_rest(&mut self, hands: &Hands) {
+        let Some(rest) = self.rest.take() else { return };
+        // Mostly nobody is left.
+        let _nobody = rest.launched.process.signal_group(Signal::KILL);
+        // A keeper that is gone has nothing left to undo.
+        let _gone = lock(&hands.keeper).release(rest.kept);
     }
 
     /// A stop has ended it; `then` says what follows, whatever `restart` says. Its end may have been seen before.
@@ -241,17 +257,21 @@ impl Nursery {
         }
     }
 
-    /// It has ended. Gives its exit code, or 128 and the signal's number.
+    /// It has ended. Gives its exit code, or 128 and the signal's number. Who is left of its group is told to end, and is
+    /// killed before the next start; where there is none, by the keeper once the agent ends.
     pub(super) fn ended(&mut self, now: Timestamp, hands: &Hands) -> Option<i32> {
-        let running = self.running.take()?;
+        self.end_rest(hands);
+        let mut running = self.running.take()?;
+        running.foreground = None;
         let code = running.launched.process.reap().ok().flatten().map(exit_code);
+        let _nobody = running.launched.process.signal_group(Signal::TERM);
         self.code = code;
-        // A keeper that is gone has nothing left to undo.
-        let _gone = lock(&hands.keeper).release(running.kept);
+        let asked = self.ends_of.take().is_some_and(|expected| code == Some(expected));
         if now.since(running.since) >= LONG_LIFE {
             self.pause = self.restart.backoff;
         }
-        let again = match (self.wanted.take(), self.restart.when) {
+        self.rest = Some(running);
+        let again = match (self.wanted.take().or(asked.then_some(Then::Stay)), self.restart.when) {
             (Some(Then::Restart), _) | (None, RestartWhen::Always) => true,
             (None, RestartWhen::OnFailure) => code != Some(0),
             (Some(Then::Stay | Then::Systemd), _) | (None, RestartWhen::Policy) => false,
@@ -263,12 +283,13 @@ impl Nursery {
         code
     }
 
-    /// Passes a signal on. One that was told to end is not started again by itself.
+    /// Passes a signal on. One that was told to end, or that ends of the signal, is not started again by itself.
     pub(super) fn forward(&mut self, signal: Signal) -> Forwarded {
         let Some(running) = &self.running else { return Forwarded::Nobody };
         if asks_to_end(signal) {
             self.wanted = Some(Then::Stay);
         }
+        self.ends_of = Some(128 + signal.number());
         // One that has ended just now needs no signal.
         let _ended = running.launched.process.signal(signal);
         Forwarded::Sent
@@ -321,7 +342,7 @@ fn lock(keeper: &SharedKeeper) -> MutexGuard<'_, Keeper> {
 
 /// Whether a signal asks a program to end.
 pub(super) fn asks_to_end(signal: Signal) -> bool {
-    matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT | Signal::HUP)
+    matches!(signal, Signal::TERM | Signal::INT)
 }
 
 /// The code a shell would give.

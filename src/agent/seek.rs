@@ -22,7 +22,7 @@ use crate::sys::adopted::Adopted;
 use crate::sys::cgroup::{self, Memberships, Mounts};
 use crate::sys::clock::SystemClock;
 use crate::sys::command;
-use crate::sys::find::{self, FindError};
+use crate::sys::find::{self, FindError, Owner};
 use crate::sys::proc_root::ProcRoot;
 
 /// Targets that may wait for their turn; beyond, they are asked for at the next turn of the loop.
@@ -54,6 +54,8 @@ pub struct Found {
     pub(super) numbers: Result<Vec<u32>, String>,
     /// Which writing of the target's number this is; none where it is no number that names the process.
     pub(super) edition: Option<Edition>,
+    /// Who could have written another number there; the target may be sought otherwise.
+    pub(super) owner: Option<Owner>,
     group: Option<Group>,
 }
 
@@ -117,7 +119,12 @@ fn work(root: &ProcRoot, inbox: &Receiver<Wanted>, found: impl Fn(Found)) {
             Ok((numbers, group)) => (Ok(numbers), group),
             Err(error) => (Err(chain(&error)), None),
         };
-        found(Found { target, matches, numbers, edition, group });
+        let owner = match &matches {
+            // One that is gone meanwhile names nobody.
+            Match::Pidfile(path) => find::stranger_behind(path).ok().flatten(),
+            Match::Pid(_) | Match::Unit(_) | Match::Cgroup(_) | Match::Command(_) | Match::Child(_) => None,
+        };
+        found(Found { target, matches, numbers, edition, owner, group });
     }
 }
 
@@ -236,7 +243,7 @@ mod tests {
         let line = command::line(&own).expect("ours");
         let found = |matches: Match| {
             let (numbers, group) = look(&root, &matches).expect("looked");
-            Found { target: name("bot"), matches, numbers: Ok(numbers), edition: None, group }
+            Found { target: name("bot"), matches, numbers: Ok(numbers), edition: None, owner: None, group }
         };
         assert!(found(pattern(&format!("^{}", regex_lite::escape(&line)))).fits(&own));
         assert!(!found(pattern("^no such program$")).fits(&own));

@@ -144,7 +144,8 @@ impl Target {
     /// Takes up the rule memory of an earlier agent. A memory that can't be read is left alone.
     pub(super) fn recall(&mut self, json: &str) -> Result<(), serde_json::Error> {
         let memory: crate::policy::memory::RuleMemory = serde_json::from_str(json)?;
-        self.known_before = memory.processes.iter().map(|process| process.process).collect();
+        let living = memory.processes.iter().map(|process| process.process);
+        self.known_before = living.chain(memory.ended.iter().copied()).collect();
         self.engine.restore(memory);
         json.clone_into(&mut self.remembered);
         Ok(())

@@ -26,7 +26,7 @@ mod tests;
 pub use book::{Enrolled, Role};
 pub use command::{Command, CommandError};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::action::{Hold, Word};
 use crate::model::clock::{Timestamp, WallTime};
@@ -48,7 +48,12 @@ pub struct Engine {
     target: Target,
     processes: BTreeMap<ProcessId, Process>,
     recalled: BTreeMap<ProcessId, ProcessMemory>,
+    /// The processes that ended last, oldest first.
+    ended: VecDeque<ProcessId>,
 }
+
+/// How many processes are remembered that have ended.
+const ENDED_MAX: usize = 16;
 
 /// What is kept for the target as a whole, beside the accounts of its tiers.
 #[derive(Clone, Debug)]
@@ -82,14 +87,17 @@ impl Engine {
     pub fn new(policies: Vec<Enrolled>, means: Means) -> Self {
         let target = Target { flight: None, landed: None, hold: HumanHold::Off, next: 1, anchored: true };
         let books = policies.into_iter().map(Book::new).collect();
-        Self { books, means, target, processes: BTreeMap::new(), recalled: BTreeMap::new() }
+        Self { books, means, target, processes: BTreeMap::new(), recalled: BTreeMap::new(), ended: VecDeque::new() }
     }
 
     /// Takes in one observation of one process. Observations of a process come in the order of time.
     pub fn step(&mut self, process: &ProcessId, observation: &Observation) -> Evaluation {
         self.anchor(observation.at, observation.wall);
         let lost = self.expire(observation.at);
-        let Self { books, means, target, processes, recalled } = self;
+        if observation.life == Life::Exited {
+            self.note_end(*process);
+        }
+        let Self { books, means, target, processes, recalled, .. } = self;
         let state = processes.entry(*process).or_insert_with(|| {
             let mut fresh = Process::new(books, observation);
             if let Some(memory) = recalled.remove(process) {
@@ -104,6 +112,16 @@ impl Engine {
         }
         desk.out.lost.extend(lost);
         desk.out
+    }
+
+    fn note_end(&mut self, process: ProcessId) {
+        if self.ended.contains(&process) {
+            return;
+        }
+        if self.ended.len() == ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(process);
     }
 
     /// Stops waiting for an action whose end should have been told long ago: its outcome is unknown, and the

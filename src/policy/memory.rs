@@ -23,11 +23,20 @@ pub struct RuleMemory {
     pub accounts: Vec<AccountMemory>,
     /// Processes with an active tier, or with something to remember.
     pub processes: Vec<ProcessMemory>,
+    /// Those that ended last, oldest first: a number of theirs that is there again is a stranger's.
+    #[serde(default)]
+    pub ended: Vec<ProcessId>,
 }
 
 impl Default for RuleMemory {
     fn default() -> Self {
-        Self { next: DecisionId(1), human_hold: false, accounts: Vec::new(), processes: Vec::new() }
+        Self {
+            next: DecisionId(1),
+            human_hold: false,
+            accounts: Vec::new(),
+            processes: Vec::new(),
+            ended: Vec::new(),
+        }
     }
 }
 

@@ -4,12 +4,15 @@
 //! A unit is found as the directory of that name below the mounted hierarchies: that asks neither a bus nor a
 //! subprocess, and gives all its processes and not only the main one.
 
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
 use crate::sys::cgroup::{Hierarchy, Mounts, groups};
 use crate::sys::command::line_of;
+use crate::sys::peer::own_uid;
 use crate::sys::proc_root::{ProcRoot, bounded_text};
 use crate::sys::read_error::ReadError;
 
@@ -58,7 +61,7 @@ pub fn by_pidfile(path: &Path) -> Result<Option<u32>, FindError> {
     const PIDFILE_MAX: u64 = 64;
     let text = match bounded_text(path, PIDFILE_MAX) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ReadError::of_io("the pidfile", error).into()),
     };
     match text.trim() {
@@ -68,6 +71,34 @@ pub fn by_pidfile(path: &Path) -> Result<Option<u32>, FindError> {
             _ => Err(FindError::Pidfile { path: path.to_owned() }),
         },
     }
+}
+
+/// Who has a say in what a pidfile names, beside root and this process's own user; none where nobody has. Whoever may
+/// write the file, or put another in its place, could name any process.
+pub fn stranger_behind(path: &Path) -> io::Result<Option<Owner>> {
+    const OTHERS_WRITE: u32 = 0o022;
+    const STICKY: u32 = 0o1000;
+    let file = std::fs::symlink_metadata(path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = std::fs::metadata(folder)?;
+    // Where it is a link, of whom the file is that it leads to says nothing.
+    let link_or_file = [file.uid(), folder.uid()];
+    if let Some(uid) = link_or_file.into_iter().find(|uid| *uid != 0 && *uid != own_uid()) {
+        return Ok(Some(Owner::User(uid)));
+    }
+    let anybody = |mode: u32| mode & OTHERS_WRITE != 0;
+    let is_open = anybody(folder.mode()) && folder.mode() & STICKY == 0
+        || !file.is_symlink() && anybody(file.mode());
+    Ok(is_open.then_some(Owner::Anybody))
+}
+
+/// Somebody who is not trusted with every process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owner {
+    /// This user.
+    User(u32),
+    /// Others than its owner may write it.
+    Anybody,
 }
 
 /// The directory of a group; none where there is no such group. The path is that of a directory, or of a group as

@@ -1,6 +1,7 @@
 //! Who is there: processes sought, adopted, ended; children started.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::sampler::remotes::{RemoteBook, literal};
 use crate::sys::adopted::{AdoptError, Adopted, DESCRIPTORS_PER_TARGET};
 use crate::sys::clock::SystemClock;
 use crate::sys::command;
+use crate::sys::find::Owner;
 use crate::sys::pidfd::Signal;
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::stat::Status;
@@ -147,13 +149,13 @@ impl Control {
         let is_other = |known: &ProcessId| known.pid == id.pid && *known != id;
         match &target.settings.matches {
             Match::Pid(_) if target.known_before.iter().any(is_other) => {
-                Some(format!("{id} is another process than the one guarded before"))
+                Some(format!("{id} is another process than the one guarded before: its number has changed hands"))
             }
             Match::Pidfile(_) if found.is_older(started(&id)) => {
                 Some(format!("{id} is younger than the pidfile: the number has changed hands"))
             }
+            Match::Pidfile(path) => found.owner.and_then(|owner| not_theirs(path, owner, process)),
             Match::Pid(_)
-            | Match::Pidfile(_)
             | Match::Unit(_)
             | Match::Cgroup(_)
             | Match::Command(_)
@@ -359,4 +361,17 @@ fn protection(settings: &TargetSettings, book: &RemoteBook) -> Protection {
         protection.addresses.extend(known.into_iter().map(|address| (address, remote.port())));
     }
     protection
+}
+
+/// What stands against a process that a pidfile of somebody names who may not speak for it.
+fn not_theirs(path: &Path, owner: Owner, process: &Adopted) -> Option<String> {
+    let path = path.display();
+    match owner {
+        Owner::User(uid) if Status::read(process).is_ok_and(|status| status.uid == uid) => None,
+        Owner::User(uid) => Some(format!(
+            "{} is not a process of user {uid}, who has a say in {path} and so could name any process",
+            process.id()
+        )),
+        Owner::Anybody => Some(format!("anybody may write {path} and so name any process: have its owner alone do so")),
+    }
 }

@@ -27,6 +27,7 @@ impl Engine {
             human_hold: self.target.hold == HumanHold::On,
             accounts,
             processes,
+            ended: self.ended.iter().copied().collect(),
         }
     }
 
@@ -41,6 +42,7 @@ impl Engine {
                 *account = Account::recalled(&kept.runs, kept.latched);
             }
         }
+        self.ended = memory.ended.into_iter().take(super::ENDED_MAX).collect();
         let processes = memory.processes.into_iter().take(RECALLED_MAX);
         self.recalled = processes.map(|kept| (kept.process, kept)).collect();
     }
