@@ -157,6 +157,13 @@ impl Breaker {
         self.window = Window::new(now);
     }
 
+    /// An open one is tried at this time at the latest.
+    pub fn hasten(&mut self, at: Timestamp) {
+        if let Phase::Open { until } = &mut self.phase {
+            *until = at.min(*until);
+        }
+    }
+
     /// The trial ended without saying anything about the upstream: another may begin at once.
     pub fn undecided(&mut self, now: Timestamp) {
         self.phase = Phase::Open { until: now };

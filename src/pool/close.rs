@@ -22,6 +22,7 @@ impl Pool {
             let fraction = self.jitter.fraction();
             let breaker = &mut self.upstreams.get_mut(upstream).breaker;
             if breaker.failure(&self.limits.trip, now, fraction) == Verdict::Tripped {
+                self.upstreams.hasten_others(upstream, &self.limits, now);
                 self.retire_all_of(upstream, CloseReason::Failover, now);
             }
         }

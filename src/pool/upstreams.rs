@@ -168,6 +168,17 @@ impl Upstreams {
         (self.balance == Balance::Priority && now.since(since) >= FAILBACK_AFTER).then_some(best)
     }
 
+    /// An upstream has just tripped. Where it was the last one, the others are tried soon, however long they were left
+    /// alone for: they may be back, and there is nothing better.
+    pub(super) fn hasten_others(&mut self, tripped: UpstreamId, limits: &Limits, now: Timestamp) {
+        if self.state() == BreakerState::Closed {
+            return;
+        }
+        for id in self.ids().filter(|id| *id != tripped) {
+            self.get_mut(id).breaker.hasten(now + limits.trip.pause.first);
+        }
+    }
+
     /// A connect succeeded.
     pub(super) fn connected(&mut self, id: UpstreamId, now: Timestamp) {
         let upstream = self.get_mut(id);
@@ -212,7 +223,11 @@ impl Upstreams {
         if trial || (closed && upstream.streak >= DOWN_AFTER) {
             upstream.streak = 0;
             upstream.breaker.trip(&limits.trip, now, fraction);
-            return if closed { Verdict::Tripped } else { Verdict::Unchanged };
+            if !closed {
+                return Verdict::Unchanged;
+            }
+            self.hasten_others(id, limits, now);
+            return Verdict::Tripped;
         }
         Verdict::Unchanged
     }

@@ -3,7 +3,7 @@
     python postgres.py [NAME=VALUE ...]
 
 Each NAME=VALUE is a setting of the server, over those below. Prints `{"postgres": PORT, "dir": FOLDER}` once the server answers; stops it
-and removes the folder on EOF of stdin or on SIGTERM. Trusts every loopback
+and removes the folder on EOF of stdin or on SIGTERM. SIGUSR1 has it crash and start anew on the same port, after which the line comes again. Trusts every loopback
 client as user `postgres`. Small and careless of its data on purpose: 60
 connections, no fsync. Started as root it runs the server as `postgres`, which
 refuses to be root.
@@ -106,6 +106,16 @@ def start_on_free_port(folder: str) -> tuple[subprocess.Popen[bytes], int]:
     sys.exit(f"postgres.py: would not start\n{Path(folder, 'log').read_text()}")
 
 
+def crash_and_restart(folder: str, port: int, server: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """As `pg_ctl restart -m immediate` does: no goodbye, and a recovery before the next client."""
+    server.send_signal(signal.SIGQUIT)
+    server.wait()
+    server = start(folder, port)
+    if not wait_ready(folder, server, port):
+        sys.exit(f"postgres.py: did not come back\n{Path(folder, 'log').read_text()}")
+    return server
+
+
 def stop(server: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         if server.poll() is None:
@@ -125,9 +135,13 @@ def main() -> None:
     try:
         make_cluster(folder)
         server, port = start_on_free_port(folder)
+        signal.signal(signal.SIGUSR1, lambda *_: None)
         print(json.dumps({"postgres": port, "dir": folder}), flush=True)
         end_with_owner()
-        signal.pause()
+        while True:
+            signal.pause()
+            server = crash_and_restart(folder, port, server)
+            print(json.dumps({"postgres": port, "dir": folder}), flush=True)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # EOF and TERM may both come

@@ -9,6 +9,7 @@
 )]
 
 mod cases;
+mod chaos;
 mod clients;
 mod console;
 mod logins;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::hands::{HOME, Hands, OTHER, closes, connects, refusals, targets};
+use crate::model::action::ResetHow;
 use crate::pool::address::Lookup;
 use crate::pool::breaker::BreakerState;
 use crate::pool::check_out::{CheckOut, Released};
@@ -11,6 +12,7 @@ use crate::pool::id::{ClientId, ConnectionId, UpstreamId};
 use crate::pool::limits::Limits;
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, ConnectFailure, OpenReason, Refusal};
+use crate::pool::reset::{Reset, ResetCause, Scope};
 use crate::pool::state::{Pool, Settings};
 use crate::pool::upstream::{Balance, UpstreamSettings};
 
@@ -112,6 +114,32 @@ fn a_host_that_does_not_answer_is_left_at_once_where_there_is_another() {
     let attempt = connects(&hands.orders())[0];
     hands.fail(attempt, ConnectFailure::Late);
     assert_eq!(targets(&hands.orders()), [SECOND]);
+}
+
+#[test]
+fn when_the_last_one_goes_the_other_is_tried_soon_however_long_it_was_down() {
+    let mut hands = pair(Balance::Priority, 2);
+    hands.attach(0..1);
+    hands.check_out(0, HOME);
+    let second = bring_down(&mut hands, FIRST);
+    hands.pool.connected(second[0], hands.now);
+    hands.check_in(second[0]);
+    for _ in 0..8 {
+        let (connection, upstream) = trial(&mut hands);
+        assert_eq!(upstream, FIRST);
+        hands.fail(connection, ConnectFailure::Late);
+    }
+    hands.pool.reset(
+        Reset { how: ResetHow::Hard, share: 1.0, scope: Scope::All, cause: ResetCause::Asked },
+        hands.now,
+    );
+    hands.check_out(0, HOME);
+    let attempt = connects(&hands.orders())[0];
+    hands.fail(attempt, ConnectFailure::Late);
+    let begun = hands.now;
+    assert_eq!(trial(&mut hands).1, FIRST, "it was down before");
+    let pause = Limits::default().trip.pause.first + Duration::from_millis(250);
+    assert!(hands.now.since(begun) <= pause, "{:?}", hands.now.since(begun));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Looking at the server and at the agent from outside.
 
+use std::collections::BTreeSet;
+
 use fdguard::sys::pidfd::PidFd;
 
 use super::proxy::Proxy;
@@ -26,6 +28,12 @@ impl Look {
             self.database
         );
         self.wire.value(&sql).parse().unwrap()
+    }
+
+    /// The numbers of the processes of all sessions.
+    pub(crate) fn backends(&mut self) -> BTreeSet<u32> {
+        let sql = format!("select pid from pg_stat_activity where datname = '{}'", self.database);
+        self.wire.run(&sql).rows.iter().map(|row| row[0].as_ref().unwrap().parse().unwrap()).collect()
     }
 
     /// Waits until so many sessions are in that state.

@@ -5,9 +5,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use fdguard::agent::request::{Answer, Command as Order, Request};
+use fdguard::agent::status::PoolStatus;
+use fdguard::model::action::ResetHow;
+use fdguard::model::name::Name;
 use fdguard::sys::pidfd::{PidFd, Signal};
 use tempfile::TempDir;
 
+use super::admin;
 use super::server::{Server, server};
 use super::wait::wait_for;
 use super::wire::Wire;
@@ -92,6 +97,41 @@ impl Proxy {
     /// The agent's process number.
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Has the agent do something; gives what it did.
+    pub(crate) fn tell(&self, command: Order) -> String {
+        match admin::ask(&self.folder.path().join("agent.sock"), &Request::Do(command)) {
+            Answer::Taken(what) => what,
+            other => panic!("{other:?}\n{}", self.log()),
+        }
+    }
+
+    /// Resets all of the pool in this way.
+    pub(crate) fn reset(&self, how: ResetHow) {
+        self.tell(Order::ResetPool { pool: Name::parse("db").unwrap(), how, share: 1.0 });
+    }
+
+    /// Changes the settings file and has it read anew.
+    pub(crate) fn reload(&self, change: impl Fn(&str) -> String) {
+        let (path, next) = (self.folder.path().join("agent.toml"), self.folder.path().join("agent.next"));
+        fs::write(&next, change(&fs::read_to_string(&path).unwrap())).unwrap();
+        // In one step: the agent looks at the file by itself as well.
+        fs::rename(&next, &path).unwrap();
+        self.tell(Order::Reload);
+    }
+
+    /// The pool as the agent tells it, at most a second old.
+    pub(crate) fn pool(&self) -> PoolStatus {
+        match admin::ask(&self.folder.path().join("agent.sock"), &Request::Status) {
+            Answer::Status(status) => status.pools.into_iter().next().expect("there is a pool"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Descriptors of the agent.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
     }
 
     /// A new client is served: nothing stuck to the server connections, and none is lost.

@@ -42,11 +42,16 @@ pub(crate) struct Answer {
 impl Wire {
     /// A connection on which nothing was said.
     pub(crate) fn dial(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, inbox: Vec::new(), taken: 0, key: (0, Vec::new()), parameters: Vec::new() }
+        Self::try_dial(address).unwrap()
+    }
+
+    /// The same, where it may fail.
+    pub(crate) fn try_dial(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, inbox: Vec::new(), taken: 0, key: (0, Vec::new()), parameters: Vec::new() })
     }
 
     /// A session that has logged in.
@@ -117,9 +122,12 @@ impl Wire {
             self.inbox.resize(old + CHUNK, 0);
             let count = self.stream.read(&mut self.inbox[old..]);
             self.inbox.truncate(old + count.as_ref().map_or(0, |count| *count));
-            if count? == 0 {
-                assert_eq!(old, 0, "an end within a message");
-                return Ok(None);
+            match (count?, old) {
+                (0, 0) => return Ok(None),
+                (0, _) => {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "an end within a message"));
+                }
+                (_, _) => {}
             }
         }
     }
