@@ -201,8 +201,7 @@ impl Nursery {
                 if group.as_ref().is_some_and(|group| !group.holds(&adopted)) {
                     tracing::warn!(bot = %self.name, "the child could not be put into a control group of its own");
                 }
-                self.running =
-                    Some(Running { launched, kept, since: now, foreground, _group: group });
+                self.running = Some(Running { launched, kept, since: now, foreground, _group: group });
                 self.state = State::Running;
                 Ok(Started::Guarded(Arc::new(adopted)))
             }

@@ -87,7 +87,14 @@ impl Engine {
     pub fn new(policies: Vec<Enrolled>, means: Means) -> Self {
         let target = Target { flight: None, landed: None, hold: HumanHold::Off, next: 1, anchored: true };
         let books = policies.into_iter().map(Book::new).collect();
-        Self { books, means, target, processes: BTreeMap::new(), recalled: BTreeMap::new(), ended: VecDeque::new() }
+        Self {
+            books,
+            means,
+            target,
+            processes: BTreeMap::new(),
+            recalled: BTreeMap::new(),
+            ended: VecDeque::new(),
+        }
     }
 
     /// Takes in one observation of one process. Observations of a process come in the order of time.

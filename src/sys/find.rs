@@ -87,8 +87,8 @@ pub fn stranger_behind(path: &Path) -> io::Result<Option<Owner>> {
         return Ok(Some(Owner::User(uid)));
     }
     let anybody = |mode: u32| mode & OTHERS_WRITE != 0;
-    let is_open = anybody(folder.mode()) && folder.mode() & STICKY == 0
-        || !file.is_symlink() && anybody(file.mode());
+    let is_open =
+        anybody(folder.mode()) && folder.mode() & STICKY == 0 || !file.is_symlink() && anybody(file.mode());
     Ok(is_open.then_some(Owner::Anybody))
 }
 

@@ -15,6 +15,7 @@ mod exec;
 mod history;
 mod identity;
 mod killed;
+mod lives;
 mod manager;
 mod network;
 mod restart;

@@ -148,18 +148,14 @@ impl Control {
         }
         let is_other = |known: &ProcessId| known.pid == id.pid && *known != id;
         match &target.settings.matches {
-            Match::Pid(_) if target.known_before.iter().any(is_other) => {
-                Some(format!("{id} is another process than the one guarded before: its number has changed hands"))
-            }
+            Match::Pid(_) if target.known_before.iter().any(is_other) => Some(format!(
+                "{id} is another process than the one guarded before: its number has changed hands"
+            )),
             Match::Pidfile(_) if found.is_older(started(&id)) => {
                 Some(format!("{id} is younger than the pidfile: the number has changed hands"))
             }
             Match::Pidfile(path) => found.owner.and_then(|owner| not_theirs(path, owner, process)),
-            Match::Pid(_)
-            | Match::Unit(_)
-            | Match::Cgroup(_)
-            | Match::Command(_)
-            | Match::Child(_) => None,
+            Match::Pid(_) | Match::Unit(_) | Match::Cgroup(_) | Match::Command(_) | Match::Child(_) => None,
         }
     }
 
@@ -372,6 +368,8 @@ fn not_theirs(path: &Path, owner: Owner, process: &Adopted) -> Option<String> {
             "{} is not a process of user {uid}, who has a say in {path} and so could name any process",
             process.id()
         )),
-        Owner::Anybody => Some(format!("anybody may write {path} and so name any process: have its owner alone do so")),
+        Owner::Anybody => {
+            Some(format!("anybody may write {path} and so name any process: have its owner alone do so"))
+        }
     }
 }
