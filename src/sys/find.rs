@@ -213,7 +213,16 @@ mod tests {
         let pattern = Regex::new(&format!("^sh -c read x {mark}$")).unwrap();
         let mut expected = [first.pid(), second.pid()];
         expected.sort_unstable();
-        assert_eq!(by_command(&ProcRoot::default(), &pattern).unwrap(), expected);
+        // A process is there a moment before its command line is.
+        let mut found = Vec::new();
+        for _ in 0..500 {
+            found = by_command(&ProcRoot::default(), &pattern).unwrap();
+            if found == expected {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert_eq!(found, expected);
 
         let own = line_of(&ProcRoot::default(), std::process::id()).unwrap();
         let all = Regex::new(&regex_lite::escape(&own)).unwrap();
