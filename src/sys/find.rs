@@ -76,7 +76,8 @@ pub fn by_pidfile(path: &Path) -> Result<Option<u32>, FindError> {
 /// Who has a say in what a pidfile names, beside root and this process's own user; none where nobody has. Whoever may
 /// write the file, or put another in its place, could name any process.
 pub fn stranger_behind(path: &Path) -> io::Result<Option<Owner>> {
-    const OTHERS_WRITE: u32 = 0o022;
+    // A group of the owner's own is its choice.
+    const OTHERS_WRITE: u32 = 0o002;
     const STICKY: u32 = 0o1000;
     let file = std::fs::symlink_metadata(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

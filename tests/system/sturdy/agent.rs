@@ -26,7 +26,7 @@ pub(crate) const BOT: &str = "bot";
 /// A folder that every user may enter.
 pub(crate) fn folder() -> TempDir {
     let folder = tempfile::Builder::new().prefix("fdguard-sturdy-").tempdir().expect("a folder");
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).expect("set");
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o1777)).expect("set");
     folder
 }
 
