@@ -23,6 +23,19 @@ pub enum Sort {
     Literal,
 }
 
+impl Sort {
+    /// The head of a list of such words.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Signal => "Signals",
+            Self::Function => "Functions",
+            Self::Tier => "Tiers",
+            Self::Operator => "Operators",
+            Self::Literal => "Values",
+        }
+    }
+}
+
 /// A word of the language.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Word {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use fdguard::policy::vocabulary::{Sort, words};
+use fdguard::policy::vocabulary::words;
 
 use crate::golden::Golden;
 
@@ -14,23 +14,13 @@ const HEAD: &str = "\
 read. What can't be told is *unknown*, which raises nothing and clears nothing. `fdguard policy words` prints the same.
 ";
 
-fn title(sort: Sort) -> &'static str {
-    match sort {
-        Sort::Signal => "Signals",
-        Sort::Function => "Functions",
-        Sort::Tier => "Tiers",
-        Sort::Operator => "Operators",
-        Sort::Literal => "Values",
-    }
-}
-
 #[test]
 fn the_page_of_words_has_each_with_its_meaning() {
     let mut page = HEAD.to_owned();
     let mut before = None;
     for word in words() {
         if before != Some(word.sort) {
-            let _ = writeln!(page, "\n## {}\n\n| form | gives | meaning |\n|---|---|---|", title(word.sort));
+            let _ = writeln!(page, "\n## {}\n\n| form | gives | meaning |\n|---|---|---|", word.sort.title());
             before = Some(word.sort);
         }
         let _ = writeln!(page, "| `{}` | {} | {} |", word.form, word.gives, word.meaning);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::cli::exit::Exit;
 use crate::cli::policy::Form;
 use crate::cli::print;
-use crate::policy::vocabulary::{Sort, Word, words};
+use crate::policy::vocabulary::{Word, words};
 
 /// Meanings begin here, where the form before is no longer.
 const MEANINGS_AT: usize = 42;
@@ -25,7 +25,7 @@ fn page(words: &[Word]) -> String {
     for word in words {
         if before != Some(word.sort) {
             page.push_str(if before.is_none() { "" } else { "\n" });
-            page.push_str(head(word.sort));
+            page.push_str(word.sort.title());
             page.push('\n');
             before = Some(word.sort);
         }
@@ -33,14 +33,4 @@ fn page(words: &[Word]) -> String {
         let _ = writeln!(page, "  {:MEANINGS_AT$}  {gives}{}", word.form, word.meaning);
     }
     page
-}
-
-fn head(sort: Sort) -> &'static str {
-    match sort {
-        Sort::Signal => "Signals",
-        Sort::Function => "Functions",
-        Sort::Tier => "Tiers",
-        Sort::Operator => "Operators",
-        Sort::Literal => "Values",
-    }
 }
