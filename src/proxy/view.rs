@@ -34,6 +34,17 @@ pub struct View {
     pub parted: Vec<Parted>,
     /// Server connections.
     pub servers: Vec<ServerView>,
+    /// Bytes that have passed, where they are counted.
+    pub traffic: Option<Traffic>,
+}
+
+/// Bytes that have passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Traffic {
+    /// From clients to servers.
+    pub up: u64,
+    /// From servers to clients.
+    pub down: u64,
 }
 
 /// Who a client is, as far as it is known.
@@ -70,6 +81,8 @@ pub struct ClientView {
     pub unused: Duration,
     /// Whether it keeps its server connection beyond its work.
     pub pinned: bool,
+    /// Bytes that have passed, where they are counted.
+    pub traffic: Option<Traffic>,
 }
 
 /// A client whose socket this side has closed.
