@@ -1,5 +1,6 @@
 //! A Redis behind the proxy, driven by its own command line client.
 
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
@@ -79,7 +80,6 @@ fn a_subscriber_hears_what_is_published_and_ends_with_the_server() {
     let redis = Redis::at(free_address());
     let guard = Guard::start(&[redis.address], "");
     let mut listener = guard.client();
-    use std::io::{Read as _, Write as _};
     listener.write_all(b"SUBSCRIBE news\r\n").unwrap();
     let mut heard = vec![0; "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n".len()];
     listener.read_exact(&mut heard).unwrap();

@@ -1,6 +1,6 @@
 //! What a policy or a person has a pool do.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use crate::support::guard::Guard;
@@ -10,7 +10,6 @@ use crate::support::{Ending, echo, ending, is_served};
 /// A server that answers what begins with `!`, and no other word.
 fn moody() -> Server {
     Server::doing(|mut stream: TcpStream| {
-        use std::io::Read as _;
         let mut room = [0; 64];
         while let Ok(count) = stream.read(&mut room) {
             if count == 0 || (room[0] == b'!' && stream.write_all(&room[..count]).is_err()) {

@@ -29,7 +29,7 @@ pub(super) enum Message {
 }
 
 /// From the worker to the desk.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Errand {
     /// Connect.
     Connect {

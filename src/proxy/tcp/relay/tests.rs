@@ -48,9 +48,10 @@ fn bytes_pass_and_an_end_passes_alone() {
 fn nothing_is_read_that_the_other_side_does_not_take() {
     let ((mut client, mut bot), (mut server, mut base)) = (side(), side());
     let mut room = [0; 16 << 10];
+    let much = vec![7; 32 << 10];
     let (mut sent, mut carried) = (0_u64, 0);
     loop {
-        match bot.write(&[7; 32 << 10]) {
+        match bot.write(&much) {
             Ok(count) => sent += count as u64,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 client.ready();
