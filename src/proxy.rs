@@ -1,11 +1,27 @@
 //! Local proxies: a listener, a pool behind it, and a protocol between them.
 
+mod bounds;
 pub mod command;
 pub mod console;
+mod ear;
+mod guests;
+mod obey;
+mod parted;
+mod place;
+mod porch;
+mod post;
 pub mod postgres;
 mod proxies;
+mod reach;
+mod running;
+mod start;
+mod tcp;
 pub mod transport;
 pub mod view;
 
+pub use bounds::{differ_in_limits_alone, limits};
 pub use command::{Command, Done};
+pub use guests::{GuestError, Residents};
 pub use proxies::{Proxies, QUESTIONS_MAX, Unasked};
+pub use running::Running;
+pub use start::{StartError, Surroundings, start};

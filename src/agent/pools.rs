@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::agent::status::{HeldClient, PoolClient, PoolServer, PoolStatus};
+use crate::agent::status::{HeldClient, PoolClient, PoolServer, PoolStatus, PoolTraffic};
 use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::pool::breaker::BreakerState;
@@ -13,7 +13,7 @@ use crate::pool::gate::Gate;
 use crate::pool::mode::Mode;
 use crate::pool::reason::{CloseReason, Farewell, OpenReason, Refusal};
 use crate::pool::snapshot::{Activity, ClientActivity};
-use crate::proxy::view::{ClientView, ServerView, View};
+use crate::proxy::view::{ClientView, ServerView, Traffic, View};
 use crate::proxy::{Command, Proxies};
 use crate::sampler::pools::{PoolAnswer, PoolAnswers};
 
@@ -83,6 +83,7 @@ impl Pools {
         status.servers = view.servers.iter().map(server).collect();
         status.clients = view.clients.iter().map(client).collect();
         status.clients_more = view.clients_more;
+        status.traffic = view.traffic.map(traffic);
         status
     }
 
@@ -177,7 +178,12 @@ fn client(seen: &ClientView) -> PoolClient {
         since,
         age: seen.age,
         pinned: seen.pinned,
+        traffic: seen.traffic.map(traffic),
     }
+}
+
+const fn traffic(seen: Traffic) -> PoolTraffic {
+    PoolTraffic { up: seen.up, down: seen.down }
 }
 
 fn server(seen: &ServerView) -> PoolServer {

@@ -10,7 +10,7 @@ use crate::model::signal::Signal;
 use crate::policy::engine::Enrolled;
 use crate::policy::means::Means;
 use crate::pool::limits::Limits;
-use crate::proxy::postgres::{differ_in_limits_alone, limits};
+use crate::proxy::{differ_in_limits_alone, limits};
 use crate::sampler::eye::EyeSettings;
 use crate::sampler::scan::ScanSettings;
 

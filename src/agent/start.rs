@@ -19,7 +19,7 @@ use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
 use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
-use crate::proxy::postgres::Residents;
+use crate::proxy::Residents;
 use crate::sampler::scanner::Scanner;
 use crate::sys::cgroup::Delegated;
 use crate::sys::clock::SystemClock;

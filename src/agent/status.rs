@@ -119,6 +119,18 @@ pub struct PoolStatus {
     pub clients: Vec<PoolClient>,
     /// Clients that are not among those.
     pub clients_more: usize,
+    /// Bytes that have passed, where they are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<PoolTraffic>,
+}
+
+/// Bytes that have passed through a pool or for a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PoolTraffic {
+    /// From clients to servers.
+    pub up: u64,
+    /// From servers to clients.
+    pub down: u64,
 }
 
 impl PoolStatus {
@@ -137,6 +149,7 @@ impl PoolStatus {
             servers: Vec::new(),
             clients: Vec::new(),
             clients_more: 0,
+            traffic: None,
         }
     }
 }
@@ -191,6 +204,9 @@ pub struct PoolClient {
     pub age: Duration,
     /// Whether it keeps its server connection beyond its work.
     pub pinned: bool,
+    /// Bytes that have passed, where they are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<PoolTraffic>,
 }
 
 /// A descriptor of a guarded process that is a client of a pool, or was one.

@@ -12,7 +12,7 @@ use crate::config::{Config, Proxy};
 use crate::model::clock::Clock as _;
 use crate::model::name::Name;
 use crate::proxy::console::Word;
-use crate::proxy::{self, Proxies, postgres};
+use crate::proxy::{self, Proxies, Residents, Running, StartError, Surroundings};
 use crate::sampler::pools::ASKED_EVERY;
 use crate::sys::clock::SystemClock;
 
@@ -20,30 +20,25 @@ use crate::sys::clock::SystemClock;
 const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Starts what the file says under `[proxy]`.
-pub(super) fn start(
-    config: &Config,
-    residents: &postgres::Residents,
-) -> Result<Option<postgres::Running>, postgres::StartError> {
-    let mut found = Vec::new();
+pub(super) fn start(config: &Config, residents: &Residents) -> Result<Option<Running>, StartError> {
     for proxy in config.proxies.values() {
         match &proxy.protocol {
             Protocol::Postgres(settings) if !settings.cache.queries.is_empty() => {
                 return Err(not_served(proxy, "`cache`"));
             }
-            Protocol::Postgres(settings) => found.push((proxy, &**settings)),
-            Protocol::Tcp => return Err(not_served(proxy, "protocol `tcp`")),
+            Protocol::Postgres(_) | Protocol::Tcp => {}
         }
     }
     let id = |id: &u64| u32::try_from(*id).ok().map(Id::Number);
     let (users, groups) = (config.admin.uids.iter(), config.admin.gids.iter());
     let admins = Access { users: users.filter_map(id).collect(), groups: groups.filter_map(id).collect() };
-    let around = postgres::Surroundings { residents: residents.clone(), admins };
-    if found.is_empty() { Ok(None) } else { postgres::start(&found, &around).map(Some) }
+    let around = Surroundings { residents: residents.clone(), admins };
+    proxy::start(&config.proxies.values().collect::<Vec<_>>(), &around)
 }
 
 /// What the settings know and nothing does yet is refused, rather than passed over.
-fn not_served(proxy: &Proxy, what: &'static str) -> postgres::StartError {
-    postgres::StartError::NotServed { name: proxy.name.to_string(), what }
+fn not_served(proxy: &Proxy, what: &'static str) -> StartError {
+    StartError::NotServed { name: proxy.name.to_string(), what }
 }
 
 /// Asks every pool, again and again, and tells the control loop.
@@ -157,7 +152,7 @@ fn work_of(work: PoolWork) -> proxy::Command {
 }
 
 /// Waits until a thread of the proxies is lost; for ever where there are none.
-pub(super) async fn lost(running: Option<&mut postgres::Running>) {
+pub(super) async fn lost(running: Option<&mut Running>) {
     match running {
         Some(running) => running.lost().await,
         None => std::future::pending().await,

@@ -29,7 +29,7 @@ use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
 use crate::model::name::{Name, Remote};
 use crate::proxy::Proxies;
-use crate::proxy::postgres::{self, Running};
+use crate::proxy::{Residents, Running};
 use crate::sampler::probe;
 use crate::sampler::remotes::RemoteBook;
 use crate::sys::clock::SystemClock;
@@ -85,7 +85,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
         }
     };
     let _socket = listener.is_some().then(|| SocketFile(config.admin.socket.clone()));
-    let residents = postgres::Residents::default();
+    let residents = Residents::default();
     // Before the proxies raise it: children get the limit that the agent was given.
     let nofile = NoFile::own().ok();
     let mut running = match pools::start(&config, &residents) {
@@ -168,7 +168,7 @@ async fn ended(agent: Agent, running: Option<&mut Running>, mailbox: &Mailbox) -
 /// What stands around the agent.
 struct Around {
     ends: Ends,
-    residents: postgres::Residents,
+    residents: Residents,
     nofile: Option<NoFile>,
 }
 

@@ -74,6 +74,23 @@ impl Pool {
         }
     }
 
+    /// A client whose work can't be told from its rest, as in a stream of bytes, has been quiet since then: it rests with
+    /// its connection in hand until it stirs. Nothing is counted. A connection that is to be gone by a deadline goes now.
+    pub fn lull(&mut self, client: ClientId, since: Timestamp, now: Timestamp) {
+        let seen = self.clients.get(client);
+        let (standing, lease) = (seen.standing, seen.lease);
+        if standing != Standing::Working {
+            return;
+        }
+        self.clients.enter(client, Standing::Resting, since);
+        self.clients_due = self.clients_due.min(since + self.limits.clients.idle);
+        if let Some((slot, connection)) = lease.and_then(|id| self.connections.find(id))
+            && let Some(reason) = connection.retired.filter(|reason| reason.is_urgent())
+        {
+            self.close(slot, reason, now);
+        }
+    }
+
     /// Tells a client to go if it rests; whether it does.
     pub fn dismiss(&mut self, client: ClientId, farewell: Farewell, now: Timestamp) -> bool {
         let rests = self.clients.get(client).standing.rests();

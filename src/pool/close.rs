@@ -4,7 +4,7 @@ use crate::model::clock::Timestamp;
 use crate::pool::breaker::{BreakerState, Verdict};
 use crate::pool::check_out::{Parted, nanos};
 use crate::pool::client::Standing;
-use crate::pool::connection::{Serving, State};
+use crate::pool::connection::{Connection, Serving, State};
 use crate::pool::id::{ClientId, ConnectionId, UpstreamId};
 use crate::pool::mode::Mode;
 use crate::pool::order::Order;
@@ -28,6 +28,19 @@ impl Pool {
         }
         self.despair(now);
         self.pump(now);
+    }
+
+    /// A client's work and its connection end together, as in a stream of bytes: one unit of work, and nothing that could
+    /// be used again.
+    pub fn spend(&mut self, id: ConnectionId, reason: CloseReason, now: Timestamp) {
+        self.counters.units += u64::from(self.connections.find_in(id, State::Leased).is_some());
+        self.discard(id, reason, now);
+    }
+
+    /// Whether a connection is in the hands of a client that rests.
+    pub(super) fn rests_in_hand(&self, connection: &Connection) -> bool {
+        let holder = connection.holder.filter(|_| connection.state == State::Leased);
+        holder.is_some_and(|client| self.clients.get(client).standing.rests())
     }
 
     /// Frees a connection's place and orders it closed.
@@ -62,7 +75,9 @@ impl Pool {
     /// Closes a connection that nobody uses, or marks it to be closed when it comes back, if the reason is urgent by
     /// force after the drain time. A second reason does not win time, but an urgent one may cut it short.
     pub(super) fn retire(&mut self, slot: u16, reason: CloseReason, now: Timestamp) {
-        if self.connections.get(slot).state != State::Leased {
+        let connection = self.connections.get(slot);
+        let unused = connection.state != State::Leased;
+        if unused || (reason.is_urgent() && self.rests_in_hand(connection)) {
             return self.close(slot, reason, now);
         }
         let forced = reason.is_urgent().then(|| now + self.limits.drain);

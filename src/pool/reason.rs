@@ -94,6 +94,9 @@ words! {
         ClientProtocol "client_protocol" Client "Its client broke the protocol during a unit of work.",
         CancelAdrift "cancel_adrift" Upstream "The server did not say in time that it took a cancel, which may hit a later query.",
         Unclean "unclean" Client "What its client left in the session can't be proven gone.",
+        SessionOver "session_over" Client "Its client's session is over, and it is not used again.",
+        StreamBroken "stream_broken" Upstream "The upstream broke the stream of its client off.",
+        Unwanted "unwanted" Agent "Nobody waited for it any more when it was open.",
         CleaningLate "cleaning_late" Upstream "Cleaning up after a client that left took too long.",
     }
 }
@@ -135,6 +138,10 @@ impl CloseReason {
             | Self::ClientProtocol
             | Self::CancelAdrift
             | Self::Unclean
+            | Self::SessionOver
+            // An end of a stream that is not read may be how its protocol ends it.
+            | Self::StreamBroken
+            | Self::Unwanted
             | Self::CleaningLate => false,
         }
     }
@@ -223,6 +230,7 @@ words! {
         Killed "killed" Operator "The console or the control interface closed it.",
         Refused "refused" Agent "Its login or its work was refused.",
         Shutdown "shutdown" Operator "The pool shuts down.",
+        Cut "cut" Agent "Its upstream connection was closed, and its session with it.",
     }
 }
 

@@ -90,7 +90,8 @@ impl Pool {
                 Scope::Key(key) => connection.key == key,
                 Scope::Upstream(upstream) => connection.upstream == upstream,
             };
-            let idle = matches!(connection.state, State::Idle | State::Checking);
+            let idle =
+                matches!(connection.state, State::Idle | State::Checking) || self.rests_in_hand(connection);
             belongs && (idle || reset.how != ResetHow::Idle)
         };
         let all = self.connections.iter().filter(|(_, connection)| concerned(connection));

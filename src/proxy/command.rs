@@ -28,13 +28,6 @@ pub enum Command {
     Disable,
     /// Close all clients and server connections now, and pause.
     Kill,
-    /// Close one client, if it is still the one that had this place at this turn.
-    KillClient {
-        /// Its place.
-        place: u32,
-        /// Its turn.
-        turn: u32,
-    },
     /// Change the limits; what still fits stays.
     Adjust(Box<Limits>),
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -28,6 +28,15 @@ pub enum Unasked {
     Busy,
 }
 
+/// A client: which place it has, and which of those that had that place one after the other it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::proxy) struct Client {
+    /// Its place.
+    pub(in crate::proxy) place: u32,
+    /// Its turn.
+    pub(in crate::proxy) turn: u32,
+}
+
 /// A question to the thread that owns a pool.
 #[derive(Debug)]
 pub(in crate::proxy) enum Question {
@@ -35,6 +44,8 @@ pub(in crate::proxy) enum Question {
     View(Reply<Box<View>>),
     /// To do this.
     Do(Command, Reply<Done>),
+    /// To close one client.
+    KillClient(Client, Reply<Done>),
 }
 
 /// Where an answer goes. Dropped unused, it says that there is none.
@@ -65,20 +76,29 @@ pub struct Proxies(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    rooms: BTreeMap<Name, u16>,
-    line: Box<dyn Line>,
+    /// Which line a proxy is on, and its place there.
+    rooms: BTreeMap<Name, (usize, u16)>,
+    lines: Vec<Box<dyn Line>>,
     places: Arc<Semaphore>,
     ending: AtomicBool,
-    ended: AtomicBool,
+    /// Lines behind which there is still somebody.
+    left: AtomicUsize,
 }
 
+/// Proxies on one line, in the order of their places there.
+pub(in crate::proxy) type Group = (Vec<Name>, Box<dyn Line>);
+
 impl Proxies {
-    /// Those of these names, in the order of their places.
-    pub(in crate::proxy) fn new(names: impl IntoIterator<Item = Name>, line: Box<dyn Line>) -> Self {
-        let rooms = names.into_iter().zip(0..).collect();
+    /// Those of these groups.
+    pub(in crate::proxy) fn new(groups: impl IntoIterator<Item = Group>) -> Self {
+        let (mut rooms, mut lines) = (BTreeMap::new(), Vec::new());
+        for (names, line) in groups {
+            rooms.extend(names.into_iter().zip((0..).map(|place| (lines.len(), place))));
+            lines.push(line);
+        }
         let places = Arc::new(Semaphore::new(QUESTIONS_MAX));
-        let (ending, ended) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(Inner { rooms, line, places, ending, ended }))
+        let (ending, left) = (AtomicBool::new(false), AtomicUsize::new(lines.len()));
+        Self(Arc::new(Inner { rooms, lines, places, ending, left }))
     }
 
     /// Their names.
@@ -96,11 +116,20 @@ impl Proxies {
         self.ask(pool, |reply| Question::Do(command, reply))
     }
 
+    /// Has one client closed, if it is still there.
+    pub(in crate::proxy) fn kill_client(
+        &self,
+        pool: &Name,
+        client: Client,
+    ) -> Result<oneshot::Receiver<Done>, Unasked> {
+        self.ask(pool, |reply| Question::KillClient(client, reply))
+    }
+
     /// Begins to end: nobody is let in any more, those that are there are drained under the deadline of their proxy,
     /// and closed after it.
     pub fn begin_to_end(&self) {
         if !self.0.ending.swap(true, Ordering::AcqRel) {
-            self.0.line.end();
+            self.0.lines.iter().for_each(|line| line.end());
         }
     }
 
@@ -111,10 +140,11 @@ impl Proxies {
 
     /// Whether nothing is left of them.
     pub fn has_ended(&self) -> bool {
-        self.0.ended.load(Ordering::Acquire)
+        self.0.left.load(Ordering::Acquire) == 0
     }
 
-    /// Notes, when it is dropped, that nothing is left of them: also where their thread has panicked.
+    /// Notes, when it is dropped, that nothing is left of those of one line: also where their thread has panicked.
+    /// One for each line.
     pub(in crate::proxy) fn end_note(&self) -> EndNote {
         EndNote(self.clone())
     }
@@ -124,10 +154,10 @@ impl Proxies {
         pool: &Name,
         question: impl FnOnce(Reply<T>) -> Question,
     ) -> Result<oneshot::Receiver<T>, Unasked> {
-        let room = self.0.rooms.get(pool).ok_or_else(|| Unasked::Unknown(pool.clone()))?;
+        let (line, room) = self.0.rooms.get(pool).ok_or_else(|| Unasked::Unknown(pool.clone()))?;
         let place = Arc::clone(&self.0.places).try_acquire_owned().map_err(|_| Unasked::Busy)?;
         let (to, answer) = oneshot::channel();
-        self.0.line.ask(*room, question(Reply { to, _place: place }));
+        self.0.lines[*line].ask(*room, question(Reply { to, _place: place }));
         Ok(answer)
     }
 }
@@ -138,7 +168,7 @@ pub(in crate::proxy) struct EndNote(Proxies);
 
 impl Drop for EndNote {
     fn drop(&mut self) {
-        self.0.0.ended.store(true, Ordering::Release);
+        self.0.0.left.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -167,16 +197,33 @@ mod tests {
     #[test]
     fn a_thread_that_does_not_answer_is_asked_so_often_and_no_oftener() {
         let line = Arc::new(Deaf::default());
-        let proxies = Proxies::new([name("a"), name("b")], Box::new(Arc::clone(&line)));
+        let other = Arc::new(Deaf::default());
+        let groups: [Group; 2] = [
+            (vec![name("x"), name("y")], Box::new(Arc::clone(&other))),
+            (vec![name("a"), name("b")], Box::new(Arc::clone(&line))),
+        ];
+        let proxies = Proxies::new(groups);
         assert_eq!(proxies.view(&name("c")).unwrap_err(), Unasked::Unknown(name("c")));
         let waiting: Vec<_> = (0..QUESTIONS_MAX).map(|_| proxies.view(&name("b")).unwrap()).collect();
         assert_eq!(proxies.tell(&name("a"), Command::Pause).unwrap_err(), Unasked::Busy);
         let (place, question) = line.0.lock().unwrap().pop().unwrap();
         assert_eq!(place, 1);
+        assert!(other.0.lock().unwrap().is_empty(), "each is asked on its own line");
         // What is not answered is seen as such, and its place is free again.
         drop(question);
         let mut waiting = waiting;
         assert!(waiting.pop().unwrap().try_recv().is_err());
         assert!(proxies.tell(&name("a"), Command::Pause).is_ok());
+    }
+
+    #[test]
+    fn they_have_ended_when_nothing_is_left_behind_any_line() {
+        let group = |text| -> Group { (vec![name(text)], Box::new(Arc::new(Deaf::default()))) };
+        let proxies = Proxies::new([group("a"), group("b")]);
+        let (first, second) = (proxies.end_note(), proxies.end_note());
+        drop(first);
+        assert!(!proxies.has_ended());
+        drop(second);
+        assert!(proxies.has_ended());
     }
 }

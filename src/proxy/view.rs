@@ -40,6 +40,8 @@ pub struct View {
     pub servers: Vec<ServerView>,
     /// Users and databases that have clients or server connections.
     pub doors: Vec<DoorView>,
+    /// Bytes that have passed, where they are counted.
+    pub traffic: Option<Traffic>,
 }
 
 /// One user and database of a proxy.
@@ -53,6 +55,15 @@ pub struct DoorView {
     pub clients: u32,
     /// Its share of the pool.
     pub pool: KeyView,
+}
+
+/// Bytes that have passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Traffic {
+    /// From clients to servers.
+    pub up: u64,
+    /// From servers to clients.
+    pub down: u64,
 }
 
 /// Who a client is, as far as it is known.
@@ -91,6 +102,8 @@ pub struct ClientView {
     pub unused: Duration,
     /// Whether it keeps its server connection beyond its work.
     pub pinned: bool,
+    /// Bytes that have passed, where they are counted.
+    pub traffic: Option<Traffic>,
 }
 
 /// A client whose socket this side has closed.

@@ -49,6 +49,13 @@ pub fn defer_accept(listener: &impl AsFd) -> io::Result<()> {
     if set < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Has the next close break the connection off instead of ending it in order: the other side sees that something is
+/// missing.
+pub fn abort_on_close(socket: &impl AsFd) -> io::Result<()> {
+    let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
+    Ok(setsockopt(socket, sockopt::Linger, &at_once)?)
+}
+
 /// Has the kernel watch over the other side.
 pub fn keep_alive(socket: &impl AsFd, keep: KeepAlive) -> io::Result<()> {
     let seconds = |span: Duration| u32::try_from(span.as_secs().max(1)).unwrap_or(u32::MAX);
@@ -88,6 +95,17 @@ mod tests {
         client.write_all(b"hello").unwrap();
         listener.set_nonblocking(false).unwrap();
         listener.accept().unwrap();
+    }
+
+    #[test]
+    fn an_aborted_connection_is_seen_to_be_broken() {
+        use std::io::Read as _;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = listener.accept().unwrap().0;
+        abort_on_close(&accepted).unwrap();
+        drop(accepted);
+        assert_eq!(client.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use super::hands::{HOME, Hands, OTHER, connects};
+use crate::model::action::ResetHow;
 use crate::model::clock::Timestamp;
 use crate::pool::check_out::{CheckOut, Released};
 use crate::pool::gate::Gate;
 use crate::pool::id::{ClientId, ConnectionId};
 use crate::pool::limits::{ClientLimits, Limits};
 use crate::pool::order::Order;
-use crate::pool::reason::{Farewell, Refusal};
+use crate::pool::reason::{CloseReason, Farewell, Refusal};
+use crate::pool::reset::{Reset, ResetCause, Scope};
 use crate::pool::snapshot::ClientActivity;
 
 fn dismissed(orders: &[Order]) -> Vec<(u32, Farewell)> {
@@ -68,6 +70,39 @@ fn a_client_that_keeps_its_connection_still_looks_idle_between_units_of_work() {
     assert_eq!(hands.pool.detach(ClientId(0), Farewell::Left, hands.now), Some(connection));
     assert_eq!(hands.check_in(connection), Released::Idle);
     assert_eq!(hands.pool.counters().units, 2);
+}
+
+#[test]
+fn a_stream_rests_with_its_connection_and_is_spent_with_it() {
+    let mut hands = hands(Duration::from_secs(20));
+    hands.attach(0..2);
+    let (first, second) = (hands.lease(0, HOME), hands.lease(1, HOME));
+    let quiet = hands.now;
+    hands.pass(Duration::from_secs(5));
+    hands.pool.lull(ClientId(0), quiet, hands.now);
+    assert_eq!(hands.pool.snapshot(hands.now).client_oldest_idle, Duration::from_secs(5));
+    assert_eq!(dismissed(&hands.pass(Duration::from_secs(14))), []);
+    assert_eq!(dismissed(&hands.pass(Duration::from_secs(1))), [(0, Farewell::IdleOver)]);
+    assert_eq!(hands.pool.detach(ClientId(0), Farewell::IdleOver, hands.now), Some(first));
+    hands.pool.spend(first, CloseReason::IdleOver, hands.now);
+    hands.pool.spend(second, CloseReason::SessionOver, hands.now);
+    assert_eq!((hands.pool.counters().units, hands.pool.is_still()), (2, true));
+}
+
+#[test]
+fn a_reset_takes_streams_at_rest_and_the_others_when_they_rest() {
+    let mut hands = hands(Duration::MAX);
+    hands.attach(0..2);
+    let (first, second) = (hands.lease(0, HOME), hands.lease(1, HOME));
+    hands.pool.lull(ClientId(0), hands.now, hands.now);
+    let reset = |how| Reset { how, share: 1.0, scope: Scope::All, cause: ResetCause::Asked };
+    assert_eq!(hands.pool.reset(reset(ResetHow::Idle), hands.now), 1);
+    assert_eq!(hands.pool.lease(ClientId(0)), None, "{first:?} is closed");
+    assert_eq!(hands.pool.reset(reset(ResetHow::Drain), hands.now), 1);
+    assert_eq!(hands.pool.lease(ClientId(1)), Some(second), "it is at work");
+    hands.pool.lull(ClientId(1), hands.now, hands.now);
+    assert!(hands.pool.is_still());
+    assert_eq!(hands.pool.counters().closed(CloseReason::Reset), 2);
 }
 
 #[test]

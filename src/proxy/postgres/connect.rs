@@ -5,33 +5,22 @@ mod auth;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, UnixStream};
 
 use crate::config::proxy::TlsMode;
 use crate::pool::reason::ConnectFailure;
+use crate::proxy::place::Place;
 use crate::proxy::postgres::credentials::{Means, Purse};
-use crate::proxy::postgres::place::{Place, Route};
+use crate::proxy::postgres::route::Route;
 use crate::proxy::postgres::socket::Socket;
 use crate::proxy::postgres::tls::Connector;
 use crate::proxy::postgres::worker::{Carried, Failed, Ready};
-use crate::proxy::transport::{Stream, Transport};
-use crate::sys::limits::is_exhausted;
-use crate::sys::tcp::{KeepAlive, keep_alive};
+use crate::proxy::reach::{failure_of, reach};
+use crate::proxy::transport::Transport;
 use crate::wire::postgres::backend::{Kind, Reported, backend_key_data, parameter_status};
 use crate::wire::postgres::fields::message;
 use crate::wire::postgres::startup::{Version, write_cancel, write_ssl_request, write_startup};
-
-/// A server that went away without a word is noticed within about two minutes where nothing is under way, and within
-/// half a minute where something is.
-const KEEP_ALIVE: KeepAlive = KeepAlive {
-    after: Duration::from_secs(60),
-    every: Duration::from_secs(15),
-    tries: 4,
-    unacknowledged: Duration::from_secs(30),
-};
 
 /// As whom to log in, and with what.
 pub(super) struct Credentials<'c> {
@@ -106,28 +95,14 @@ impl Ended {
 
 /// Opens a connection, under TLS where that is to be.
 async fn open(route: &Route, address: Option<SocketAddr>) -> Result<Socket, Failed> {
-    let socket =
+    let stream =
         reach(&route.place, address).await.map_err(|error| unreachable_server(&route.place, &error))?;
+    let socket = Socket::new(Transport::plain(stream), Vec::new())
+        .map_err(|error| unreachable_server(&route.place, &error))?;
     match (&route.place, &route.tls) {
         (Place::Tcp(host, _), Some(connector)) => encrypt(socket, host, connector).await,
         (Place::Tcp(_, _), None) | (Place::Unix(_), _) => Ok(socket),
     }
-}
-
-async fn reach(place: &Place, address: Option<SocketAddr>) -> io::Result<Socket> {
-    let stream = match place {
-        Place::Tcp(host, port) => {
-            let stream = match address {
-                Some(address) => TcpStream::connect(address).await?,
-                None => TcpStream::connect((host.as_str(), *port)).await?,
-            };
-            stream.set_nodelay(true)?;
-            keep_alive(&stream, KEEP_ALIVE)?;
-            Stream::Tcp(stream.into_std()?)
-        }
-        Place::Unix(path) => Stream::Unix(UnixStream::connect(path).await?.into_std()?),
-    };
-    Socket::new(Transport::plain(stream), Vec::new())
 }
 
 async fn encrypt(mut socket: Socket, host: &str, connector: &Connector) -> Result<Socket, Failed> {
@@ -162,9 +137,7 @@ async fn encrypt(mut socket: Socket, host: &str, connector: &Connector) -> Resul
 }
 
 fn unreachable_server(place: &Place, error: &io::Error) -> Failed {
-    let failure =
-        if is_exhausted(error) { ConnectFailure::NoDescriptors } else { ConnectFailure::Unreachable };
-    Failed { failure, said: Vec::new(), why: format!("can't reach {place}: {error}") }
+    Failed { failure: failure_of(error), said: Vec::new(), why: format!("can't reach {place}: {error}") }
 }
 
 fn broken(what: &dyn std::fmt::Display) -> Failed {

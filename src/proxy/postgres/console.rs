@@ -33,9 +33,9 @@ pub(super) use sight::Sight;
 
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::proxy::console::Word;
+use crate::proxy::guests::Origin;
 use crate::proxy::postgres::console::fault::Fault;
 use crate::proxy::postgres::console::visit::Visit;
-use crate::proxy::postgres::guests::Origin;
 use crate::proxy::postgres::login::entrance::Wish;
 use crate::proxy::postgres::socket::Socket;
 use crate::proxy::proxies::Proxies;

@@ -3,10 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -16,36 +14,32 @@ use tokio::time::timeout;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::pool::id::{ConnectionId, UpstreamId};
 use crate::pool::reason::ConnectFailure;
+use crate::proxy::guests::Origin;
+use crate::proxy::post::Post;
 use crate::proxy::postgres::connect::{self, Credentials};
 use crate::proxy::postgres::console::{self, Parlour};
 use crate::proxy::postgres::credentials::{Means, Purse};
-use crate::proxy::postgres::guests::Origin;
 use crate::proxy::postgres::lobby::Lobby;
 use crate::proxy::postgres::login::tries::Tries;
 use crate::proxy::postgres::login::{self, Auth, Came, Gate};
-use crate::proxy::postgres::place::{Place, Route};
+use crate::proxy::postgres::route::Route;
 use crate::proxy::postgres::worker::{Caller, Carried, Errand, Failed, Message, Ready};
+use crate::proxy::proxies::{Line, Question};
+use crate::proxy::reach::resolve;
 use crate::sys::clock::SystemClock;
 
 /// A cancel that takes longer is waited for no longer.
 const CANCEL_WITHIN: Duration = Duration::from_secs(5);
-/// A name that takes longer has no answer this time.
-const RESOLVE_WITHIN: Duration = Duration::from_secs(10);
 /// The same trouble is told again after this time.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// The way to a worker.
-#[derive(Clone, Debug)]
-pub(super) struct Post {
-    pub(super) sender: Sender<Message>,
-    pub(super) waker: Arc<mio::Waker>,
-}
+impl Line for Post<Message> {
+    fn ask(&self, place: u16, question: Question) {
+        self.send(Message::Asked(place, question));
+    }
 
-impl Post {
-    /// Hands a message over. A worker that has ended takes none; then this thread ends soon as well.
-    pub(super) fn send(&self, message: Message) {
-        let _ended = self.sender.send(message);
-        let _ended = self.waker.wake();
+    fn end(&self) {
+        self.send(Message::End);
     }
 }
 
@@ -65,7 +59,7 @@ pub(super) struct Counter {
 pub(super) struct Parts {
     pub(super) counters: Vec<Counter>,
     pub(super) parlour: Parlour,
-    pub(super) post: Post,
+    pub(super) post: Post<Message>,
     pub(super) errands: UnboundedReceiver<Errand>,
 }
 
@@ -73,7 +67,7 @@ pub(super) struct Parts {
 struct Desk {
     counters: Vec<Counter>,
     parlour: Rc<Parlour>,
-    post: Post,
+    post: Post<Message>,
     lobby: RefCell<Lobby>,
     connects: RefCell<HashMap<(u16, ConnectionId), AbortHandle>>,
 }
@@ -242,22 +236,4 @@ impl login::House for Counter {
         }
         Err(why)
     }
-}
-
-/// The addresses of a name, without those of a family that leads nowhere from here; none where there is no answer.
-async fn resolve(place: &Place) -> Vec<SocketAddr> {
-    let Place::Tcp(host, port) = place else { return Vec::new() };
-    let looked_up = timeout(RESOLVE_WITHIN, tokio::net::lookup_host((host.as_str(), *port))).await;
-    let found: Vec<SocketAddr> = match looked_up {
-        Ok(Ok(found)) => found.collect(),
-        Ok(Err(_)) | Err(_) => Vec::new(),
-    };
-    let routed: Vec<SocketAddr> = found.iter().copied().filter(has_route).collect();
-    if routed.is_empty() { found } else { routed }
-}
-
-/// Whether there is a route: a datagram socket is connected without sending anything.
-fn has_route(address: &SocketAddr) -> bool {
-    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    UdpSocket::bind(any).is_ok_and(|socket| socket.connect(address).is_ok())
 }

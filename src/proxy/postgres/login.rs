@@ -10,9 +10,9 @@ pub(crate) mod users;
 use std::io;
 use std::sync::Arc;
 
+use crate::proxy::guests::Origin;
 use crate::proxy::postgres::console;
 use crate::proxy::postgres::credentials::Shown;
-use crate::proxy::postgres::guests::Origin;
 use crate::proxy::postgres::login::entrance::{ASKED_MAX, Entered, Wish, enter};
 use crate::proxy::postgres::login::users::{Register, random};
 use crate::proxy::postgres::socket::Socket;

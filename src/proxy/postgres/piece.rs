@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use crate::config::proxy::{self as config, Postgres, Proxy};
 use crate::model::units::Quota;
+use crate::proxy::place::Place;
 use crate::proxy::postgres::credentials::Purse;
 use crate::proxy::postgres::desk::Counter;
 use crate::proxy::postgres::login::tries::Tries;
 use crate::proxy::postgres::login::users::Register;
 use crate::proxy::postgres::login::{Auth, Gate, TlsWish};
-use crate::proxy::postgres::place::{Place, Route};
-use crate::proxy::postgres::start::StartError;
+use crate::proxy::postgres::route::Route;
 use crate::proxy::postgres::tls::{self, Connector};
+use crate::proxy::start::StartError;
 use crate::wire::postgres::startup::Version;
 
 /// The newest version of the protocol that is asked for at servers: with it a cancel can't be guessed.

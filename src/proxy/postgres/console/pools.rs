@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::model::name::Name;
 use crate::pool::snapshot::KeyView;
+use crate::proxy::place::Place;
 use crate::proxy::postgres::console::sight::Look;
 use crate::proxy::postgres::console::table::{Column, Row, Table};
-use crate::proxy::postgres::place::Place;
 use crate::wire::postgres::backend::Type::{Int4, Text};
 
 const POOLS: &[Column] = &[

@@ -4,8 +4,8 @@ use crate::model::clock::WallTime;
 use crate::model::name::Name;
 use crate::pool::mode::Mode;
 use crate::pool::snapshot::Snapshot;
-use crate::proxy::postgres::guests::Guests;
-use crate::proxy::postgres::place::Place;
+use crate::proxy::guests::Guests;
+use crate::proxy::place::Place;
 use crate::proxy::postgres::side;
 use crate::proxy::view::View;
 

@@ -7,9 +7,10 @@ use crate::model::clock::WallTime;
 use crate::pool::id::{ClientId, ConnectionId};
 use crate::pool::reason::CloseReason;
 use crate::pool::snapshot::{Activity, ClientActivity};
+use crate::proxy::place::Place;
 use crate::proxy::postgres::console::sight::Look;
 use crate::proxy::postgres::console::table::{Column, Row, Table};
-use crate::proxy::postgres::place::Place;
+use crate::proxy::proxies::Client;
 use crate::proxy::view::{ClientView, ServerView};
 use crate::wire::postgres::backend::Type::{Int4, Int8, Text};
 
@@ -57,10 +58,10 @@ pub(super) fn id_of(place: u32, turn: u32) -> u64 {
     u64::from(turn) << 32 | u64::from(place)
 }
 
-/// The place and turn of a client's number.
-pub(super) fn place_of(id: u64) -> (u32, u32) {
+/// The client of a number.
+pub(super) fn client_of(id: u64) -> Client {
     let [a, b, c, d, place @ ..] = id.to_be_bytes();
-    (u32::from_be_bytes(place), u32::from_be_bytes([a, b, c, d]))
+    Client { place: u32::from_be_bytes(place), turn: u32::from_be_bytes([a, b, c, d]) }
 }
 
 fn server_id(connection: ConnectionId) -> u64 {
@@ -198,7 +199,7 @@ mod tests {
     fn a_number_leads_back_to_its_client() {
         for (place, turn) in [(0, 0), (7, 1), (u32::MAX, 0x3fff_ffff)] {
             let id = id_of(place, turn);
-            assert_eq!(place_of(id), (place, turn));
+            assert_eq!(client_of(id), Client { place, turn });
             assert!(i64::try_from(id).is_ok(), "it fits its column");
         }
     }

@@ -172,9 +172,9 @@ impl Visit<'_> {
     }
 
     async fn kill_client(&self, id: u64) -> Result<(), Fault> {
-        let (place, turn) = sockets::place_of(id);
+        let client = sockets::client_of(id);
         for sight in &self.sights {
-            if self.told(sight, Command::KillClient { place, turn }).await?.clients > 0 {
+            if answered(self.proxies.kill_client(&sight.name, client)).await?.clients > 0 {
                 self.record(format!("pool kill-client {} {id}", sight.name));
                 return Ok(());
             }

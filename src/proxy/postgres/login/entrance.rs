@@ -1,7 +1,7 @@
 //! The first packet of a client, read.
 
+use crate::proxy::guests::Origin;
 use crate::proxy::postgres::console::DATABASE;
-use crate::proxy::postgres::guests::Origin;
 use crate::proxy::postgres::worker::About;
 use crate::wire::postgres::backend::write_negotiate;
 use crate::wire::postgres::startup::{First, Startup, StartupError, Version, first};

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::model::clock::Timestamp;
 use crate::model::units::Quota;
-use crate::proxy::postgres::guests::Origin;
+use crate::proxy::guests::Origin;
 
 /// The most places that are remembered.
 const SOURCES_MAX: usize = 4_096;

@@ -240,7 +240,7 @@ impl Worker {
         let Some(mut client) = self.clients.try_remove(place) else { return };
         client.transport.say_goodbye();
         let room = usize::from(client.room);
-        self.rooms[room].part_from(&client.about, farewell, self.now);
+        self.rooms[room].parted.note(&client.about, farewell, self.now);
         self.rooms[room].pool.detach(token_of(place), farewell, self.now);
         if let Some(connection) = client.lease {
             let whole = client.side.rest.left == 0;

@@ -4,17 +4,14 @@
 //! time of their proxy; then their connections are closed. A worker that is not through [`FORCED_AFTER`] that ends all
 //! the same.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::pool::Pool;
-use crate::pool::id::ConnectionId;
 use crate::pool::reason::Farewell;
-use crate::pool::reset::{Reset, ResetCause, Scope};
 use crate::proxy::command::{Command, Done};
+use crate::proxy::obey::{Standing, obey};
 use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::client::Client;
-use crate::proxy::proxies::Question;
+use crate::proxy::proxies::{self, Question};
 
 /// After the last drain time, until what is left is dropped as it is.
 const FORCED_AFTER: Duration = Duration::from_secs(2);
@@ -33,6 +30,7 @@ impl Worker {
                     reply.send(done);
                 }
             }
+            Question::KillClient(client, reply) => reply.send(self.kill_client(place, client)),
         }
     }
 
@@ -40,31 +38,16 @@ impl Worker {
         let now = self.now;
         let pool = &mut self.rooms.get_mut(usize::from(place))?.pool;
         let before = Standing::of(pool, now);
-        match command {
-            Command::Reset { how, share } => {
-                pool.reset(Reset { how, share, scope: Scope::All, cause: ResetCause::Asked }, now);
-            }
-            Command::Admit(gate) => pool.set_gate(gate, now),
-            Command::Pause => pool.pause(now),
-            Command::Resume => pool.resume(now),
-            Command::Reconnect => {
-                pool.reconnect(now);
-            }
-            Command::Disable => pool.disable(now),
-            Command::Kill => pool.kill(now),
-            Command::KillClient { place: client, turn } => {
-                return Some(self.kill_client(place, client as usize, turn));
-            }
-            Command::Adjust(limits) => pool.adjust(&limits, now),
-        }
+        obey(pool, command, now);
         let done = before.until(&Standing::of(pool, now));
         self.carry_out(usize::from(place));
         Some(done)
     }
 
     /// Closes one client; its server connection is cleaned, as if it had left by itself.
-    fn kill_client(&mut self, room: u16, place: usize, turn: u32) -> Done {
-        let meant = |client: &Client| client.room == room && client.turn == turn;
+    fn kill_client(&mut self, room: u16, client: proxies::Client) -> Done {
+        let place = client.place as usize;
+        let meant = |found: &Client| found.room == room && found.turn == client.turn;
         if !self.clients.get(place).is_some_and(meant) {
             return Done::default();
         }
@@ -103,29 +86,5 @@ impl Worker {
             return true;
         }
         drained
-    }
-}
-
-/// A pool's connections and clients, to tell what a command did.
-struct Standing {
-    open: BTreeSet<ConnectionId>,
-    retired: BTreeSet<ConnectionId>,
-    clients: u32,
-}
-
-impl Standing {
-    fn of(pool: &Pool, now: crate::model::clock::Timestamp) -> Self {
-        let open = pool.connections(now).map(|seen| seen.connection).collect();
-        let retired = pool.connections(now).filter(|seen| seen.retired.is_some());
-        let retired = retired.map(|seen| seen.connection).collect();
-        Self { open, retired, clients: pool.snapshot(now).clients }
-    }
-
-    fn until(&self, after: &Self) -> Done {
-        Done {
-            closed: self.open.difference(&after.open).count(),
-            retired: after.retired.difference(&self.retired).count(),
-            clients: self.clients.saturating_sub(after.clients) as usize,
-        }
     }
 }

@@ -10,31 +10,22 @@
 //!                                └──► too slow, or too many and the slowest: told, ended
 //! ```
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use slab::Slab;
 
-use crate::model::clock::Timestamp;
-use crate::proxy::postgres::ear::{Accepted, Ear};
-use crate::proxy::postgres::guests::{Guests, Origin, Seen};
+use crate::proxy::ear::{Accepted, Ear};
+use crate::proxy::guests::{Guests, Origin, Seen};
+use crate::proxy::porch::{ACCEPTS_MAX, Porch};
 use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::knocker::{Knocker, Seat, Stage};
 use crate::proxy::postgres::worker::token::Token;
-use crate::proxy::transport::Transport;
-use crate::sys::limits::{Reserve, is_exhausted};
-use crate::sys::sock_diag::SockDiag;
+use crate::proxy::transport::{Stream, Transport};
 use crate::wire::postgres::sqlstate::{Report, SqlState, error_response};
 
-/// Clients taken from one listener in one pass.
-const ACCEPTS_MAX: usize = 64;
 /// Clients that have not yet said what they want, each with a descriptor of ours.
 pub(in crate::proxy::postgres) const KNOCKERS_MAX: usize = 256;
-/// Descriptors put by to tell clients that there are none.
-pub(in crate::proxy::postgres) const RESERVE: usize = 1;
-/// The same trouble is told again after this time.
-const TELL_EVERY: Duration = Duration::from_secs(5);
-
 /// What clients must show.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Proof {
@@ -72,106 +63,47 @@ pub(crate) struct Doorway {
 #[derive(Debug, Default)]
 pub(crate) struct Hall {
     pub(super) doorways: Vec<Doorway>,
-    ears: Vec<(u16, Ear)>,
+    porch: Porch,
     pub(super) knockers: Slab<Knocker>,
     pub(super) turn: u32,
-    reserve: Option<Reserve>,
-    diag: Option<SockDiag>,
-    /// A listener that could not be emptied is tried again in the next sweep.
-    stalled: Vec<usize>,
-    told: Option<Timestamp>,
 }
 
 impl Hall {
     /// With these ways in, by room, and the listeners that lead to them.
     pub(crate) fn new(doorways: Vec<Doorway>, ears: Vec<(u16, Ear)>) -> Self {
-        // Without a reserve clients wait unheard while there are no descriptors; without the tables those that come by
-        // TCP can't be told apart. Both are told when it matters.
-        let (reserve, diag) = (Reserve::hold(RESERVE).ok(), SockDiag::open().ok());
-        Self { doorways, ears, reserve, diag, ..Self::default() }
-    }
-
-    fn tell(&mut self, now: Timestamp) -> bool {
-        let due = self.told.is_none_or(|told| now.since(told) >= TELL_EVERY);
-        if due {
-            self.told = Some(now);
-        }
-        due
-    }
-
-    /// The next client of a listener.
-    fn next(&mut self, place: usize, now: Timestamp) -> Option<Accepted> {
-        for _ in 0..ACCEPTS_MAX {
-            let error = match self.ears.get(place)?.1.accept() {
-                Ok(accepted) => return Some(accepted),
-                Err(error) => error,
-            };
-            match error.kind() {
-                io::ErrorKind::WouldBlock => return None,
-                io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => continue,
-                _ => {}
-            }
-            if self.tell(now) {
-                tracing::error!(%error, "clients can't be accepted");
-            }
-            if !is_exhausted(&error) || !self.refuse_one(place) {
-                self.stalled.push(place);
-                return None;
-            }
-        }
-        self.stalled.push(place);
-        None
-    }
-
-    /// Accepts one client by giving up the reserve, and tells it that there is no room.
-    fn refuse_one(&mut self, place: usize) -> bool {
-        let Some(reserve) = &mut self.reserve else { return false };
-        let accepted = reserve.spend().then(|| self.ears[place].1.accept());
-        let refused = matches!(accepted, Some(Ok(_)));
-        if let Some(Ok((mut stream, _))) = accepted {
-            let report =
-                Report::new(SqlState::TooManyConnections, "the proxy has no descriptor left").fatal();
-            let mut said = Vec::new();
-            error_response(&mut said, &report.hint("Raise LimitNOFILE= of the agent, or lower clients.max."));
-            // A socket that is closed with something unread loses what it was told.
-            let _told = stream.write(&said);
-            let _read = stream.read(&mut [0; 1_024]);
-        }
-        // Where somebody else was quicker the next one waits.
-        let _held = reserve.refill();
-        refused
+        Self { doorways, porch: Porch::new(ears), ..Self::default() }
     }
 
     /// Whose client it is, and whether it may come in.
-    fn look(&mut self, room: u16, (stream, ends): &Accepted) -> (Origin, Result<(), String>) {
+    fn look(&mut self, room: u16, accepted: &Accepted) -> (Origin, Result<(), String>) {
         let doorway = &self.doorways[usize::from(room)];
-        let (origin, seen) = match ends {
-            Some((address, local)) => Origin::of_tcp(*address, *local, self.diag.as_mut()),
-            None => Origin::of_unix(stream),
-        };
+        let (origin, seen) = self.porch.look(accepted);
         let verdict = match (seen, doorway.proof) {
-            (Seen::User(uid, gid), _) if doorway.guests.admit(uid, gid) => Ok(()),
-            (Seen::User(uid, _), _) => Err(format!("user {uid} of this machine may not use this proxy")),
             (Seen::Foreign | Seen::Unknown, Proof::Password) => Ok(()),
             (Seen::Foreign, Proof::None) => {
                 Err("clients of other machines have to show a password".to_owned())
             }
-            (Seen::Unknown, Proof::None) => Err("the kernel does not say whose this client is".to_owned()),
-            (Seen::Gone, _) => Err("nobody holds the other end of this connection any more".to_owned()),
+            (Seen::User(..) | Seen::Gone | Seen::Unknown, _) => doorway.guests.judge(seen),
         };
         (origin, verdict)
     }
+}
+
+/// Tells a client that there is no descriptor for it.
+fn refuse(mut stream: Stream) {
+    let report = Report::new(SqlState::TooManyConnections, "the proxy has no descriptor left").fatal();
+    let mut said = Vec::new();
+    error_response(&mut said, &report.hint("Raise LimitNOFILE= of the agent, or lower clients.max."));
+    // A socket that is closed with something unread loses what it was told.
+    let _told = stream.write(&said);
+    let _read = stream.read(&mut [0; 1_024]);
 }
 
 impl Worker {
     /// Opens the ways in.
     pub(super) fn open_hall(&mut self, hall: Hall) {
         self.hall = hall;
-        for (place, (_, ear)) in self.hall.ears.iter_mut().enumerate() {
-            if let Err(error) = ear.register(self.poll.registry(), Token::Ear(place).name()) {
-                tracing::error!(%error, "a listener can't be polled");
-            }
-        }
+        self.hall.porch.register(self.poll.registry(), |place| Token::Ear(place).name());
     }
 
     /// Closes the ways in: whoever has not yet said what it wants goes as well.
@@ -182,7 +114,7 @@ impl Worker {
     /// Takes the clients of a listener.
     pub(super) fn accept(&mut self, place: usize) {
         for _ in 0..ACCEPTS_MAX {
-            let Some(accepted) = self.hall.next(place, self.now) else { return };
+            let Some(accepted) = self.hall.porch.next(place, self.now, refuse) else { return };
             self.welcome(place, accepted);
         }
         self.again.push(Token::Ear(place));
@@ -190,14 +122,14 @@ impl Worker {
 
     fn welcome(&mut self, place: usize, accepted: Accepted) {
         let hall = &mut self.hall;
-        let room = hall.ears[place].0;
+        let Some(room) = hall.porch.room(place) else { return };
         let (origin, verdict) = hall.look(room, &accepted);
         if hall.knockers.len() >= KNOCKERS_MAX {
             self.end_slowest();
         }
         let hall = &mut self.hall;
         if let Err(why) = &verdict
-            && hall.tell(self.now)
+            && hall.porch.tell(self.now)
         {
             tracing::warn!(proxy = hall.doorways[usize::from(room)].name, why, "a client is refused");
         }
@@ -247,7 +179,7 @@ impl Worker {
             let text = "canceling authentication due to timeout";
             self.end_knocker(place, &Report::new(SqlState::QueryCanceled, text).fatal());
         }
-        for place in std::mem::take(&mut self.hall.stalled) {
+        for place in self.hall.porch.take_stalled() {
             self.accept(place);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::pool::id::{ConnectionId, UpstreamId};
 use crate::pool::reason::ConnectFailure;
-use crate::proxy::postgres::guests::Origin;
+use crate::proxy::guests::Origin;
 use crate::proxy::postgres::login::entrance::Wish;
 use crate::proxy::postgres::worker::hall::Hall;
 use crate::proxy::postgres::worker::{Newcomer, RoomSettings};

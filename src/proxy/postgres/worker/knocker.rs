@@ -6,7 +6,7 @@ use mio::Interest;
 use mio::unix::SourceFd;
 
 use crate::model::clock::Timestamp;
-use crate::proxy::postgres::guests::Origin;
+use crate::proxy::guests::Origin;
 use crate::proxy::postgres::login::entrance::{ASKED_MAX, Entered, Wish, enter};
 use crate::proxy::postgres::worker::hall::{Doorway, Proof, Tls, tell};
 use crate::proxy::postgres::worker::inbox::{Caller, Errand};

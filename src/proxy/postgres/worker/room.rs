@@ -1,23 +1,19 @@
 //! One proxy inside of a worker: its pool, its server connections, and what its clients share.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::clock::Timestamp;
 use crate::pool::Pool;
 use crate::pool::id::{ConnectionId, Key, UpstreamId};
-use crate::pool::reason::Farewell;
 use crate::pool::state::Settings;
+use crate::proxy::parted::PartedClients;
 use crate::proxy::postgres::side::{Keeps, Mode};
 use crate::proxy::postgres::statements::Statements;
-use crate::proxy::postgres::worker::{About, Server};
+use crate::proxy::postgres::worker::Server;
 
 /// The most users and databases of one proxy.
 const KEYS_MAX: usize = 1_024;
-/// Clients that this side has closed are remembered, the latest so many.
-const PARTED_MAX: usize = 256;
 
 /// What a proxy is set to, for its worker.
 #[derive(Clone, Debug)]
@@ -81,8 +77,7 @@ pub(super) struct Room {
     keys: HashMap<(Vec<u8>, Vec<u8>), Key>,
     /// The pool's orders are being carried out: what one of them brings about waits for its turn.
     pub(super) carrying_out: bool,
-    /// Clients that this side has closed, whose descriptor may still be open in the bot; the latest last.
-    pub(super) parted: VecDeque<(Arc<About>, Timestamp)>,
+    pub(super) parted: PartedClients,
 }
 
 impl Room {
@@ -95,7 +90,7 @@ impl Room {
             doors: Vec::new(),
             keys: HashMap::new(),
             carrying_out: false,
-            parted: VecDeque::new(),
+            parted: PartedClients::default(),
         }
     }
 
@@ -192,18 +187,6 @@ impl Room {
         self.keys.insert((user.clone(), database.clone()), key);
         self.doors.push(Door { user, database, greeting: None, refused: Vec::new() });
         Some(key)
-    }
-
-    /// A client has been closed. One that left by itself has closed its descriptor, and one that nobody can find
-    /// again is not kept in mind.
-    pub(super) fn part_from(&mut self, about: &Arc<About>, farewell: Farewell, now: Timestamp) {
-        if farewell == Farewell::Left || about.inode.is_none() {
-            return;
-        }
-        if self.parted.len() >= PARTED_MAX {
-            self.parted.pop_front();
-        }
-        self.parted.push_back((Arc::clone(about), now));
     }
 
     /// All users and databases, in the order of their keys.

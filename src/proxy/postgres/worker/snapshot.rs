@@ -8,7 +8,7 @@ use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::client::Client;
 use crate::proxy::postgres::worker::client_path::token_of;
 use crate::proxy::postgres::worker::room::{Door, Room};
-use crate::proxy::view::{CLIENTS_SHOWN_MAX, ClientView, DoorView, Parted, ServerView, View};
+use crate::proxy::view::{CLIENTS_SHOWN_MAX, ClientView, DoorView, ServerView, View};
 
 impl Worker {
     /// A room at this moment; none where there is none.
@@ -23,7 +23,6 @@ impl Worker {
             clients.truncate(CLIENTS_SHOWN_MAX);
         }
         clients.sort_unstable_by_key(|(_, client)| client.active);
-        let parted = room.parted.iter().rev();
         Some(View {
             at: self.now,
             pool: room.pool.snapshot(self.now),
@@ -32,11 +31,10 @@ impl Worker {
             counters: *room.pool.counters(),
             clients: clients.iter().map(|(place, client)| self.client_view(room, *place, client)).collect(),
             clients_more,
-            parted: parted
-                .map(|(identity, at)| Parted { identity: Arc::clone(identity), since: self.now.since(*at) })
-                .collect(),
+            parted: room.parted.view(self.now),
             servers: self.server_views(room),
             doors,
+            traffic: None,
         })
     }
 
@@ -51,6 +49,7 @@ impl Worker {
             age: self.now.since(client.since),
             unused,
             pinned: client.side.pinned.is_some(),
+            traffic: None,
         }
     }
 

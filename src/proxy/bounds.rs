@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use crate::config::proxy::Proxy;
+use crate::config::proxy::{Balance, Proxy};
+use crate::pool::address::Lookup;
 use crate::pool::backoff::Backoff;
 use crate::pool::breaker::Trip;
 use crate::pool::limits::{ClientLimits, Limits};
+use crate::pool::state::Settings;
+use crate::pool::upstream::{self, UpstreamSettings};
+use crate::proxy::place::Place;
 
 /// The limits as the settings want them.
 pub fn limits(proxy: &Proxy) -> Limits {
@@ -35,6 +39,19 @@ pub fn limits(proxy: &Proxy) -> Limits {
         },
         ..Limits::default()
     }
+}
+
+/// The pool as the settings want it.
+pub(in crate::proxy) fn pool_settings(proxy: &Proxy) -> Settings {
+    let lookup = |upstream| {
+        if Place::of(upstream).is_looked_up() { Lookup::Every(proxy.lookup) } else { Lookup::Never }
+    };
+    let upstreams = proxy.upstream.iter().map(|upstream| UpstreamSettings { lookup: lookup(upstream) });
+    let balance = match proxy.balance {
+        Balance::LeastConnections => upstream::Balance::Equal,
+        Balance::Failover => upstream::Balance::Priority,
+    };
+    Settings { limits: limits(proxy), upstreams: upstreams.collect(), balance }
 }
 
 /// Whether two settings of a proxy differ in nothing but limits that a running pool takes over.

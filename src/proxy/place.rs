@@ -1,17 +1,14 @@
-//! Where a server is, and how it is talked to.
+//! Where a server is.
 
-use std::cell::Cell;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::config::proxy::Upstream;
-use crate::proxy::postgres::tls::Connector;
-use crate::wire::postgres::startup::Version;
 
 /// An address of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Place {
+pub(in crate::proxy) enum Place {
     /// Host and port.
     Tcp(String, u16),
     /// A unix socket.
@@ -19,7 +16,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    pub(super) fn of(upstream: &Upstream) -> Self {
+    pub(in crate::proxy) fn of(upstream: &Upstream) -> Self {
         match upstream {
             Upstream::Tcp { host, port } => Self::Tcp(host.clone(), *port),
             Upstream::Unix(path) => Self::Unix(path.clone()),
@@ -28,7 +25,7 @@ impl Place {
 
     /// Whether its addresses are looked up now and again. This machine's own name stands for both its addresses, which
     /// are tried one after the other.
-    pub(super) fn is_looked_up(&self) -> bool {
+    pub(in crate::proxy) fn is_looked_up(&self) -> bool {
         match self {
             Self::Tcp(host, _) => host.parse::<IpAddr>().is_err() && !host.eq_ignore_ascii_case("localhost"),
             Self::Unix(_) => false,
@@ -44,13 +41,4 @@ impl fmt::Display for Place {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
-}
-
-/// A server, and how it is talked to.
-pub(super) struct Route {
-    pub(super) place: Place,
-    /// TLS, where there is to be.
-    pub(super) tls: Option<Connector>,
-    /// The version to ask for: the newest, until the server turns out not to know even how to say no to it.
-    pub(super) version: Cell<Version>,
 }

@@ -87,6 +87,17 @@ impl Guests {
             || (!self.groups.is_empty()
                 && user::groups_of(uid).iter().any(|group| self.groups.contains(group)))
     }
+
+    /// Whether a client may come, by what the kernel says of it alone; why not, in words for people.
+    pub(crate) fn judge(&self, seen: Seen) -> Result<(), String> {
+        match seen {
+            Seen::User(uid, gid) if self.admit(uid, gid) => Ok(()),
+            Seen::User(uid, _) => Err(format!("user {uid} of this machine may not use this proxy")),
+            Seen::Foreign => Err("clients of other machines can't be told apart".to_owned()),
+            Seen::Unknown => Err("the kernel does not say whose this client is".to_owned()),
+            Seen::Gone => Err("nobody holds the other end of this connection any more".to_owned()),
+        }
+    }
 }
 
 /// Where a client comes from.

@@ -1,14 +1,15 @@
 //! The threads of running proxies, and their end.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::Poll;
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::proxy::console::Word;
-use crate::proxy::postgres::desk::Post;
-use crate::proxy::postgres::worker::Message;
-use crate::proxy::proxies::{Line, Proxies, Question};
+use crate::proxy::proxies::Proxies;
 
 /// Running proxies.
 #[derive(Debug)]
@@ -41,16 +42,6 @@ impl Thread {
     }
 }
 
-impl Line for Post {
-    fn ask(&self, place: u16, question: Question) {
-        self.send(Message::Asked(place, question));
-    }
-
-    fn end(&self) {
-        self.send(Message::End);
-    }
-}
-
 impl Running {
     pub(super) fn new(proxies: Proxies, threads: Vec<Thread>, words: mpsc::Receiver<Word>) -> Self {
         Self { proxies, threads, words: Some(words) }
@@ -69,21 +60,24 @@ impl Running {
     /// Waits until a thread has ended that nobody told to: a fault of this program. Clients that are still connected
     /// would hang, so the process has to end.
     pub async fn lost(&mut self) {
-        for thread in &mut self.threads {
-            // The worker comes first: where the desk ends, the worker sees it at its next errand and ends as well.
-            let _dropped = (&mut thread.bell).await;
-            if !self.proxies.is_ending() {
-                return;
-            }
+        let threads = &mut self.threads;
+        poll_fn(|cx| {
+            let rung =
+                |bell: &mut oneshot::Receiver<()>| bell.is_terminated() || Pin::new(bell).poll(cx).is_ready();
+            let lost = threads.iter_mut().map(|thread| &mut thread.bell).any(rung);
+            if lost { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        if self.proxies.is_ending() {
+            std::future::pending::<()>().await;
         }
-        std::future::pending::<()>().await;
     }
 
-    /// Gathers the threads after the end, and logs what went wrong in them. Where the worker hangs nobody waits for it:
+    /// Gathers the threads after the end, and logs what went wrong in them. Where a worker hangs nobody waits for it:
     /// it ends with the process.
     pub fn end(self) {
         if !self.proxies.has_ended() {
-            tracing::error!("the proxies' thread does not end and is given up");
+            tracing::error!("a thread of the proxies does not end and is given up");
             return;
         }
         for thread in self.threads {

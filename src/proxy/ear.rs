@@ -33,14 +33,23 @@ pub(crate) enum Ear {
     },
 }
 
+/// Who speaks first in a protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::proxy) enum FirstWord {
+    /// The client: until it does there is nothing to be done for it.
+    Client,
+    /// The client or the server.
+    Either,
+}
+
 /// A client that was accepted: its stream, its address and ours.
 pub(crate) type Accepted = (Stream, Option<(SocketAddr, SocketAddr)>);
 
 impl Ear {
     /// Opens a place to listen; systemd may hand over several sockets of one name.
-    pub(super) fn open(listen: &Listen, offer: &Offer) -> io::Result<Vec<Self>> {
+    pub(super) fn open(listen: &Listen, offer: &Offer, first: FirstWord) -> io::Result<Vec<Self>> {
         match listen {
-            Listen::Tcp(address) => Ok(vec![Self::bind(*address)?]),
+            Listen::Tcp(address) => Ok(vec![Self::bind(*address, first)?]),
             Listen::Unix(path) => Ok(vec![Self::unix(path)?]),
             Listen::Systemd(name) => {
                 let handed = offer.take(name);
@@ -50,20 +59,20 @@ impl Ear {
                         "systemd has handed no such socket over",
                     ));
                 }
-                handed.into_iter().map(Self::handed).collect()
+                handed.into_iter().map(|handed| Self::handed(handed, first)).collect()
             }
         }
     }
 
-    fn bind(address: SocketAddr) -> io::Result<Self> {
+    fn bind(address: SocketAddr, first: FirstWord) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
         widen_queue(&listener)?;
-        Self::tcp(listener)
+        Self::tcp(listener, first)
     }
 
-    fn handed(handed: Handed) -> io::Result<Self> {
+    fn handed(handed: Handed, first: FirstWord) -> io::Result<Self> {
         match handed {
-            Handed::Tcp(listener) => Self::tcp(listener),
+            Handed::Tcp(listener) => Self::tcp(listener, first),
             Handed::Unix(listener) => {
                 listener.set_nonblocking(true)?;
                 Ok(Self::Unix { listener: UnixListener::from_std(listener), _file: None })
@@ -71,10 +80,13 @@ impl Ear {
         }
     }
 
-    fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+    fn tcp(listener: std::net::TcpListener, first: FirstWord) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         no_delay(&listener)?;
-        defer_accept(&listener)?;
+        match first {
+            FirstWord::Client => defer_accept(&listener)?,
+            FirstWord::Either => {}
+        }
         let address = listener.local_addr()?;
         Ok(Self::Tcp(TcpListener::from_std(listener), address))
     }
@@ -157,7 +169,8 @@ mod tests {
     use super::*;
 
     fn open(path: &Path) -> io::Result<Ear> {
-        Ear::open(&Listen::Unix(path.to_owned()), &Offer::default()).map(|mut ears| ears.remove(0))
+        Ear::open(&Listen::Unix(path.to_owned()), &Offer::default(), FirstWord::Client)
+            .map(|mut ears| ears.remove(0))
     }
 
     #[test]

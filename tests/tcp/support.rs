@@ -1,0 +1,57 @@
+//! An agent with one proxy, and servers behind it.
+
+pub(crate) mod guard;
+pub(crate) mod server;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// How long anything may take that is on its way, on a machine that is busy with other tests.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Time between two looks.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Looks until `look` gives something; fails after [`PATIENCE`].
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// What a client hears for what it says; the server behind says the same back.
+pub(crate) fn echo(client: &mut TcpStream, said: &[u8]) -> Vec<u8> {
+    client.write_all(said).unwrap();
+    let mut heard = vec![0; said.len()];
+    client.read_exact(&mut heard).unwrap();
+    heard
+}
+
+/// Whether a client is served.
+pub(crate) fn is_served(client: &mut TcpStream) -> bool {
+    let mut heard = [0; 4];
+    client.write_all(b"ping").is_ok() && client.read_exact(&mut heard).is_ok() && heard == *b"ping"
+}
+
+/// How a stream ended that has nothing more to say.
+pub(crate) fn ending(client: &mut TcpStream) -> Ending {
+    let mut heard = [0; 64];
+    match client.read(&mut heard) {
+        Ok(0) => Ending::InOrder,
+        Ok(count) => panic!("it said {:?}", &heard[..count]),
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ending::Broken,
+        Err(error) => panic!("no end: {error}"),
+    }
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ending {
+    InOrder,
+    Broken,
+}
