@@ -65,12 +65,12 @@ pub struct Trend {
     gait: Option<Gait>,
 }
 
-/// How the thirds of a window follow each other.
+/// How a window rises, if it does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Gait {
-    /// They rise evenly.
+    /// All the time, and evenly from third to third.
     Steady,
-    /// They do not.
+    /// Not so.
     Unsteady,
 }
 
@@ -103,7 +103,8 @@ impl Trend {
             *point = (at, value);
             return;
         }
-        (self.slope, self.gait) = (self.fit(), self.walk());
+        self.slope = self.fit();
+        self.gait = self.walk();
         self.open_until = at + self.span / BUCKETS;
         self.points.push_back((at, value));
         while self.points.front().is_some_and(|(first, _)| at.since(*first) > self.span) {
@@ -119,8 +120,7 @@ impl Trend {
     /// The slope per second where it is a sustained and steady rise, else zero; none while the window is too young.
     pub fn leak(&self) -> Option<f64> {
         let (slope, gait) = (self.slope?, self.gait?);
-        let leaks = slope.rising >= SUSTAINED && gait == Gait::Steady;
-        Some(if leaks { slope.per_second.max(0.0) } else { 0.0 })
+        Some(if gait == Gait::Steady { slope.per_second.max(0.0) } else { 0.0 })
     }
 
     /// The window's length.
@@ -140,12 +140,15 @@ impl Trend {
         if !self.covers(YOUNG) {
             return None;
         }
-        let count = self.points.len();
-        let mut slopes = Vec::with_capacity(count * count.saturating_sub(1) / 2);
-        for (i, (t1, v1)) in self.points.iter().enumerate() {
-            for (t2, v2) in self.points.iter().skip(i + 1) {
-                slopes.push((v2 - v1) / t2.since(*t1).as_secs_f64().max(1e-9));
-            }
+        let (begin, flat) = *self.points.front()?;
+        if self.points.iter().all(|(_, value)| value.total_cmp(&flat).is_eq()) {
+            return Some(Slope { per_second: 0.0, rising: 0.0 });
+        }
+        let seconds = |(at, value): &(Timestamp, f64)| (at.since(begin).as_secs_f64(), *value);
+        let points: Vec<(f64, f64)> = self.points.iter().map(seconds).collect();
+        let mut slopes = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
+        for (i, (t1, v1)) in points.iter().enumerate() {
+            slopes.extend(points[i + 1..].iter().map(|(t2, v2)| (v2 - v1) / (t2 - t1).max(1e-9)));
         }
         let rising = slopes.iter().filter(|slope| **slope > 0.0).count() as f64 / slopes.len() as f64;
         let middle = slopes.len() / 2;
@@ -166,6 +169,10 @@ impl Trend {
         }
         if thirds.iter().any(Vec::is_empty) {
             return None;
+        }
+        // What does not rise all the time does not rise evenly either, and most of life is so.
+        if !self.slope.is_some_and(|slope| slope.rising >= SUSTAINED) {
+            return Some(Gait::Unsteady);
         }
         let goes_on = rising(&thirds[2]) >= LATELY;
         for values in &mut thirds {

@@ -1,6 +1,6 @@
 //! One full tick of one process: what is asked of the kernel, in which order, at which cost.
 //!
-//! The socket tables are dumped first and the descriptors listed second: a socket made in between is then
+//! The socket tables are asked first and the descriptors listed second: a socket made in between is then
 //! missing from the dump and looks like an orphan for one tick, which the orphan's minimum age covers; the other
 //! order would call live sockets somebody else's. The period to the next scan follows from the CPU that this
 //! one took and the share of a core that scans may use.
@@ -19,6 +19,7 @@ use crate::sampler::host::HostEye;
 use crate::sampler::joined::Joined;
 use crate::sampler::load::Load;
 use crate::sampler::remotes::RemoteBook;
+use crate::sampler::scan::manner::Manner;
 use crate::sampler::survey::{Sight, Survey, Trace, Watch};
 use crate::sampler::tables::Tables;
 use crate::sampler::view::FullView;
@@ -31,6 +32,8 @@ use crate::sys::read_error::ReadError;
 use crate::sys::sock_diag::TcpState;
 use crate::sys::socket_protocol::{Protocol, ProtocolMemory};
 use crate::sys::sockstat;
+
+mod manner;
 
 /// Descriptors listed in one go; between two goes the scan checks that it is still within its time.
 const CHUNK: usize = 4_096;
@@ -86,8 +89,16 @@ pub struct Memory {
     host: HostEye,
 }
 
+/// What a scan got from the kernel, beside the tables themselves.
+struct Taken {
+    dumped: Result<(), ReadError>,
+    listed: Result<(), ReadError>,
+    unknown_tcp: BTreeSet<u64>,
+}
+
 #[derive(Debug)]
 struct Kept {
+    manner: Manner,
     listing: Listing,
     listed: Option<Timestamp>,
     turn: u32,
@@ -115,18 +126,13 @@ impl Memory {
     pub fn scan(&mut self, process: &Adopted, book: &RemoteBook) -> Scan {
         let (at, cpu) = (SystemClock.now(), thread_cpu());
         let mut kept = self.processes.remove(&process.id()).unwrap_or_else(Kept::new);
-        let dumped = self.tables.dump(process, &mut kept.namespace);
-        let listed = kept.list(process, &self.tables, at);
+        let Taken { dumped, listed, unknown_tcp } = kept.take_in(process, &mut self.tables, at);
         let mut view = FullView::blank(at);
         kept.load.read(process, at, &mut view.plain);
         let mut aged = AgedSockets::default();
         let mut sockets: Arc<[(u64, u32)]> = Arc::from([]);
         match listed {
             Ok(()) => {
-                let unknown_tcp = match &dumped {
-                    Ok(()) => kept.unknown_tcp(process, &mut self.tables),
-                    Err(_) => BTreeSet::new(),
-                };
                 let joined = match dumped {
                     Ok(()) => Reading::Known(self.tables.joined(kept.listing.table())),
                     Err(error) => Reading::Unavailable(error.gap()),
@@ -141,7 +147,7 @@ impl Memory {
             Err(error) => view.blind(error.gap()),
         }
         self.processes.insert(process.id(), kept);
-        view.cost = Duration::from_nanos(thread_cpu().saturating_sub(cpu));
+        view.cost = cpu_since(cpu);
         view.period = self.period_after(view.cost);
         let host = self.host.read(at);
         Scan { process: process.id(), view: Arc::new(view), aged: Arc::new(aged), sockets, host }
@@ -156,6 +162,7 @@ impl Memory {
 impl Kept {
     fn new() -> Self {
         Self {
+            manner: Manner::default(),
             listing: Listing::new(),
             listed: None,
             turn: 0,
@@ -165,6 +172,36 @@ impl Kept {
             load: Load::default(),
             namespace: None,
         }
+    }
+
+    /// Sockets first, descriptors second. Where the sockets that are known were asked for one by one and there is another
+    /// one, all of it is done again by a walk.
+    fn take_in(&mut self, process: &Adopted, tables: &mut Tables, start: Timestamp) -> Taken {
+        if let Some(known) = self.manner.questions() {
+            let before = thread_cpu();
+            let was_asked = tables.revisit(self.namespace, known);
+            self.manner.asked(cpu_since(before));
+            let listed = if was_asked { self.list(process, tables, start) } else { Ok(()) };
+            if listed.is_err() || was_asked && self.strange_tcp(process, tables).is_empty() {
+                return Taken { dumped: Ok(()), listed, unknown_tcp: BTreeSet::new() };
+            }
+            self.manner.asked_in_vain();
+        }
+        let before = thread_cpu();
+        let dumped = tables.dump(process, &mut self.namespace);
+        self.manner.walked(cpu_since(before));
+        self.manner.forget();
+        let listed = self.list(process, tables, start);
+        let mut unknown_tcp = BTreeSet::new();
+        if dumped.is_ok() && listed.is_ok() {
+            unknown_tcp = self.strange_tcp(process, tables);
+            if unknown_tcp.is_empty() {
+                self.manner.know(tables.joined(self.listing.table()).known().map(|(_, record)| record));
+            } else {
+                tables.exempt_bound(self.namespace, &mut unknown_tcp);
+            }
+        }
+        Taken { dumped, listed, unknown_tcp }
     }
 
     /// Brings the table up to date. A socket that the dump knows alive stands without a look; a dead one is looked at,
@@ -177,8 +214,9 @@ impl Kept {
         let (turn, trace) = (self.turn, &self.trace);
         let turns = u32::try_from(trace.dead().div_ceil(DEAD_MAX)).unwrap_or(u32::MAX).max(1);
         let others = self.listing.table().iter().filter(|row| row.kind != Kind::Socket).count();
-        let trust = |row: &Descriptor| {
-            let state = row.inode.and_then(|inode| Some((inode, tables.state(inode)?)));
+        let mut near = 0;
+        let mut trust = |row: &Descriptor| {
+            let state = row.inode.and_then(|inode| Some((inode, tables.state(inode, &mut near)?)));
             let has_evidence = match state {
                 _ if row.kind != Kind::Socket => others > OTHERS_MAX,
                 Some((inode, TcpState::CloseWait)) => {
@@ -189,8 +227,8 @@ impl Kept {
             };
             if has_evidence { Trust::Keep } else { Trust::Look }
         };
-        if process.refresh(&mut self.listing, CHUNK, trust)? == Refreshed::Doubtful {
-            while process.list(&mut self.listing, CHUNK, trust)? == Progress::More {
+        if process.refresh(&mut self.listing, CHUNK, &mut trust)? == Refreshed::Doubtful {
+            while process.list(&mut self.listing, CHUNK, &mut trust)? == Progress::More {
                 if SystemClock.now().since(start) > PATIENCE {
                     self.listing.abandon();
                     return Err(ReadError::Late { what: "the table of descriptors" });
@@ -201,8 +239,8 @@ impl Kept {
         Ok(())
     }
 
-    /// Sockets in the table that no record knows and whose protocol is TCP.
-    fn unknown_tcp(&mut self, process: &Adopted, tables: &mut Tables) -> BTreeSet<u64> {
+    /// Sockets in the table that no record knows and whose protocol is TCP: dead, or bound and no more.
+    fn strange_tcp(&mut self, process: &Adopted, tables: &Tables) -> BTreeSet<u64> {
         let (mut strange, mut unknown) = (BTreeSet::new(), BTreeSet::new());
         for row in self.listing.table().iter().filter(|row| row.kind == Kind::Socket) {
             let Some(inode) = row.inode.filter(|inode| !tables.index().knows(*inode)) else { continue };
@@ -213,9 +251,6 @@ impl Kept {
             }
         }
         self.protocols.retain(|inode| strange.contains(&inode));
-        if !unknown.is_empty() {
-            tables.exempt_bound(self.namespace, &mut unknown);
-        }
         unknown
     }
 
@@ -240,6 +275,11 @@ impl Kept {
         let sight = Sight { at, table, sockets, time_wait, unknown_tcp, watched, book };
         self.trace.survey(&sight)
     }
+}
+
+/// CPU that this thread has used since.
+fn cpu_since(before: u64) -> Duration {
+    Duration::from_nanos(thread_cpu().saturating_sub(before))
 }
 
 /// Numbers that differ by a constant, as those of alike sockets do, get turns of their own.

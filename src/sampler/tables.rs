@@ -37,6 +37,16 @@ impl Tables {
         answer
     }
 
+    /// Replaces the dump by what the tables say now of these sockets of an earlier one. False where they can't be asked; the dump
+    /// is to be made anew then.
+    pub(super) fn revisit(&mut self, namespace: Option<u64>, known: &[SocketRecord]) -> bool {
+        let Some(diag) = namespace.and_then(|namespace| self.diags.get_mut(&namespace)) else { return false };
+        self.records.clear();
+        let asked = diag.revisit(known, &mut self.records).is_ok();
+        self.index.fill(&self.records);
+        asked
+    }
+
     /// The sockets of a table of descriptors with their records.
     pub(super) fn joined(&self, table: &[Descriptor]) -> Joined<'_> {
         Joined::new(table, &self.records, &self.index)
@@ -47,9 +57,10 @@ impl Tables {
         &self.index
     }
 
-    /// The state of a socket in the last dump; `None` where the dump does not know it.
-    pub(super) fn state(&self, inode: u64) -> Option<TcpState> {
-        Some(self.records.get(self.index.place(inode)?)?.state)
+    /// The state of a socket in the last dump; `None` where the dump does not know it. `near` is kept from one to the
+    /// next.
+    pub(super) fn state(&self, inode: u64, near: &mut usize) -> Option<TcpState> {
+        Some(self.records.get(self.index.place(inode, near)?)?.state)
     }
 
     /// Takes those out that are merely bound now. Where that can't be asked none is taken out, as text files never

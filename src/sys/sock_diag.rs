@@ -31,6 +31,7 @@ mod attributes;
 mod message;
 mod namespace;
 mod record;
+mod revisit;
 mod socket;
 mod state;
 
@@ -118,7 +119,9 @@ impl SockDiag {
             return Ok(None);
         }
         self.sequence = self.sequence.wrapping_add(1);
-        socket::send(&self.socket, &message::request_one(self.sequence, local, remote))?;
+        let mut request = Vec::new();
+        message::request_one(&mut request, self.sequence, (local, remote), None);
+        socket::send(&self.socket, &request)?;
         loop {
             let datagram = socket::receive(&self.socket, &mut self.buffer)?;
             for message in Messages::new(datagram) {

@@ -23,6 +23,8 @@ const NLMSG_DONE: u16 = 3;
 const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 const NLM_F_DUMP: u16 = 0x300;
+/// `INET_DIAG_NOCOOKIE`.
+const ANY_COOKIE: u64 = u64::MAX;
 
 /// The bytes are no netlink messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -72,10 +74,15 @@ pub(super) fn request(sequence: u32, states: States, detail: Detail) -> Vec<u8> 
     bytes
 }
 
-/// The request for the one TCP socket between these ends, seen from its own side; both of one family.
-pub(super) fn request_one(sequence: u32, local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
+/// Appends the request for the one TCP socket between these ends, seen from its own side; both of one family. With a
+/// cookie it is for that socket and none that had the same ends later.
+pub(super) fn request_one(
+    bytes: &mut Vec<u8>,
+    sequence: u32,
+    (local, remote): (SocketAddr, SocketAddr),
+    cookie: Option<u64>,
+) {
     let length = HEAD + 8 + SOCKET_ID;
-    let mut bytes = Vec::with_capacity(length);
     bytes.extend(u32::try_from(length).expect("a short message").to_ne_bytes());
     bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     bytes.extend(NLM_F_REQUEST.to_ne_bytes());
@@ -96,8 +103,10 @@ pub(super) fn request_one(sequence: u32, local: SocketAddr, remote: SocketAddr) 
         bytes.extend(address);
     }
     bytes.extend([0; 4]); // any interface
-    bytes.extend([0xff; 8]); // any cookie
-    bytes
+    let cookie = cookie.unwrap_or(ANY_COOKIE);
+    // The lower half first, each in the machine's order.
+    bytes.extend(((cookie & u64::from(u32::MAX)) as u32).to_ne_bytes());
+    bytes.extend(((cookie >> 32) as u32).to_ne_bytes());
 }
 
 /// Walks over the messages of one datagram; ends after the first malformed one.

@@ -224,3 +224,54 @@ fn a_client_that_speaks_ipv4_through_ipv6_is_found() {
     let found = diag.find(peer, accepted.local_addr().unwrap()).unwrap().expect("the client's end");
     assert_eq!(u64::from(found.inode), nix::sys::stat::fstat(&client).unwrap().st_ino);
 }
+
+#[test]
+fn known_sockets_asked_for_again_are_told_as_a_dump_tells_them() {
+    let mut diag = SockDiag::open().unwrap();
+    let (mut ends, mut listeners) = (Vec::new(), Vec::new());
+    for place in ["127.0.0.1:0", "[::1]:0", "[::]:0"] {
+        let listener = TcpListener::bind(place).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let host = if place.starts_with("127") || place == "[::]:0" { "127.0.0.1" } else { "::1" };
+        // More than go into one datagram, and both ends of each.
+        for _ in 0..40 {
+            ends.push(TcpStream::connect((host, port)).unwrap());
+            ends.push(listener.accept().unwrap().0);
+        }
+        listeners.push(listener);
+    }
+    let ours: Vec<u32> = ends.iter().map(inode).chain(listeners.iter().map(inode)).collect();
+    let mut dumped = Vec::new();
+    let mut dump = |diag: &mut SockDiag| {
+        diag.dump(States::ALL, Detail::Plain, &mut dumped).unwrap();
+        let mut found = dumped.clone();
+        found.retain(|record| ours.contains(&record.inode));
+        found.sort_unstable_by_key(|record| record.inode);
+        found
+    };
+    let known = dump(&mut diag);
+    assert_eq!(known.len(), ours.len());
+    let mut again = Vec::new();
+    diag.revisit(&known, &mut again).unwrap();
+    again.sort_unstable_by_key(|record| record.inode);
+    assert_eq!(again, known);
+
+    // Every other one: its peer has gone, or it is closed itself, or half of it is.
+    for place in (0..ends.len()).rev().step_by(3) {
+        match place % 2 {
+            0 => drop(ends.swap_remove(place)),
+            _ => ends[place].shutdown(Shutdown::Write).unwrap(),
+        }
+    }
+    let settled = crate::sys::deadline::Deadline::after(std::time::Duration::from_secs(10));
+    loop {
+        let now = dump(&mut diag);
+        let mut again = Vec::new();
+        diag.revisit(&known, &mut again).unwrap();
+        again.sort_unstable_by_key(|record| record.inode);
+        if again == now && now != known && now == dump(&mut diag) {
+            break;
+        }
+        assert!(!settled.passed(), "{again:?}\n{now:?}");
+    }
+}

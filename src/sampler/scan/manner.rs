@@ -1,0 +1,153 @@
+//! How the sockets of a process are asked for: by a walk over the tables of the machine, or one by one. Pure.
+//!
+//! A walk costs the same for ten sockets as for none, and what it costs depends on the machine and the hour; so both
+//! ways are timed, and the cheaper one is taken. One by one can't see new sockets: where there are some it was in vain,
+//! and the next scans are walks.
+
+use std::time::Duration;
+
+use crate::sys::sock_diag::SocketRecord;
+
+/// More sockets than this are not kept in mind for it.
+const KNOWN_MAX: usize = 1_024;
+/// What one question costs until one was asked.
+const EACH: Duration = Duration::from_micros(4);
+/// Walks after questions that were in vain.
+const WALKS: u32 = 8;
+/// Scans without a walk, at most: the cost of one is to be known.
+const QUESTIONS_MAX: u32 = 64;
+
+/// What is kept for the choice.
+#[derive(Debug)]
+pub(super) struct Manner {
+    known: Vec<SocketRecord>,
+    walk: Duration,
+    each: Duration,
+    walks_left: u32,
+    asked: u32,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { known: Vec::new(), walk: Duration::ZERO, each: EACH, walks_left: 0, asked: 0 }
+    }
+}
+
+impl Manner {
+    /// The sockets to ask for one by one; none where a walk is the thing to do.
+    pub(super) fn questions(&self) -> Option<&[SocketRecord]> {
+        let count = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+        let is_cheaper = self.each.saturating_mul(count) < self.walk;
+        let may = self.walks_left == 0 && self.asked < QUESTIONS_MAX && count > 0;
+        (may && is_cheaper).then_some(&self.known)
+    }
+
+    /// All were asked for, at this cost.
+    pub(super) fn asked(&mut self, cost: Duration) {
+        self.asked += 1;
+        let count = u32::try_from(self.known.len()).unwrap_or(u32::MAX).max(1);
+        self.each = (self.each + cost / count) / 2;
+    }
+
+    /// There was another socket.
+    pub(super) fn asked_in_vain(&mut self) {
+        self.walks_left = WALKS;
+    }
+
+    /// The tables were walked, at this cost.
+    pub(super) fn walked(&mut self, cost: Duration) {
+        self.walk = cost;
+        self.asked = 0;
+        self.walks_left = self.walks_left.saturating_sub(1);
+    }
+
+    /// These are all the sockets that the process has.
+    pub(super) fn know<'a>(&mut self, records: impl Iterator<Item = &'a SocketRecord>) {
+        self.known.clear();
+        self.known.extend(records.take(KNOWN_MAX + 1));
+        if self.known.len() > KNOWN_MAX || self.known.iter().any(|record| record.cookie.is_none()) {
+            self.forget();
+        }
+    }
+
+    /// It has others, or they can't be told.
+    pub(super) fn forget(&mut self) {
+        self.known = Vec::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::sock_diag::{Family, TcpState};
+
+    fn record(inode: u32, cookie: Option<u64>) -> SocketRecord {
+        SocketRecord {
+            family: Family::V4,
+            state: TcpState::Established,
+            local: "127.0.0.1:40000".parse().unwrap(),
+            remote: "10.0.0.1:443".parse().unwrap(),
+            inode,
+            uid: 0,
+            cookie,
+            receive_queue: 0,
+            send_queue: 0,
+            info: None,
+        }
+    }
+
+    fn knowing(count: u32, walk: Duration) -> Manner {
+        let mut manner = Manner::default();
+        manner.walked(walk);
+        manner.know((1..=count).map(|inode| record(inode, Some(1))).collect::<Vec<_>>().iter());
+        manner
+    }
+
+    #[test]
+    fn few_are_asked_for_and_many_are_not() {
+        let walk = Duration::from_micros(400);
+        assert_eq!(knowing(99, walk).questions().map(<[_]>::len), Some(99));
+        assert_eq!(knowing(100, walk).questions(), None, "as dear as a walk");
+        assert_eq!(knowing(1_025, Duration::from_secs(1)).questions(), None, "too many to keep in mind");
+        assert_eq!(knowing(0, walk).questions(), None);
+    }
+
+    #[test]
+    fn what_a_question_costs_is_learned() {
+        let mut manner = knowing(50, Duration::from_micros(400));
+        for _ in 0..8 {
+            manner.asked(Duration::from_micros(500));
+        }
+        assert_eq!(manner.questions(), None, "ten microseconds each");
+    }
+
+    #[test]
+    fn new_sockets_are_followed_by_walks() {
+        let mut manner = knowing(9, Duration::from_micros(400));
+        manner.asked_in_vain();
+        for _ in 0..WALKS {
+            assert_eq!(manner.questions(), None);
+            manner.walked(Duration::from_micros(400));
+        }
+        assert!(manner.questions().is_some());
+    }
+
+    #[test]
+    fn a_walk_comes_now_and_then_all_the_same() {
+        let mut manner = knowing(9, Duration::from_micros(400));
+        for _ in 0..QUESTIONS_MAX {
+            assert!(manner.questions().is_some());
+            manner.asked(Duration::from_micros(9));
+        }
+        assert_eq!(manner.questions(), None);
+        manner.walked(Duration::from_micros(400));
+        assert!(manner.questions().is_some());
+    }
+
+    #[test]
+    fn sockets_without_a_cookie_are_not_asked_for() {
+        let mut manner = knowing(1, Duration::from_micros(400));
+        manner.know([record(1, None)].iter());
+        assert_eq!(manner.questions(), None);
+    }
+}
