@@ -45,7 +45,7 @@ mod worker;
 
 pub use freeze::SharedKeeper;
 pub use notify::{Backoff, JOURNAL, Notice, Receiver, Way};
-pub use order::{Finished, Full, Order, Protection, SelectUse, Story, Subject, Tenancy, Told};
+pub use order::{Finished, Full, Order, Protection, Story, Subject, Tenancy, Told};
 pub use redact::Redactor;
 pub use resolve::ResolveError;
 pub use settings::{Evidence, Hook, HookCall, HookCommand, HookRequest, Settings};

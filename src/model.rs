@@ -18,6 +18,7 @@ pub mod name;
 pub mod observation;
 pub mod process;
 pub mod reading;
+pub mod select_use;
 pub mod sentence;
 pub mod signal;
 pub mod trend;

@@ -11,6 +11,7 @@ use crate::model::decision::{DecisionId, Done, Failure, Work};
 use crate::model::event::Fact;
 use crate::model::name::{Name, Remote};
 use crate::model::process::ProcessId;
+use crate::model::select_use::SelectUse;
 use crate::sys::adopted::Adopted;
 
 use crate::model::aged::AgedSockets;
@@ -58,18 +59,6 @@ pub enum Tenancy {
     Unit(String),
     /// Nobody we know.
     Stranger,
-}
-
-/// Whether the target may use select(), which breaks on descriptors past 1023.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum SelectUse {
-    /// Not told: it is looked for.
-    #[default]
-    Unknown,
-    /// It does.
-    Yes,
-    /// It does not; the operator's word.
-    No,
 }
 
 /// Remotes whose sockets are out of bounds.

@@ -1,14 +1,19 @@
 //! `raise_nofile`: more descriptors for a process that runs, verified by reading back.
 //!
 //! A target that uses select() breaks on a descriptor past 1023 (Python raises, C writes past its set). So the
-//! limit stops at 1024 where the agent's file says that it does, or where a thread is seen in that call.
+//! limit stops at 1024 where the agent's file says that it does, or where a thread is seen in that call. A call is
+//! short, and one that is not seen in a glance proves nothing: unless the file says that there is none the limit passes
+//! 1024 only where an epoll set shows how the target waits.
 
 use crate::model::action::NofileGoal;
 use crate::model::decision::Done;
-use crate::sys::adopted::NofileLimits;
+use crate::model::kind::Kind;
+use crate::model::select_use::SelectUse;
+use crate::sys::adopted::{Adopted, NofileLimits};
+use crate::sys::descriptors::{Listing, Trust};
 use crate::sys::limits::NoFile;
 
-use super::order::{Order, SelectUse};
+use super::order::Order;
 use super::procdir::ProcDir;
 use crate::model::chain::chain;
 
@@ -16,6 +21,8 @@ use crate::model::chain::chain;
 const SELECT_SAFE: u64 = 1_024;
 /// Threads looked at.
 const THREADS_MAX: usize = 4_096;
+/// Descriptors looked at.
+const DESCRIPTORS_MAX: usize = 4_096;
 
 /// The calls behind select(): `select` and `pselect6`.
 #[cfg(target_arch = "x86_64")]
@@ -47,8 +54,8 @@ pub(super) fn raise(order: &Order, goal: NofileGoal) -> Result<Done, String> {
 enum Select {
     /// It uses it: by this evidence.
     Used(String),
-    /// It does not, or was not seen to.
-    NotSeen(&'static str),
+    /// It does not: by this evidence.
+    Free(&'static str),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,8 +73,8 @@ fn plan(before: NofileLimits, goal: NofileGoal, select: &Select) -> Result<Plan,
         Select::Used(evidence) if wanted > SELECT_SAFE => {
             (SELECT_SAFE, format!("; not past {SELECT_SAFE}, because {evidence}"))
         }
-        Select::NotSeen(note) if wanted > SELECT_SAFE => (wanted, format!("; {note}")),
-        Select::Used(_) | Select::NotSeen(_) => (wanted, String::new()),
+        Select::Free(note) if wanted > SELECT_SAFE => (wanted, format!("; {note}")),
+        Select::Used(_) | Select::Free(_) => (wanted, String::new()),
     };
     if soft <= before.soft {
         return Err(format!("the limit is {} already, hard limit {}{note}", before.soft, before.hard));
@@ -78,33 +85,40 @@ fn plan(before: NofileLimits, goal: NofileGoal, select: &Select) -> Result<Plan,
 fn select_use(order: &Order) -> Select {
     match order.subject.select {
         SelectUse::Yes => Select::Used("the agent's file says that it uses select()".to_owned()),
-        SelectUse::No => Select::NotSeen("the agent's file says that it does not use select()"),
-        SelectUse::Unknown => seen_in_select(&ProcDir::of(order.subject.process.dir())),
+        SelectUse::No => Select::Free("the agent's file says that it does not use select()"),
+        SelectUse::Auto => how_it_waits(&order.subject.process),
     }
 }
 
-/// Looks whether a thread is in the call now. A call on no descriptor at all is only a way to sleep.
-fn seen_in_select(dir: &ProcDir) -> Select {
-    let Ok(threads) = dir.numbers("task", THREADS_MAX) else {
-        return Select::NotSeen("whether it uses select() could not be seen");
-    };
-    let mut blind = threads.is_empty() || SELECT_CALLS.is_empty();
-    for thread in threads {
-        let Ok(call) = dir.text(format!("task/{thread}/syscall"), 512) else {
-            blind = true;
-            continue;
-        };
+/// Looks how the target waits.
+fn how_it_waits(process: &Adopted) -> Select {
+    if let Some(thread) = thread_in_select(&ProcDir::of(process.dir())) {
+        return Select::Used(format!("thread {thread} is in select()"));
+    }
+    if has_epoll(process) {
+        return Select::Free("it waits with epoll, and no thread was seen in select()");
+    }
+    let hint =
+        "nothing shows that it does not use select(): where you know, write select = \"no\" for this target";
+    Select::Used(hint.to_owned())
+}
+
+/// A thread that is in the call now. A call on no descriptor at all is only a way to sleep.
+fn thread_in_select(dir: &ProcDir) -> Option<u32> {
+    let is_in_select = |thread: &u32| {
+        let call = dir.text(format!("task/{thread}/syscall"), 512).unwrap_or_default();
         let mut words = call.split_whitespace();
         let (number, sets) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        if SELECT_CALLS.contains(&number) && sets != "0x0" {
-            return Select::Used(format!("thread {thread} is in select()"));
-        }
-    }
-    Select::NotSeen(if blind {
-        "whether it uses select() could not be seen"
-    } else {
-        "no thread was seen in select()"
-    })
+        SELECT_CALLS.contains(&number) && sets != "0x0"
+    };
+    dir.numbers("task", THREADS_MAX).ok()?.into_iter().find(is_in_select)
+}
+
+/// Whether it holds an epoll set.
+fn has_epoll(process: &Adopted) -> bool {
+    let mut listing = Listing::new();
+    let listed = process.list(&mut listing, DESCRIPTORS_MAX, |_| Trust::Look);
+    listed.is_ok() && listing.table().iter().any(|row| row.kind == Kind::Epoll)
 }
 
 #[cfg(test)]
@@ -114,7 +128,7 @@ mod tests {
     #[test]
     fn select_stops_the_limit_at_1024_and_nothing_lowers_it() {
         let used = Select::Used("so it is".to_owned());
-        let free = Select::NotSeen("not seen");
+        let free = Select::Free("so it is not");
         let at = |soft| NofileLimits { soft, hard: 4_096 };
         let soft = |before, goal, select: &Select| plan(before, goal, select).map(|plan| plan.soft).ok();
         assert_eq!(soft(at(256), NofileGoal::Hard, &free), Some(4_096));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::actuator::Redactor;
 use crate::config::{Config, Match, Restart, StopDefaults};
 use crate::model::name::{Name, Remote};
+use crate::model::select_use::SelectUse;
 use crate::model::signal::Signal;
 use crate::policy::engine::Enrolled;
 use crate::policy::means::Means;
@@ -137,6 +138,8 @@ pub struct TargetSettings {
     pub eye: EyeSettings,
     /// When its child is started again.
     pub restart: Restart,
+    /// Whether it uses select(), as the operator says.
+    pub select: SelectUse,
     /// How it is stopped where nobody says otherwise.
     pub stop: StopDefaults,
 }
@@ -207,6 +210,7 @@ mod tests {
                 long: target.window.long,
             },
             restart: target.restart,
+            select: target.select,
             stop: target.stop.clone(),
         };
         Settings {

@@ -292,6 +292,7 @@ fn target_settings(
             long: target.window.long,
         },
         restart: target.restart,
+        select: target.select,
         stop: target.stop.clone(),
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::defaults;
 use crate::model::action::{Effect, Word};
+use crate::model::select_use::SelectUse;
 use crate::model::units::{format_bytes, format_ratio, format_span};
 
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
@@ -111,6 +112,7 @@ fn variables() -> Value {
 fn target() -> Value {
     let dangerous: Vec<&str> =
         Word::ALL.iter().filter(|word| word.effect() == Effect::Dangerous).map(|word| word.name()).collect();
+    let select: Vec<&str> = SelectUse::WORDS.iter().map(|(word, _)| *word).collect();
     table(
         "A guarded process or set of processes.",
         json!({
@@ -120,6 +122,10 @@ fn target() -> Value {
             "protect": list("Remotes whose sockets no action may destroy or reap.", pattern("host:port", REMOTE)),
             "allow": list("Dangerous words that may be done to it.", words("A word.", &dangerous)),
             "dry_run": flag("Actions are told and not done."),
+            "select": usual(
+                words("Whether it uses select(), which breaks on descriptors past 1023; raise_nofile heeds it.", &select),
+                "auto",
+            ),
             "window": table("Windows of the slope behind fd.tte.", json!({
                 "short": span("For fast leaks.", defaults::WINDOW_SHORT),
                 "long": span("For slow leaks.", defaults::WINDOW_LONG),

@@ -13,6 +13,7 @@ use crate::document::{Faults, Value};
 use crate::model::action::{Effect, Word};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::name::{Name, Remote};
+use crate::model::select_use::SelectUse;
 use crate::model::units::Quota;
 
 /// The most targets of one agent, and policies of one target.
@@ -40,6 +41,8 @@ pub struct Target {
     pub window: Window,
     /// When a child is started again.
     pub restart: Restart,
+    /// Whether it uses select(), so that its limit of descriptors may not be raised past 1024.
+    pub select: SelectUse,
     /// How it is stopped where a policy or `ctl stop` doesn't say.
     pub stop: StopDefaults,
 }
@@ -94,6 +97,12 @@ impl Show for RestartWhen {
     }
 }
 
+impl Show for SelectUse {
+    fn show(&self) -> String {
+        super::show::quoted(self.word())
+    }
+}
+
 /// How a target is stopped where nobody says otherwise.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StopDefaults {
@@ -123,6 +132,7 @@ impl Target {
                 backoff_max: defaults::RESTART_BACKOFF_MAX,
                 max: defaults::RESTART_MAX,
             },
+            select: SelectUse::Auto,
             stop: StopDefaults {
                 before: Vec::new(),
                 grace: defaults::STOP_GRACE,
@@ -145,10 +155,11 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
     let dry_run = section.or(cx, "dry_run", false, read::flag);
     let window = window(&mut section, cx);
     let restart = restart(&mut section, matches.as_ref(), cx);
+    let select = section.or(cx, "select", SelectUse::Auto, read::word(SelectUse::WORDS));
     let stop = stop(&mut section, cx);
     section.finish(cx);
     let matches = matches?;
-    Some(Target { name, matches, policies, shadow, protect, allow, dry_run, window, restart, stop })
+    Some(Target { name, matches, policies, shadow, protect, allow, dry_run, window, restart, select, stop })
 }
 
 fn paths(section: &mut Section<'_>, cx: &mut Context<'_>, key: &'static str) -> Vec<PathBuf> {

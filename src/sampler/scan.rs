@@ -183,6 +183,7 @@ impl Kept {
             self.manner.asked(cpu_since(before));
             let listed = if was_asked { self.list(process, tables, start) } else { Ok(()) };
             if listed.is_err() || was_asked && self.strange_tcp(process, tables).is_empty() {
+                self.manner.asked_enough();
                 return Taken { dumped: Ok(()), listed, unknown_tcp: BTreeSet::new() };
             }
             self.manner.asked_in_vain();

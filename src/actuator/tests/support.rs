@@ -11,6 +11,7 @@ use crate::model::action::Action;
 use crate::model::clock::WallTime;
 use crate::model::decision::{DecisionId, Work};
 use crate::model::name::Name;
+use crate::model::select_use::SelectUse;
 use crate::sys::adopted::Adopted;
 use crate::sys::clock::SystemClock;
 use crate::sys::proc_root::ProcRoot;
@@ -71,7 +72,7 @@ impl Bot {
             process: self.adopt(),
             tenancy: Tenancy::Stranger,
             protection: Protection::default(),
-            select: SelectUse::Unknown,
+            select: SelectUse::Auto,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Control, TURN_MAX};
-use crate::actuator::{Protection, SelectUse, Subject, Tenancy};
+use crate::actuator::{Protection, Subject, Tenancy};
 use crate::agent::child::{Ending, Forwarded, Started, asks_to_end, end_all};
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
@@ -342,7 +342,7 @@ fn subject(process: &Arc<Adopted>, target: &Target, book: &RemoteBook) -> Arc<Su
         process: Arc::clone(process),
         tenancy,
         protection: protection(&target.settings, book),
-        select: SelectUse::Unknown,
+        select: target.settings.select,
     })
 }
 

@@ -1,8 +1,8 @@
 //! How the sockets of a process are asked for: by a walk over the tables of the machine, or one by one. Pure.
 //!
 //! A walk costs the same for ten sockets as for none, and what it costs depends on the machine and the hour; so both
-//! ways are timed, and the cheaper one is taken. One by one can't see new sockets: where there are some it was in vain,
-//! and the next scans are walks.
+//! ways are timed, and the cheaper one is taken. One by one can't see new sockets: where there are some it was in vain
+//! and a walk follows. Where that happens scan after scan the questions are left out for a while, and longer each time.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::sys::sock_diag::SocketRecord;
 const KNOWN_MAX: usize = 1_024;
 /// What one question costs until one was asked.
 const EACH: Duration = Duration::from_micros(4);
-/// Walks after questions that were in vain.
-const WALKS: u32 = 8;
+/// Walks after questions that were in vain again and again, at most.
+const WALKS_MAX: u32 = 8;
 /// Scans without a walk, at most: the cost of one is to be known.
 const QUESTIONS_MAX: u32 = 64;
 
@@ -23,13 +23,15 @@ pub(super) struct Manner {
     known: Vec<SocketRecord>,
     walk: Duration,
     each: Duration,
+    /// In vain so often, one time after the other.
+    in_vain: u32,
     walks_left: u32,
     asked: u32,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { known: Vec::new(), walk: Duration::ZERO, each: EACH, walks_left: 0, asked: 0 }
+        Self { known: Vec::new(), walk: Duration::ZERO, each: EACH, in_vain: 0, walks_left: 0, asked: 0 }
     }
 }
 
@@ -49,9 +51,15 @@ impl Manner {
         self.each = (self.each + cost / count) / 2;
     }
 
+    /// There was no other socket.
+    pub(super) fn asked_enough(&mut self) {
+        self.in_vain = 0;
+    }
+
     /// There was another socket.
     pub(super) fn asked_in_vain(&mut self) {
-        self.walks_left = WALKS;
+        self.walks_left = self.in_vain;
+        self.in_vain = (self.in_vain * 2).clamp(1, WALKS_MAX);
     }
 
     /// The tables were walked, at this cost.
@@ -122,13 +130,21 @@ mod tests {
     }
 
     #[test]
-    fn new_sockets_are_followed_by_walks() {
-        let mut manner = knowing(9, Duration::from_micros(400));
-        manner.asked_in_vain();
-        for _ in 0..WALKS {
-            assert_eq!(manner.questions(), None);
-            manner.walked(Duration::from_micros(400));
+    fn questions_in_vain_become_rare_and_one_that_was_not_brings_them_back() {
+        let walk = Duration::from_micros(400);
+        let mut manner = knowing(9, walk);
+        for walks in [1, 1, 2, 4, 8, 8] {
+            manner.asked_in_vain();
+            for _ in 1..walks {
+                manner.walked(walk);
+                assert_eq!(manner.questions(), None, "of {walks} walks");
+            }
+            manner.walked(walk);
+            assert!(manner.questions().is_some(), "after {walks} walks");
         }
+        manner.asked_enough();
+        manner.asked_in_vain();
+        manner.walked(walk);
         assert!(manner.questions().is_some());
     }
 
