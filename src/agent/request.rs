@@ -100,6 +100,22 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The target it is about, where it is about one.
+    pub const fn target(&self) -> Option<&Name> {
+        match self {
+            Self::Release { target, .. }
+            | Self::Hold { target }
+            | Self::Resume { target }
+            | Self::Snapshot { target }
+            | Self::Freeze { target, .. }
+            | Self::Thaw { target }
+            | Self::Stop { target, .. } => Some(target),
+            Self::Reload | Self::ResetPool { .. } | Self::Pool { .. } => None,
+        }
+    }
+}
+
 /// What a pool as a whole can be told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
