@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 pub use agent::{AgentArgs, ExplainArgs, HistoryArgs};
 pub use ctl::{After, CtlArgs, Verb, Which};
 pub use demo::{DemoArgs, DemoBotArgs};
-pub use file::{ConfigCommand, ExecArgs, RunArgs};
+pub use file::{ConfigCommand, ExecArgs, FileArgs, RunArgs};
 pub use look::{DoctorArgs, InspectArgs};
 pub use policy::{PolicyCommand, RecordingArgs, ReplayArgs};
 pub use pool::PoolVerb;

@@ -1,6 +1,6 @@
 //! `fdguard config`: checks and shows the agent's file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::cli::args::ConfigCommand;
 use crate::cli::exit::Exit;
@@ -11,8 +11,8 @@ use crate::cli::render::diagnostics::render_report;
 /// Runs it.
 pub(super) fn run(command: ConfigCommand) -> Exit {
     match command {
-        ConfigCommand::Check { file, strict, set } => check(&file, strict, set),
-        ConfigCommand::Show { file, set } => show(file, set),
+        ConfigCommand::Check { file, strict, set } => check(file.path(), strict, set),
+        ConfigCommand::Show { file, set } => show(file.path(), set),
         ConfigCommand::Schema => {
             print::json(&crate::config::schema());
             Exit::Good
@@ -41,8 +41,8 @@ fn check(file: &Path, strict: bool, sets: Vec<String>) -> Exit {
     }
 }
 
-fn show(file: PathBuf, sets: Vec<String>) -> Exit {
-    let source = Source { file: Some(file), sets, ..Source::default() };
+fn show(file: &Path, sets: Vec<String>) -> Exit {
+    let source = Source { file: Some(file.to_owned()), sets, ..Source::default() };
     let input = match load::input(&source) {
         Ok((input, _)) => input,
         Err(refused) => {

@@ -12,10 +12,10 @@ use crate::model::units::parse_span;
 #[derive(Args, Debug)]
 pub struct AgentArgs {
     /// The agent's socket.
-    #[arg(long, env = "FDGUARD_SOCKET", default_value = "/run/fdguard/fdguard.sock")]
+    #[arg(long, global = true, env = "FDGUARD_SOCKET", default_value = "/run/fdguard/fdguard.sock")]
     pub socket: PathBuf,
     /// As JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
 }
 
@@ -23,7 +23,7 @@ pub struct AgentArgs {
 #[derive(Args, Debug)]
 pub struct HistoryArgs {
     /// The history's file.
-    #[arg(long, default_value = "/var/lib/fdguard/history.db")]
+    #[arg(long, visible_alias = "from", default_value = "/var/lib/fdguard/history.db")]
     pub store: PathBuf,
     /// Only this target.
     #[arg(long)]

@@ -83,7 +83,7 @@ pub struct ReplayArgs {
 #[derive(Args, Debug)]
 pub struct RecordingArgs {
     /// The history's file.
-    #[arg(long = "from", default_value = "/var/lib/fdguard/history.db")]
+    #[arg(long, visible_alias = "from", default_value = "/var/lib/fdguard/history.db")]
     pub store: PathBuf,
     /// The target; may be left out where the history holds only one.
     #[arg(long)]
