@@ -55,10 +55,6 @@ pub(super) fn run(args: &RunArgs) -> Exit {
 
 /// Runs an agent until it is told to stop or, with [`Ends::WithChild`], until its child has ended.
 pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
-    if let Err(error) = init_logging(LogTo::detect()) {
-        print::complain(&chain(&error));
-        return Exit::Usage;
-    }
     let loaded = match load::load(source) {
         Ok(loaded) => loaded,
         Err(refused) => {
@@ -66,6 +62,10 @@ pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
             return Exit::Usage;
         }
     };
+    if let Err(error) = init_logging(LogTo::detect(), loaded.config.agent.log) {
+        print::complain(&chain(&error));
+        return Exit::Usage;
+    }
     print::aside(&loaded.doubts);
     let runtime = match reach::runtime() {
         Ok(runtime) => runtime,
