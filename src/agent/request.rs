@@ -93,8 +93,8 @@ pub enum Command {
     Stop {
         /// The target.
         target: Name,
-        /// Time between TERM and KILL.
-        grace: Duration,
+        /// Time between TERM and KILL; the target's own without it.
+        grace: Option<Duration>,
         /// What follows.
         then: Then,
     },

@@ -1,6 +1,7 @@
 //! Answers to those who ask, and commands carried out.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Control;
 use super::came::{Begun, refused};
@@ -62,7 +63,7 @@ impl Control {
     fn command(&mut self, command: Command, uid: u32) -> Answer {
         let words = command.to_string();
         let asked = command.clone();
-        let mut before = Vec::new();
+        let stop = command.target().map(|target| self.stop_of(target)).unwrap_or_default();
         let result = match command {
             Command::Reload => Err("the agent can't read its files here".to_owned()),
             // Answered by the pool, on the thread that may wait for it.
@@ -77,25 +78,35 @@ impl Control {
                 self.of_processes(&target, &EngineCommand::Take(Hold::Freeze { limit }))
             }
             Command::Thaw { target } => {
-                let limit = std::time::Duration::ZERO;
+                let limit = Duration::ZERO;
                 self.of_processes(&target, &EngineCommand::Undo(Hold::Freeze { limit }))
             }
             Command::Stop { target, grace, then } => {
-                let place = self.targets.iter().find(|other| *other.name() == target);
-                before = place.map(|target| target.settings.stop.before.clone()).unwrap_or_default();
-                let stop = Action::Stop { before: before.clone(), grace, then };
-                self.of_one_process(&target, &EngineCommand::Do(stop))
+                let (before, grace) = (stop.0.clone(), grace.unwrap_or(stop.1));
+                self.of_one_process(&target, &EngineCommand::Do(Action::Stop { before, grace, then }))
             }
         };
         match result {
             Ok(pids) => {
                 self.herald.tell(About::default(), Fact::Commanded { command: words, uid });
-                let begun =
-                    Begun { command: &asked, pids, before: &before, dry_run: self.only_tells(&asked) };
+                let begun = Begun {
+                    command: &asked,
+                    pids,
+                    stop: (&stop.0, stop.1),
+                    dry_run: self.only_tells(&asked),
+                };
                 Answer::Taken(begun.sentence())
             }
             Err(why) => Answer::Refused(why),
         }
+    }
+
+    /// The hooks and the grace of a stop that a person asks for.
+    fn stop_of(&self, target: &Name) -> (Vec<Name>, Duration) {
+        let place = self.targets.iter().find(|other| other.name() == target);
+        place
+            .map(|target| (target.settings.stop.before.clone(), target.settings.stop.grace))
+            .unwrap_or_default()
     }
 
     /// Whether what is asked for is only told, for the target or for the whole agent.

@@ -1,5 +1,7 @@
 //! What came of a person's command, as one sentence for the one who gave it.
 
+use std::time::Duration;
+
 use crate::agent::request::Command;
 use crate::model::action::Then;
 use crate::model::decision::Refusal;
@@ -12,8 +14,8 @@ pub(super) struct Begun<'a> {
     pub(super) command: &'a Command,
     /// The processes it was begun on.
     pub(super) pids: Vec<u32>,
-    /// The hooks that a stop runs first.
-    pub(super) before: &'a [Name],
+    /// Of a stop: the hooks that come first, and the grace where the command names none.
+    pub(super) stop: (&'a [Name], Duration),
     /// Whether the target is only told about.
     pub(super) dry_run: bool,
 }
@@ -46,10 +48,12 @@ impl Begun<'_> {
             ),
             Command::Thaw { target } => format!("{} is being thawed", self.subject(target)),
             Command::Stop { target, grace, then } => {
-                let first = if self.before.is_empty() {
+                let (before, usual) = self.stop;
+                let grace = grace.unwrap_or(usual);
+                let first = if before.is_empty() {
                     "TERM now".to_owned()
                 } else {
-                    let hooks: Vec<&str> = self.before.iter().map(Name::as_str).collect();
+                    let hooks: Vec<&str> = before.iter().map(Name::as_str).collect();
                     format!("first {}, then TERM", hooks.join(", "))
                 };
                 let after = match then {
@@ -58,7 +62,7 @@ impl Begun<'_> {
                     Then::Systemd => "systemd decides whether it is started again",
                 };
                 let subject = self.subject(target);
-                format!("{subject} is told to end: {first}, KILL after {}; {after}{dry}", format_span(*grace))
+                format!("{subject} is told to end: {first}, KILL after {}; {after}{dry}", format_span(grace))
             }
         }
     }
@@ -97,17 +101,17 @@ pub(super) fn refused(target: &Name, word: &str, refusal: &Refusal) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    const USUAL: Duration = Duration::from_secs(10);
 
     fn said(command: &Command, pids: &[u32], before: &[Name]) -> String {
-        Begun { command, pids: pids.to_vec(), before, dry_run: false }.sentence()
+        Begun { command, pids: pids.to_vec(), stop: (before, USUAL), dry_run: false }.sentence()
     }
 
     #[test]
     fn a_stop_says_whom_it_meets_and_what_follows() {
         let target = Name::parse("bot").unwrap();
-        let grace = Duration::from_secs(10);
-        let stop = |then| Command::Stop { target: target.clone(), grace, then };
+        let stop = |then| Command::Stop { target: target.clone(), grace: None, then };
         assert_eq!(
             said(&stop(Then::Stay), &[4711], &[]),
             "bot (pid 4711) is told to end: TERM now, KILL after 10s; it stays stopped"
@@ -117,7 +121,7 @@ mod tests {
             said(&stop(Then::Restart), &[1, 2], &hooks),
             "bot (pids 1, 2) is told to end: first cancel-all, then TERM, KILL after 10s; it is started again"
         );
-        let dry = Begun { command: &stop(Then::Stay), pids: vec![1], before: &[], dry_run: true };
+        let dry = Begun { command: &stop(Then::Stay), pids: vec![1], stop: (&[], USUAL), dry_run: true };
         assert!(dry.sentence().ends_with("(dry run: nothing is done)"), "{}", dry.sentence());
     }
 

@@ -81,9 +81,9 @@ pub enum Verb {
     Stop {
         /// The target.
         target: Name,
-        /// Time between TERM and KILL.
-        #[arg(long, default_value = "10s", value_parser = parse_span)]
-        grace: Duration,
+        /// Time between TERM and KILL; by default what `stop.grace` of the target says.
+        #[arg(long, value_parser = parse_span)]
+        grace: Option<Duration>,
         /// What follows.
         #[arg(long, value_enum, default_value_t = After::Stay)]
         then: After,
