@@ -17,6 +17,7 @@ use crate::cli::render::diagnostics::{Style, render_report};
 use crate::config::proxy::Protocol;
 use crate::config::{self, Config, Folders, Input, Match, SourceFile, Target};
 use crate::model::chain::chain;
+use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::name::{Name, Remote};
 use crate::model::observation::SignalKey;
 use crate::policy::engine::Enrolled;
@@ -59,8 +60,31 @@ pub(super) struct Loaded {
     pub remotes: Vec<Remote>,
     /// The files that were read: a change of one of them is a reason to read again.
     pub files: Vec<PathBuf>,
-    /// Doubts, drawn.
+    /// Doubts and notes, drawn.
     pub doubts: String,
+    /// How many of them there are.
+    pub found: Found,
+}
+
+/// What was found that is no fault.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Found {
+    /// Doubts: `--strict` refuses them.
+    pub warnings: usize,
+    /// What nobody could mend in the files.
+    pub notes: usize,
+}
+
+impl Found {
+    fn count<'d>(&mut self, diagnostics: impl IntoIterator<Item = &'d Diagnostic>) {
+        for diagnostic in diagnostics {
+            match diagnostic.severity {
+                Severity::Note => self.notes += 1,
+                Severity::Warning => self.warnings += 1,
+                Severity::Error => {}
+            }
+        }
+    }
 }
 
 /// The drawing style for standard error.
@@ -82,7 +106,11 @@ pub(super) fn load(source: &Source) -> Result<Loaded, Refused> {
         }
         config.targets.insert(child.name.clone(), child.clone());
     }
-    drawn.push_str(&point_to_proxies(&mut config, &input)?);
+    let mut found = Found::default();
+    found.count(loaded.report.diagnostics());
+    let led = point_to_proxies(&mut config, &input)?;
+    found.warnings += led.len();
+    drawn.extend(led);
     let mut reader = Reader::new(&source.policies);
     let mut targets = Vec::new();
     let ability = Ability::read(&ProcRoot::new("/proc"));
@@ -92,6 +120,7 @@ pub(super) fn load(source: &Source) -> Result<Loaded, Refused> {
         targets.push(target_settings(&config, target, policies, means));
     }
     drawn.push_str(&reader.drawn);
+    found.count(&reader.found);
     if !reader.faults.is_empty() {
         return Err(Refused { drawn, faults: reader.faults });
     }
@@ -99,7 +128,7 @@ pub(super) fn load(source: &Source) -> Result<Loaded, Refused> {
     let actuator = actuator(&config, &loaded.shown).map_err(|faults| Refused::told(drawn.clone(), faults))?;
     let settings = settings(&config, targets, fingerprint(&input, &reader.texts));
     let remotes = remotes(&settings);
-    Ok(Loaded { settings, config, actuator, remotes, files, doubts: drawn })
+    Ok(Loaded { settings, config, actuator, remotes, files, doubts: drawn, found })
 }
 
 /// The command of `exec` is a target of its own: what the file says of another one of its name would be lost.
@@ -113,8 +142,8 @@ fn taken(name: &Name, shown: &[config::Shown], drawn: String) -> Refused {
     Refused::told(drawn, vec![fault])
 }
 
-/// Rewrites the environments of children to the proxies. Gives the doubts, drawn.
-fn point_to_proxies(config: &mut Config, input: &Input) -> Result<String, Refused> {
+/// Rewrites the environments of children to the proxies. Gives the doubts, each drawn.
+fn point_to_proxies(config: &mut Config, input: &Input) -> Result<Vec<String>, Refused> {
     let (faults, doubts) = config::proxy::env::apply(config, &input.env);
     if !faults.is_empty() {
         return Err(Refused::told(String::new(), faults.iter().map(ToString::to_string).collect()));

@@ -21,6 +21,7 @@ pub(super) struct Reader {
     pub(super) texts: Vec<String>,
     pub(super) files: Vec<PathBuf>,
     pub(super) drawn: String,
+    pub(super) found: Vec<Diagnostic>,
     pub(super) faults: Vec<String>,
 }
 
@@ -32,6 +33,7 @@ impl Reader {
             texts: Vec::new(),
             files: Vec::new(),
             drawn: String::new(),
+            found: Vec::new(),
             faults: Vec::new(),
         }
     }
@@ -68,6 +70,7 @@ impl Reader {
         let (policy, diagnostics) = read_policy(&text, Some(means));
         self.drawn.push_str(&render(&path.display().to_string(), &text, &diagnostics, style()));
         self.faults.extend(refused::of_text(&path.display().to_string(), &text, &diagnostics));
+        self.found.extend(diagnostics);
         let policy = policy.map(Arc::new);
         self.texts.push(text);
         self.files.push(path.to_owned());
