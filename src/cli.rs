@@ -24,6 +24,7 @@ mod reference;
 pub mod render;
 mod run;
 mod status;
+mod store;
 
 use std::process::ExitCode;
 

@@ -50,7 +50,7 @@ pub use receiver::{Format, Receiver, UrlSource, Way};
 pub use schema::schema;
 pub use secret::Secret;
 pub use service::{Admin, Agent, Evidence, History, LogLevel, Store, Tick};
-pub use show::{HIDDEN, Shown};
+pub use show::{HIDDEN, Shown, place};
 pub use sources::{Origin, Part, Report};
 pub use target::{Restart, RestartWhen, StopDefaults, Target, Window};
 pub use url::{Scheme, Url, UrlError};

@@ -61,6 +61,16 @@ pub enum ResolveError {
     },
 }
 
+impl ResolveError {
+    /// Whether a file with a secret is at fault as a file: not there, not readable, open to others.
+    pub const fn is_of_a_file(&self) -> bool {
+        matches!(
+            self,
+            Self::Endpoint { source: EndpointError::Exposed { .. } | EndpointError::Unreadable { .. }, .. }
+        )
+    }
+}
+
 impl Settings {
     /// What the agent's file says, with everything read that it only names. All faults at once.
     ///

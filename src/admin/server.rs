@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::agent::request::{Answer, Envelope, Request};
 use crate::sys::peer::Peer;
+use crate::sys::user;
 
 /// Requests under way at once.
 const CONNECTIONS_MAX: usize = 16;
@@ -53,9 +54,14 @@ pub struct Rights {
 }
 
 impl Rights {
+    /// Whether a group names the user as a member: the kernel tells no more of a peer than its first group.
+    fn has_member(&self, uid: u32) -> bool {
+        !self.gids.is_empty() && user::groups_of(uid).iter().any(|gid| self.gids.contains(gid))
+    }
+
     fn allow(&self, peer: &Peer) -> bool {
         let known = peer.uid == 0 || peer.uid == crate::sys::peer::own_uid() || self.uids.contains(&peer.uid);
-        known || self.gids.contains(&peer.gid)
+        known || self.gids.contains(&peer.gid) || self.has_member(peer.uid)
     }
 }
 
@@ -112,7 +118,7 @@ async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope)
     let handle = async |request: hyper::Request<Incoming>| -> Result<Response<Full<Bytes>>, Infallible> {
         let Ok(peer) = &peer else { return Ok(say(StatusCode::FORBIDDEN, "the peer is unknown")) };
         if !rights.allow(peer) {
-            return Ok(say(StatusCode::FORBIDDEN, "this user may not ask the agent"));
+            return Ok(say(StatusCode::FORBIDDEN, &stranger(peer.uid)));
         }
         if request.method() != Method::POST || request.uri().path() != "/v1/request" {
             return Ok(say(StatusCode::NOT_FOUND, "there is only POST /v1/request"));
@@ -131,6 +137,14 @@ async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope)
     connection.keep_alive(false);
     // A peer that went away is its own business.
     drop(connection.serve_connection(TokioIo::new(stream), service).await);
+}
+
+/// Who may, and how to become one of them.
+fn stranger(uid: u32) -> String {
+    format!(
+        "user {uid} may not ask: root, the agent's own user and those of `[admin] allow` may; \
+         `allow = {{ uid = [{uid}] }}` under [admin] of the agent's file lets this one in, `gid` a group"
+    )
 }
 
 async fn answer(request: Request, uid: u32, submit: &impl Fn(Envelope)) -> Response<Full<Bytes>> {

@@ -10,6 +10,7 @@
 //! runs elsewhere and posts what it found. The systemd watchdog is fed from here alone.
 
 mod answer;
+mod came;
 mod carry;
 mod census;
 mod keep;

@@ -93,11 +93,27 @@ pub enum Command {
     Stop {
         /// The target.
         target: Name,
-        /// Time between TERM and KILL.
-        grace: Duration,
+        /// Time between TERM and KILL; the target's own without it.
+        grace: Option<Duration>,
         /// What follows.
         then: Then,
     },
+}
+
+impl Command {
+    /// The target it is about, where it is about one.
+    pub const fn target(&self) -> Option<&Name> {
+        match self {
+            Self::Release { target, .. }
+            | Self::Hold { target }
+            | Self::Resume { target }
+            | Self::Snapshot { target }
+            | Self::Freeze { target, .. }
+            | Self::Thaw { target }
+            | Self::Stop { target, .. } => Some(target),
+            Self::Reload | Self::ResetPool { .. } | Self::Pool { .. } => None,
+        }
+    }
 }
 
 /// What a pool as a whole can be told.

@@ -32,7 +32,7 @@ pub(super) enum ClientError {
     #[error("the connection to the agent broke")]
     Broken(#[source] hyper::Error),
     /// The agent does not want to talk to this user, or did not understand.
-    #[error("the agent refused: {0}")]
+    #[error("the agent refuses: {0}")]
     Refused(String),
     /// The answer could not be read.
     #[error("the agent's answer can't be read; is it of another version?")]

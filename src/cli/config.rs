@@ -1,6 +1,6 @@
 //! `fdguard config`: checks and shows the agent's file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::cli::args::ConfigCommand;
 use crate::cli::exit::Exit;
@@ -11,8 +11,8 @@ use crate::cli::render::diagnostics::render_report;
 /// Runs it.
 pub(super) fn run(command: ConfigCommand) -> Exit {
     match command {
-        ConfigCommand::Check { file, strict, set } => check(&file, strict, set),
-        ConfigCommand::Show { file, set } => show(file, set),
+        ConfigCommand::Check { file, strict, set } => check(file.path(), strict, set),
+        ConfigCommand::Show { file, set } => show(file.path(), set),
         ConfigCommand::Schema => {
             print::json(&crate::config::schema());
             Exit::Good
@@ -27,11 +27,19 @@ fn check(file: &Path, strict: bool, sets: Vec<String>) -> Exit {
         Ok(loaded) => {
             print::aside(&loaded.doubts);
             let targets = loaded.settings.targets.len();
-            if strict && !loaded.doubts.is_empty() {
+            let targets = if targets == 1 { "1 target".to_owned() } else { format!("{targets} targets") };
+            if strict && loaded.found.warnings > 0 {
                 print::out(&format!("{}: usable, with the doubts above\n", file.display()));
                 return Exit::Finding;
             }
-            print::out(&format!("{}: good, {targets} target(s)\n", file.display()));
+            let left_out = match loaded.found.notes {
+                0 => String::new(),
+                1 => "; 1 step of its policies is left out by this version, as noted above".to_owned(),
+                notes => {
+                    format!("; {notes} steps of its policies are left out by this version, as noted above")
+                }
+            };
+            print::out(&format!("{}: good, {targets}{left_out}\n", file.display()));
             Exit::Good
         }
         Err(refused) => {
@@ -41,8 +49,8 @@ fn check(file: &Path, strict: bool, sets: Vec<String>) -> Exit {
     }
 }
 
-fn show(file: PathBuf, sets: Vec<String>) -> Exit {
-    let source = Source { file: Some(file), sets, ..Source::default() };
+fn show(file: &Path, sets: Vec<String>) -> Exit {
+    let source = Source { file: Some(file.to_owned()), sets, ..Source::default() };
     let input = match load::input(&source) {
         Ok((input, _)) => input,
         Err(refused) => {

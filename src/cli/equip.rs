@@ -27,8 +27,9 @@ pub(super) fn impossible(config: &Config, ability: &Ability) -> BTreeMap<Word, S
             words.insert(word, "this agent has no pools".to_owned());
         }
     }
-    words.insert(Word::PollStream, "this agent has no streams".to_owned());
-    words.insert(Word::PauseTrading, "this agent has no order gate".to_owned());
+    for word in Word::ALL.iter().filter(|word| !word.is_served()) {
+        words.insert(*word, "not part of this version".to_owned());
+    }
     if !ability.has(Capability::NetAdmin) {
         words.insert(Word::DestroySockets, "CAP_NET_ADMIN is missing".to_owned());
     }

@@ -1,5 +1,9 @@
 //! `fdguard exec`: starts a command and guards it.
 
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
 use crate::agent::Ends;
 use crate::cli::args::ExecArgs;
 use crate::cli::exit::Exit;
@@ -12,15 +16,54 @@ use crate::model::diagnostic::suggest;
 /// The policy that guards a child where none is named.
 const BUILT_IN: (&str, &str) = ("default.toml (built in)", include_str!("../../policies/default.toml"));
 
+/// What a shell answers for a command that is not there.
+const NOT_FOUND: u8 = 127;
+/// What a shell answers for a file that is there and can't be run.
+const NOT_EXECUTABLE: u8 = 126;
+
 /// Starts and guards.
 pub(super) fn run(args: ExecArgs) -> Exit {
-    match source(args) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let source = match args.child.first().map_or(Ok(()), |program| find(program, &path)) {
+        Ok(()) => source(args).map_err(|why| (Exit::Usage, why)),
+        Err(refused) => Err(refused),
+    };
+    match source {
         Ok(source) => serve(&source, Ends::WithChild),
-        Err(why) => {
+        Err((exit, why)) => {
             print::complain(&why);
-            Exit::Usage
+            exit
         }
     }
+}
+
+/// Looks for the program before anything is started, as a shell does. What only the kernel can refuse, the agent tells.
+fn find(program: &OsStr, path: &OsStr) -> Result<(), (Exit, String)> {
+    let name = program.to_string_lossy();
+    let candidates: Vec<PathBuf> = if program.as_encoded_bytes().contains(&b'/') {
+        vec![PathBuf::from(program)]
+    } else {
+        std::env::split_paths(path).map(|folder| folder.join(program)).collect()
+    };
+    let files: Vec<&PathBuf> = candidates.iter().filter(|file| file.is_file()).collect();
+    match files.first() {
+        Some(_) if files.iter().any(|file| is_executable(file)) => Ok(()),
+        Some(file) => {
+            let why = format!("{} can't be run: nobody may execute it (`chmod +x`)", file.display());
+            Err((Exit::Child(NOT_EXECUTABLE), why))
+        }
+        None if name.contains('/') => {
+            Err((Exit::Child(NOT_FOUND), format!("the command `{name}` is not found: no such file")))
+        }
+        None => {
+            let why = format!("the command `{name}` is not found in the folders of PATH");
+            Err((Exit::Child(NOT_FOUND), why))
+        }
+    }
+}
+
+fn is_executable(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o111 != 0)
 }
 
 fn source(args: ExecArgs) -> Result<Source, String> {
@@ -28,7 +71,7 @@ fn source(args: ExecArgs) -> Result<Source, String> {
         .child
         .into_iter()
         .map(|word| word.into_string().map_err(|word| format!("`{}` is no UTF-8", word.to_string_lossy())));
-    let mut target = load::child_target(argv.collect::<Result<_, _>>()?);
+    let mut target = load::child_target(args.name, argv.collect::<Result<_, _>>()?);
     let mut sets = args.set;
     if args.dry_run {
         sets.push("agent.dry_run=true".to_owned());

@@ -7,6 +7,7 @@ mod spelling;
 use crate::cli::args::HistoryArgs;
 use crate::cli::exit::Exit;
 use crate::cli::print;
+use crate::cli::store::refusal;
 use crate::journal::query::{Blocking, EventFilter, Order, QueryError, Range};
 use crate::model::clock::{Clock as _, WallTime};
 use crate::model::sentence::sentence;
@@ -29,19 +30,9 @@ pub(super) fn run(args: &HistoryArgs) -> Exit {
     match told {
         Ok(()) => Exit::Good,
         Err(error) => {
-            print::complain(&refusal(&error));
+            print::complain(&refusal(&args.store, &error));
             Exit::Usage
         }
-    }
-}
-
-/// The first cause alone: the database's own errors repeat theirs.
-fn refusal(error: &QueryError) -> String {
-    match error {
-        QueryError::Absent(_) => format!("{error}; `--store` names another file"),
-        QueryError::Foreign(_) => error.to_string(),
-        QueryError::Database(source) => format!("{error}: {source}"),
-        QueryError::Runtime(source) => format!("{error}: {source}"),
     }
 }
 

@@ -1,7 +1,10 @@
 //! From files, environment and flags to settings: everything that reading takes, so that the pure rooms need not.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+mod policies;
+mod refused;
+mod secrets;
+
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,16 +13,14 @@ use crate::actuator;
 use crate::agent::settings::{Fixed, ProbeSettings, Settings, TargetSettings};
 use crate::cli::equip;
 use crate::cli::print;
-use crate::cli::render::diagnostics::{Style, render, render_report};
+use crate::cli::render::diagnostics::{Style, render_report};
 use crate::config::proxy::Protocol;
 use crate::config::{self, Config, Folders, Input, Match, SourceFile, Target};
-use crate::document::Faults;
 use crate::model::chain::chain;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::name::{Name, Remote};
 use crate::model::observation::SignalKey;
-use crate::policy::definition::Policy;
-use crate::policy::engine::{Enrolled, Role};
+use crate::policy::engine::Enrolled;
 use crate::policy::means::Means;
 use crate::sampler::eye::EyeSettings;
 use crate::sampler::pace::PaceBounds;
@@ -27,6 +28,9 @@ use crate::sampler::scan::ScanSettings;
 use crate::sys::ability::Ability;
 use crate::sys::clock::SystemClock;
 use crate::sys::proc_root::ProcRoot;
+
+use policies::Reader;
+pub(super) use refused::Refused;
 
 /// The most files in `conf.d`.
 const DROP_INS_MAX: usize = 100;
@@ -56,17 +60,31 @@ pub(super) struct Loaded {
     pub remotes: Vec<Remote>,
     /// The files that were read: a change of one of them is a reason to read again.
     pub files: Vec<PathBuf>,
-    /// Doubts, drawn.
+    /// Doubts and notes, drawn.
     pub doubts: String,
+    /// How many of them there are.
+    pub found: Found,
 }
 
-/// Nothing could be loaded: every fault, drawn for people, and the first in one line.
-#[derive(Clone, Debug)]
-pub(super) struct Refused {
-    /// All of it.
-    pub drawn: String,
-    /// The first fault.
-    pub first: String,
+/// What was found that is no fault.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Found {
+    /// Doubts: `--strict` refuses them.
+    pub warnings: usize,
+    /// What nobody could mend in the files.
+    pub notes: usize,
+}
+
+impl Found {
+    fn count<'d>(&mut self, diagnostics: impl IntoIterator<Item = &'d Diagnostic>) {
+        for diagnostic in diagnostics {
+            match diagnostic.severity {
+                Severity::Note => self.notes += 1,
+                Severity::Warning => self.warnings += 1,
+                Severity::Error => {}
+            }
+        }
+    }
 }
 
 /// The drawing style for standard error.
@@ -79,14 +97,20 @@ pub(super) fn load(source: &Source) -> Result<Loaded, Refused> {
     let (input, mut files) = input(source)?;
     let loaded = config::load(&input);
     let mut drawn = render_report(&loaded.report, style());
-    let first = loaded.report.diagnostics().find(|fault| fault.severity == Severity::Error).cloned();
     let Some(mut config) = loaded.config else {
-        return Err(Refused { drawn, first: first.map_or_else(String::new, |fault| fault.message) });
+        return Err(Refused { drawn, faults: refused::of_report(&loaded.report) });
     };
     if let Some(child) = &source.child {
+        if config.targets.contains_key(&child.name) {
+            return Err(taken(&child.name, &loaded.shown, drawn));
+        }
         config.targets.insert(child.name.clone(), child.clone());
     }
-    drawn.push_str(&point_to_proxies(&mut config, &input)?);
+    let mut found = Found::default();
+    found.count(loaded.report.diagnostics());
+    let led = point_to_proxies(&mut config, &input)?;
+    found.warnings += led.len();
+    drawn.extend(led);
     let mut reader = Reader::new(&source.policies);
     let mut targets = Vec::new();
     let ability = Ability::read(&ProcRoot::new("/proc"));
@@ -96,40 +120,57 @@ pub(super) fn load(source: &Source) -> Result<Loaded, Refused> {
         targets.push(target_settings(&config, target, policies, means));
     }
     drawn.push_str(&reader.drawn);
-    if let Some(first) = reader.first {
-        return Err(Refused { drawn, first });
+    found.count(&reader.found);
+    if !reader.faults.is_empty() {
+        return Err(Refused { drawn, faults: reader.faults });
     }
     files.extend(reader.files);
-    let actuator = actuator(&config)?;
+    let actuator = actuator(&config, &loaded.shown).map_err(|faults| Refused::told(drawn.clone(), faults))?;
     let settings = settings(&config, targets, fingerprint(&input, &reader.texts));
     let remotes = remotes(&settings);
-    Ok(Loaded { settings, config, actuator, remotes, files, doubts: drawn })
+    Ok(Loaded { settings, config, actuator, remotes, files, doubts: drawn, found })
 }
 
-/// Rewrites the environments of children to the proxies. Gives the doubts, drawn.
-fn point_to_proxies(config: &mut Config, input: &Input) -> Result<String, Refused> {
+/// The command of `exec` is a target of its own: what the file says of another one of its name would be lost.
+fn taken(name: &Name, shown: &[config::Shown], drawn: String) -> Refused {
+    let place = config::place(shown, &["target", name.as_str()]);
+    let place = place.map_or_else(String::new, |origin| format!("{origin}: "));
+    let fault = format!(
+        "{place}the file has a target `{name}`, and the command would be a second one; \
+         `--name` gives the command another name"
+    );
+    Refused::told(drawn, vec![fault])
+}
+
+/// Rewrites the environments of children to the proxies. Gives the doubts, each drawn.
+fn point_to_proxies(config: &mut Config, input: &Input) -> Result<Vec<String>, Refused> {
     let (faults, doubts) = config::proxy::env::apply(config, &input.env);
-    if let Some(first) = faults.first() {
-        let drawn = faults.iter().map(|fault| format!("error: {fault}\n")).collect();
-        return Err(Refused { drawn, first: first.to_string() });
+    if !faults.is_empty() {
+        return Err(Refused::told(String::new(), faults.iter().map(ToString::to_string).collect()));
     }
     Ok(doubts.iter().map(|doubt| format!("warning: {doubt}\n")).collect())
 }
 
-fn actuator(config: &Config) -> Result<actuator::Settings, Refused> {
+/// What the actuator needs, with the secret files of the whole agent looked at first.
+fn actuator(config: &Config, shown: &[config::Shown]) -> Result<actuator::Settings, Vec<String>> {
+    let mut lines = secrets::faults(shown);
     let identity = (crate::sys::host::name(), Arc::new(SystemClock) as Arc<dyn crate::model::clock::Clock>);
-    actuator::Settings::resolve(config, identity, |name| std::env::var(name).ok()).map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(|fault| chain(fault)).collect();
-        let first = lines.first().cloned().unwrap_or_default();
-        Refused { drawn: format!("error: {}\n", lines.join("\nerror: ")), first }
-    })
+    match actuator::Settings::resolve(config, identity, |name| std::env::var(name).ok()) {
+        Ok(settings) if lines.is_empty() => return Ok(settings),
+        Ok(_) => {}
+        Err(faults) => {
+            let known = !lines.is_empty();
+            let anew = faults.iter().filter(|fault| !known || !fault.is_of_a_file());
+            lines.extend(anew.map(|fault| chain(fault)));
+        }
+    }
+    Err(lines)
 }
 
 /// The input of a load: the file, its `conf.d`, the environment, the flags.
 pub(super) fn input(source: &Source) -> Result<(Input, Vec<PathBuf>), Refused> {
     let unreadable = |path: &Path, error: &std::io::Error| {
-        let text = format!("can't read {}: {error}", path.display());
-        Refused { drawn: format!("error: {text}\n"), first: text }
+        Refused::told(String::new(), vec![format!("can't read {}: {error}", path.display())])
     };
     let mut files = Vec::new();
     let mut input = Input::empty();
@@ -171,83 +212,6 @@ pub(super) fn folders() -> Folders {
     let state = var("XDG_STATE_HOME").unwrap_or_else(|| home.join(".local/state"));
     let runtime = var("XDG_RUNTIME_DIR").unwrap_or_else(|| state.clone());
     Folders { state: state.join("fdguard"), runtime: runtime.join("fdguard") }
-}
-
-/// Reads policy files, each once, and collects their faults.
-struct Reader {
-    given: BTreeMap<PathBuf, String>,
-    known: BTreeMap<PathBuf, Option<Arc<Policy>>>,
-    texts: Vec<String>,
-    files: Vec<PathBuf>,
-    drawn: String,
-    first: Option<String>,
-}
-
-impl Reader {
-    fn new(given: &[(String, String)]) -> Self {
-        Self {
-            given: given.iter().map(|(name, text)| (PathBuf::from(name), text.clone())).collect(),
-            known: BTreeMap::new(),
-            texts: Vec::new(),
-            files: Vec::new(),
-            drawn: String::new(),
-            first: None,
-        }
-    }
-
-    fn policies_of(&mut self, target: &Target, means: &Means) -> Vec<Enrolled> {
-        let live = target.policies.iter().map(|path| (path, Role::Live));
-        let all = live.chain(target.shadow.iter().map(|path| (path, Role::Shadow)));
-        let mut enrolled = Vec::new();
-        for (path, role) in all {
-            if let Some(policy) = self.policy(path, means) {
-                enrolled.push(Enrolled { policy, role });
-            }
-        }
-        enrolled
-    }
-
-    fn policy(&mut self, path: &Path, means: &Means) -> Option<Arc<Policy>> {
-        if let Some(known) = self.known.get(path) {
-            return known.clone();
-        }
-        let text = match self.given.get(path) {
-            Some(text) => text.clone(),
-            None => match std::fs::read_to_string(path) {
-                Ok(text) => text,
-                Err(error) => {
-                    let why = format!("can't read the policy {}: {error}", path.display());
-                    let _ = writeln!(self.drawn, "error: {why}");
-                    self.first.get_or_insert(why);
-                    self.known.insert(path.to_owned(), None);
-                    return None;
-                }
-            },
-        };
-        let (policy, diagnostics) = read_policy(&text, Some(means));
-        self.drawn.push_str(&render(&path.display().to_string(), &text, &diagnostics, style()));
-        if let Some(fault) = diagnostics.iter().find(|fault| fault.severity == Severity::Error) {
-            let (line, column) = fault.position(&text);
-            self.first.get_or_insert(format!("{}:{line}:{column}: {}", path.display(), fault.message));
-        }
-        let policy = policy.map(Arc::new);
-        self.texts.push(text);
-        self.files.push(path.to_owned());
-        self.known.insert(path.to_owned(), policy.clone());
-        policy
-    }
-}
-
-/// Parses and lints one policy: the policy where it can be used, and every fault and doubt.
-pub(super) fn read_policy(text: &str, means: Option<&Means>) -> (Option<Policy>, Vec<Diagnostic>) {
-    let mut faults = Faults::default();
-    let policy = crate::policy::load(text, &mut faults).filter(|_| !faults.any_error());
-    let mut diagnostics = faults.into_sorted();
-    if let Some(policy) = &policy {
-        diagnostics.extend(crate::policy::lint::lint(policy, means));
-        diagnostics.sort_by_key(|fault| (fault.span.start, fault.span.end));
-    }
-    (policy, diagnostics)
 }
 
 fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
@@ -357,14 +321,15 @@ fn fingerprint(input: &Input, policies: &[String]) -> String {
 }
 
 /// The name of the target of an `exec`: the program's own where it is one.
-pub(super) fn child_name(program: &std::ffi::OsStr) -> Name {
+fn child_name(program: &std::ffi::OsStr) -> Name {
     let name =
         Path::new(program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Name::parse(&name).or_else(|_| Name::parse("child")).expect("a constant name is right")
 }
 
 /// A target that is a child with this command.
-pub(super) fn child_target(argv: Vec<String>) -> Target {
-    let name = child_name(std::ffi::OsStr::new(argv.first().map_or("", String::as_str)));
+pub(super) fn child_target(name: Option<Name>, argv: Vec<String>) -> Target {
+    let usual = || child_name(std::ffi::OsStr::new(argv.first().map_or("", String::as_str)));
+    let name = name.unwrap_or_else(usual);
     Target::new(name, Match::Child(config::Child::new(argv)))
 }

@@ -103,13 +103,14 @@ pub(super) fn command(
     let Some((pool, told)) = for_pool(command) else { return Err(envelope) };
     let told = proxies.map(|proxies| proxies.tell(pool, told));
     let words = command.to_string();
+    let now = now_of(command);
     let (pool, mailbox) = (pool.clone(), mailbox.clone());
     tokio::task::spawn_local(async move {
         let answer = match told {
             None => Answer::Refused(format!("no pool `{pool}` here")),
             Some(Err(error)) => Answer::Refused(error.to_string()),
             Some(Ok(answer)) => match timeout(ANSWER_WITHIN, answer).await {
-                Ok(Ok(done)) => Answer::Taken(format!("{pool}: {done}")),
+                Ok(Ok(done)) => Answer::Taken(format!("{pool}: {done}{now}")),
                 Ok(Err(_)) => Answer::Refused("the proxies have ended".to_owned()),
                 Err(_) => Answer::Refused("the pool did not answer in time; it may still do it".to_owned()),
             },
@@ -120,6 +121,26 @@ pub(super) fn command(
         drop(envelope.reply.send(answer));
     });
     Ok(())
+}
+
+/// How the pool stands after a command.
+const fn now_of(command: &Command) -> &'static str {
+    match command {
+        Command::Pool { work: PoolWork::Pause, .. } => "; paused, new work waits for `resume`",
+        Command::Pool { work: PoolWork::Resume | PoolWork::Enable, .. } => "; at work",
+        Command::Pool { work: PoolWork::Disable, .. } => "; disabled, new clients and new work are refused",
+        Command::Pool { work: PoolWork::Kill, .. } => "; closed and paused until `resume`",
+        Command::Pool { work: PoolWork::Reconnect, .. }
+        | Command::ResetPool { .. }
+        | Command::Reload
+        | Command::Release { .. }
+        | Command::Hold { .. }
+        | Command::Resume { .. }
+        | Command::Snapshot { .. }
+        | Command::Freeze { .. }
+        | Command::Thaw { .. }
+        | Command::Stop { .. } => "",
+    }
 }
 
 /// Which pool a command is for, and what that is told; none where it is for no pool.

@@ -1,5 +1,7 @@
 //! Asking the agent from a command: a runtime for one exchange, and what to say when nobody answers.
 
+use std::io;
+
 use crate::agent::request::{Answer, Request};
 use crate::cli::args::AgentArgs;
 use crate::cli::client::{self, ClientError};
@@ -14,12 +16,27 @@ pub(super) fn ask(args: &AgentArgs, request: &Request) -> Result<Answer, Exit> {
         local.run_until(client::ask(&args.socket, request)).await
     });
     answer.map_err(|error| {
-        print::complain(&chain(&error));
+        print::complain(&format!("{}{}", chain(&error), hint(&error)));
         match error {
             ClientError::Unreachable { .. } | ClientError::Late | ClientError::Broken(_) => Exit::Unreachable,
             ClientError::Refused(_) | ClientError::Unreadable(_) => Exit::Usage,
         }
     })
+}
+
+/// What to do about an agent that is not reached.
+fn hint(error: &ClientError) -> &'static str {
+    let ClientError::Unreachable { source, .. } = error else { return "" };
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; this user may not enter its folder: root and the user that the agent runs as may, and those whom \
+             `[admin] allow` names once they may enter the folder"
+        }
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            "; is one running? `--socket` or FDGUARD_SOCKET names another place, the log of an `exec` says its own"
+        }
+        _ => "",
+    }
 }
 
 /// A runtime on the calling thread.

@@ -49,16 +49,12 @@ pub(super) fn run(args: &RunArgs) -> Exit {
     if args.dry_run {
         sets.push("agent.dry_run=true".to_owned());
     }
-    let source = Source { file: Some(args.config.clone()), sets, ..Source::default() };
+    let source = Source { file: Some(args.file.path().to_owned()), sets, ..Source::default() };
     serve(&source, Ends::Never)
 }
 
 /// Runs an agent until it is told to stop or, with [`Ends::WithChild`], until its child has ended.
 pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
-    if let Err(error) = init_logging(LogTo::detect()) {
-        print::complain(&chain(&error));
-        return Exit::Usage;
-    }
     let loaded = match load::load(source) {
         Ok(loaded) => loaded,
         Err(refused) => {
@@ -66,6 +62,10 @@ pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
             return Exit::Usage;
         }
     };
+    if let Err(error) = init_logging(LogTo::detect(), loaded.config.agent.log) {
+        print::complain(&chain(&error));
+        return Exit::Usage;
+    }
     print::aside(&loaded.doubts);
     let runtime = match reach::runtime() {
         Ok(runtime) => runtime,
@@ -85,6 +85,10 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
         }
     };
     let _socket = listener.is_some().then(|| SocketFile(config.admin.socket.clone()));
+    if listener.is_some() && ends == Ends::WithChild {
+        let ask = format!("fdguard status --socket {}", config.admin.socket.display());
+        tracing::info!(ask, "this run can be asked and told, by `ctl` too");
+    }
     let residents = Residents::default();
     // Before the proxies raise it: children get the limit that the agent was given.
     let nofile = NoFile::own().ok();
@@ -257,7 +261,7 @@ impl Known {
 
     /// Reads settings anew. What the loop is going to refuse changes nothing here either.
     fn reload(&self) -> Result<Box<Settings>, String> {
-        let loaded = load::load(&self.source).map_err(|refused| refused.first)?;
+        let loaded = load::load(&self.source).map_err(|refused| refused.line())?;
         let Loaded { settings, files, remotes, .. } = loaded;
         let mut taken = self.taken.borrow_mut();
         if taken.settings.needs_restart(&settings).is_empty() {

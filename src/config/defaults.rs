@@ -63,8 +63,6 @@ pub const RESTART_MAX: Quota = Quota { count: 6, per: Duration::from_hours(1) };
 
 /// Between TERM and KILL: time to flush and log out.
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
-/// For the kernel to report the exit after KILL, before the stop counts as failed.
-pub const STOP_CONFIRM: Duration = Duration::from_secs(5);
 
 /// Names of upstreams are looked up again: a failover by DNS is seen within this time.
 pub const PROXY_LOOKUP: Duration = Duration::from_secs(30);

@@ -136,10 +136,9 @@ fn target() -> Value {
                 "backoff_max": span("Longest pause.", defaults::RESTART_BACKOFF_MAX),
                 "max": usual(pattern("At most so often.", QUOTA), defaults::RESTART_MAX.to_string()),
             }), &[]),
-            "stop": table("How it is stopped where nobody says otherwise.", json!({
+            "stop": table("How a person, and the agent at its end, stops it; a policy says it for itself.", json!({
                 "before": list("Hooks to run before the signal.", pattern("A hook.", NAME)),
                 "grace": span("Between TERM and KILL.", defaults::STOP_GRACE),
-                "confirm": span("For the exit to be seen after KILL.", defaults::STOP_CONFIRM),
             }), &[]),
         }),
         &["match", "policy"],

@@ -102,9 +102,9 @@ pub enum LogLevel {
     Warn,
     /// And: the agent did something.
     Info,
-    /// And: why.
+    /// And: particulars of use, such as who looked at a console.
     Debug,
-    /// And: every tick.
+    /// And: what only its developers ask for.
     Trace,
 }
 

@@ -36,6 +36,16 @@ impl fmt::Display for Shown {
     }
 }
 
+/// Where the setting at `path` was written, or the first one below it; none where all of it is the default.
+pub fn place<'s>(shown: &'s [Shown], path: &[&str]) -> Option<&'s Origin> {
+    let path = path.iter().map(|part| key(part)).collect::<Vec<_>>().join(".");
+    let is_there = |line: &&Shown| {
+        let below = line.key.strip_prefix(&path);
+        line.origin != Origin::Default && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    shown.iter().find(is_there).map(|line| &line.origin)
+}
+
 /// A setting's value as TOML.
 pub(super) trait Show {
     fn show(&self) -> String;

@@ -110,8 +110,6 @@ pub struct StopDefaults {
     pub before: Vec<Name>,
     /// Time between TERM and KILL.
     pub grace: Duration,
-    /// Time for the exit to be seen after KILL.
-    pub confirm: Duration,
 }
 
 impl Target {
@@ -133,11 +131,7 @@ impl Target {
                 max: defaults::RESTART_MAX,
             },
             select: SelectUse::Auto,
-            stop: StopDefaults {
-                before: Vec::new(),
-                grace: defaults::STOP_GRACE,
-                confirm: defaults::STOP_CONFIRM,
-            },
+            stop: StopDefaults { before: Vec::new(), grace: defaults::STOP_GRACE },
         }
     }
 }
@@ -249,8 +243,7 @@ fn stop(target: &mut Section<'_>, cx: &mut Context<'_>) -> StopDefaults {
     let mut section = target.section(cx, "stop");
     let before = section.or(cx, "before", Vec::new(), read::list(|v, f| v.parsed(f, Name::parse)));
     let span = Duration::from_millis(100)..=Duration::from_hours(1);
-    let grace = section.or(cx, "grace", defaults::STOP_GRACE, read::span(span.clone()));
-    let confirm = section.or(cx, "confirm", defaults::STOP_CONFIRM, read::span(span));
+    let grace = section.or(cx, "grace", defaults::STOP_GRACE, read::span(span));
     section.finish(cx);
-    StopDefaults { before, grace, confirm }
+    StopDefaults { before, grace }
 }

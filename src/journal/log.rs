@@ -33,10 +33,11 @@ mod fields;
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::config::LogLevel;
 use crate::model::event::{Event, Loudness};
 use fields::Fields;
 
@@ -78,9 +79,18 @@ fn stream_of(text: &str) -> Option<(u64, u64)> {
     Some((device.parse().ok()?, inode.parse().ok()?))
 }
 
-/// Sets the log up for the whole process.
-pub fn init_logging(to: LogTo) -> Result<(), LogError> {
-    let registry = tracing_subscriber::registry().with(LevelFilter::INFO);
+/// Sets the log up for the whole process. What is finer than info is told of this program alone: what libraries say
+/// there is theirs, and may hold what is nobody's business.
+pub fn init_logging(to: LogTo, level: LogLevel) -> Result<(), LogError> {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let filter = Targets::new().with_default(level.min(LevelFilter::INFO)).with_target("fdguard", level);
+    let registry = tracing_subscriber::registry().with(filter);
     let set = match to {
         LogTo::Journald => {
             let layer = tracing_journald::layer().map_err(LogError::Journald)?;

@@ -185,6 +185,13 @@ macro_rules! words {
     };
 }
 
+impl Word {
+    /// Whether this version does it on any target; the others are words already, so that policies can be written.
+    pub const fn is_served(self) -> bool {
+        !matches!(self, Self::PollStream | Self::PauseTrading)
+    }
+}
+
 /// What a word does to the bot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Effect {

@@ -8,6 +8,8 @@ use serde::Serialize;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
+    /// Nothing in the file could mend it; `--strict` lets it pass.
+    Note,
     /// The file can be used; `--strict` refuses it.
     Warning,
     /// The file can't be used.
@@ -38,6 +40,11 @@ impl Diagnostic {
     /// A warning.
     pub fn warning(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
         Self { code, severity: Severity::Warning, span, message: message.into(), help: None }
+    }
+
+    /// A note.
+    pub fn note(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { code, severity: Severity::Note, span, message: message.into(), help: None }
     }
 
     /// The same with help.

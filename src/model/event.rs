@@ -177,7 +177,7 @@ impl Fact {
             Self::AgentStopping { .. } => (Loudness::Info, "agent stopping"),
             Self::Adopted { again: false, .. } => (Loudness::Info, "process adopted"),
             Self::Adopted { again: true, .. } => (Loudness::Info, "process taken up again"),
-            Self::TargetAbsent { .. } => (Loudness::Warn, "no process matches the target"),
+            Self::TargetAbsent { .. } => (Loudness::Warn, "the target has no process"),
             Self::Exited { .. } => (Loudness::Info, "process ended"),
             Self::Spawned { .. } => (Loudness::Info, "process started"),
             Self::Transition(_) => (Loudness::Info, "tier changed"),

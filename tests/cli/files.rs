@@ -52,6 +52,39 @@ fn a_setting_on_the_command_line_wins_and_a_wrong_one_is_refused() {
 }
 
 #[test]
+fn secret_files_that_are_open_or_missing_are_told_all_at_once_with_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = folder.path().join("url");
+    std::fs::write(&url, "https://hooks.example/s3cret\n").unwrap();
+    std::fs::set_permissions(&url, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let agent = folder.path().join("agent.toml");
+    let lines = [
+        "schema = 1",
+        "notify.ops = { url_file = \"url\" }",
+        "notify.off = { url_env = \"FDGUARD_NOT_SET\" }",
+        "[proxy.db]",
+        "protocol = \"postgres\"",
+        "listen = \"127.0.0.1:6432\"",
+        "upstream = \"db1.internal\"",
+        "pool = { login = { user = \"bot\", password_file = \"none\" } }",
+    ];
+    std::fs::write(&agent, lines.join("\n")).unwrap();
+    let ran = fdguard(["config".as_ref(), "check".as_ref(), agent.as_os_str()]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let (agent, url) = (agent.display(), url.display());
+    for part in [
+        format!("{agent}:2: `notify.ops.url_file`: {url} holds a secret and is open to others (mode 0644"),
+        format!("`chmod o= {url}`"),
+        format!("{agent}:8: `proxy.db.pool.login.password_file`: "),
+        "does not exist".to_owned(),
+        "FDGUARD_NOT_SET".to_owned(),
+    ] {
+        assert!(ran.err.contains(&part), "{part}: {}", ran.err);
+    }
+    assert_eq!(ran.err.matches("error: ").count(), 3, "each once: {}", ran.err);
+}
+
+#[test]
 fn schemas_are_json() {
     for room in ["config", "policy"] {
         let schema = fdguard([room, "schema"]);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::fdguard::{Ran, command, fdguard};
+use crate::fdguard::{Ran, as_nobody, command, fdguard};
 
 /// A run of `exec` with a history, in a folder of its own.
 struct Recorded {
@@ -73,4 +73,18 @@ fn what_is_no_history_exits_2_and_says_so() {
     let ran = history(&foreign, &["--signal", "fd.open"]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("not a database"), "{}", ran.err);
+}
+
+#[test]
+fn a_history_that_is_closed_to_the_one_who_asks_says_who_may() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::Builder::new().prefix("fdguard-closed").tempdir_in("/tmp").unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let store = folder.path().join("history.db");
+    std::fs::write(&store, "").unwrap();
+    std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let Some(ran) = as_nobody(["history", "--store", store.to_str().unwrap()]) else { return };
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("can't be read by this user") && ran.err.contains("`chgrp`"), "{ran:?}");
+    assert!(ran.err.contains("[admin] allow"), "{ran:?}");
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod doctor;
+mod exec;
 mod fdguard;
 mod files;
 mod history;

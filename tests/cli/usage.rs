@@ -91,10 +91,50 @@ fn an_agent_that_is_not_there_exits_3() {
         &["explain", "--socket", socket],
         &["ctl", "--socket", socket, "reload"],
         &["ctl", "--socket", socket, "stop", "bot"],
+        &["ctl", "stop", "--socket", socket, "bot"],
+        &["ctl", "stop", "bot", "--json", "--socket", socket],
+        &["ctl", "pool", "pause", "db", "--socket", socket],
+        &["explain", "bot", "--socket", socket],
     ] {
         let ran = fdguard(arguments);
         assert_eq!(ran.code, Some(3), "{arguments:?}: {ran:?}");
-        assert!(ran.err.contains(socket), "{}", ran.err);
+        assert!(ran.err.contains(socket) && ran.err.contains("is one running?"), "{}", ran.err);
         assert_eq!(ran.out, "");
+    }
+}
+
+#[test]
+fn the_agents_file_is_named_in_either_way_and_not_in_both() {
+    for command in [&["run"][..], &["config", "check"], &["config", "show"]] {
+        for form in [&["/no/such.toml"][..], &["-c", "/no/such.toml"], &["--config", "/no/such.toml"]] {
+            let ran = fdguard(command.iter().chain(form));
+            assert_eq!(ran.code, Some(2), "{command:?} {form:?}: {ran:?}");
+            assert!(ran.err.contains("can't read /no/such.toml"), "{command:?} {form:?}: {ran:?}");
+        }
+        let both = fdguard(command.iter().chain(&["a.toml", "-c", "b.toml"]));
+        assert_eq!(both.code, Some(2));
+        assert!(both.err.contains("cannot be used with"), "{both:?}");
+        let help = fdguard(command.iter().chain(&["-h"])).out;
+        for part in ["[FILE]", "--config <FILE>", "the same as", "/etc/fdguard/fdguard.toml"] {
+            assert!(help.contains(part), "{part}: {help}");
+        }
+    }
+}
+
+#[test]
+fn a_history_is_named_in_the_same_way_everywhere() {
+    for command in [
+        &["history"][..],
+        &["policy", "replay", "policies/default.toml"],
+        &["policy", "diff", "policies/default.toml", "policies/default.toml"],
+    ] {
+        for flag in ["--store", "--from"] {
+            let ran = fdguard(command.iter().chain(&[flag, "/no/such.db"]));
+            assert_eq!(ran.code, Some(2), "{command:?}: {ran:?}");
+            assert!(
+                ran.err.contains("there is no history at /no/such.db; `--store`"),
+                "{command:?}: {ran:?}"
+            );
+        }
     }
 }

@@ -81,7 +81,7 @@ fn knows(schema: &serde_json::Value, path: &[String]) -> bool {
 }
 
 /// The settings that `schema` describes, names given as `*`.
-fn described(schema: &serde_json::Value, path: &str, found: &mut BTreeSet<String>) {
+pub(crate) fn described(schema: &serde_json::Value, path: &str, found: &mut BTreeSet<String>) {
     let properties = schema["properties"].as_object().into_iter().flatten();
     for (key, inner) in properties {
         described(inner, &format!("{path}/{key}"), found);
@@ -99,7 +99,7 @@ fn described(schema: &serde_json::Value, path: &str, found: &mut BTreeSet<String
     }
 }
 
-fn path_of(key: &str) -> Vec<String> {
+pub(crate) fn path_of(key: &str) -> Vec<String> {
     let mut table = toml::from_str::<toml::Table>(&format!("{key} = 0")).unwrap();
     let mut path = Vec::new();
     loop {
@@ -128,53 +128,4 @@ fn the_schema_knows_what_the_reader_knows_and_nothing_else() {
         }
     }
     assert!(unused.is_empty(), "the schema describes what no accepted file uses: {unused:?}");
-}
-
-/// The rows of a table in a page: what stands in the first two cells.
-fn rows(page: &str) -> Vec<(String, String)> {
-    let row = |line: &str| {
-        let mut cells = line.strip_prefix("| `")?.split(" | ");
-        let key = cells.next()?.strip_suffix('`')?;
-        Some((key.to_owned(), cells.next()?.trim().to_owned()))
-    };
-    page.lines().filter_map(row).collect()
-}
-
-/// The default of the setting at `path`: as the schema says, `required`, or nothing where the page says it in words.
-fn default_of(schema: &serde_json::Value, path: &[&str]) -> Option<String> {
-    let (last, above) = path.split_last().unwrap();
-    let inner = above.iter().fold(schema, |schema, key| &schema["properties"][key]);
-    let setting = &inner["properties"][last];
-    match &setting["default"] {
-        serde_json::Value::Null => {
-            let required = inner["required"].as_array().unwrap().iter().any(|key| key == last);
-            required.then(|| "required".to_owned())
-        }
-        serde_json::Value::String(text) => Some(format!("`{text}`")),
-        other => Some(format!("`{other}`")),
-    }
-}
-
-#[test]
-fn the_page_of_proxies_lists_every_key_with_its_default() {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/proxies.md");
-    let rows = rows(&fs::read_to_string(page).unwrap());
-    let schema = schema();
-    let schema = &schema["properties"]["proxy"]["additionalProperties"];
-    let mut wanted = BTreeSet::new();
-    described(schema, "", &mut wanted);
-    let listed: BTreeSet<String> =
-        rows.iter().map(|(key, _)| format!("/{}", key.replace('.', "/"))).collect();
-    assert_eq!(listed, wanted);
-    assert_eq!(listed.len(), rows.len(), "a key is listed twice");
-    for (key, told) in &rows {
-        let path: Vec<&str> = key.split('.').collect();
-        match default_of(schema, &path) {
-            Some(default) => assert_eq!(*told, default, "{key}"),
-            None => assert!(
-                !told.is_empty() && !told.contains('`') || told == "those of `[admin]`",
-                "{key}: {told}"
-            ),
-        }
-    }
 }

@@ -5,6 +5,7 @@
 
 mod agent;
 mod golden;
+mod pages;
 mod policy;
 mod replay;
 mod scenarios;

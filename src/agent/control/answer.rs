@@ -1,8 +1,10 @@
 //! Answers to those who ask, and commands carried out.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Control;
+use super::came::{Begun, refused};
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::pools::Pools;
@@ -60,6 +62,8 @@ impl Control {
 
     fn command(&mut self, command: Command, uid: u32) -> Answer {
         let words = command.to_string();
+        let asked = command.clone();
+        let stop = command.target().map(|target| self.stop_of(target)).unwrap_or_default();
         let result = match command {
             Command::Reload => Err("the agent can't read its files here".to_owned()),
             // Answered by the pool, on the thread that may wait for it.
@@ -74,52 +78,81 @@ impl Control {
                 self.of_processes(&target, &EngineCommand::Take(Hold::Freeze { limit }))
             }
             Command::Thaw { target } => {
-                let limit = std::time::Duration::ZERO;
+                let limit = Duration::ZERO;
                 self.of_processes(&target, &EngineCommand::Undo(Hold::Freeze { limit }))
             }
             Command::Stop { target, grace, then } => {
-                let place = self.targets.iter().find(|other| *other.name() == target);
-                let before = place.map(|target| target.settings.stop.before.clone()).unwrap_or_default();
+                let (before, grace) = (stop.0.clone(), grace.unwrap_or(stop.1));
                 self.of_one_process(&target, &EngineCommand::Do(Action::Stop { before, grace, then }))
             }
         };
         match result {
-            Ok(()) => {
-                self.herald.tell(About::default(), Fact::Commanded { command: words.clone(), uid });
-                Answer::Taken(words)
+            Ok(pids) => {
+                self.herald.tell(About::default(), Fact::Commanded { command: words, uid });
+                let begun = Begun {
+                    command: &asked,
+                    pids,
+                    stop: (&stop.0, stop.1),
+                    dry_run: self.only_tells(&asked),
+                };
+                Answer::Taken(begun.sentence())
             }
             Err(why) => Answer::Refused(why),
         }
     }
 
-    fn of_target(&mut self, target: &Name, command: &EngineCommand) -> Result<(), String> {
+    /// The hooks and the grace of a stop that a person asks for.
+    fn stop_of(&self, target: &Name) -> (Vec<Name>, Duration) {
+        let place = self.targets.iter().find(|other| other.name() == target);
+        place
+            .map(|target| (target.settings.stop.before.clone(), target.settings.stop.grace))
+            .unwrap_or_default()
+    }
+
+    /// Whether what is asked for is only told, for the target or for the whole agent.
+    fn only_tells(&self, command: &Command) -> bool {
+        let target = command.target().and_then(|name| self.targets.iter().find(|one| one.name() == name));
+        target.is_some_and(|target| target.settings.means.dry_run)
+    }
+
+    fn of_target(&mut self, target: &Name, command: &EngineCommand) -> Result<Vec<u32>, String> {
         let place = self.named(target)?;
         let (now, wall) = (SystemClock.now(), SystemClock.wall());
         let target = &mut self.targets[place];
         target.memory_changed = true;
-        target.engine.command(None, command.clone(), now, wall).map(drop).map_err(|error| error.to_string())
+        target.engine.command(None, command.clone(), now, wall).map_err(|error| error.to_string())?;
+        Ok(Vec::new())
     }
 
     /// Each process of a target. What stands against it on one keeps it from no other: the first reason is told
     /// where it was begun on none.
-    fn of_processes(&mut self, target: &Name, command: &EngineCommand) -> Result<(), String> {
+    fn of_processes(&mut self, target: &Name, command: &EngineCommand) -> Result<Vec<u32>, String> {
         let place = self.named(target)?;
-        let done: Vec<_> =
-            self.processes_of(place)?.into_iter().map(|id| self.of_process(place, id, command)).collect();
-        if done.iter().any(Result::is_ok) { Ok(()) } else { done.into_iter().collect() }
+        let (mut begun, mut refusal) = (Vec::new(), None);
+        for id in self.processes_of(place)? {
+            match self.of_process(place, id, command) {
+                Ok(()) => begun.push(id.pid),
+                Err(why) => drop(refusal.get_or_insert(why)),
+            }
+        }
+        match refusal {
+            Some(why) if begun.is_empty() => Err(why),
+            Some(_) | None => Ok(begun),
+        }
     }
 
     /// One process of a target, on which it is begun for all of them: what is under way on a target is one action.
-    fn of_one_process(&mut self, target: &Name, command: &EngineCommand) -> Result<(), String> {
+    fn of_one_process(&mut self, target: &Name, command: &EngineCommand) -> Result<Vec<u32>, String> {
         let place = self.named(target)?;
+        let ids = self.processes_of(place)?;
         let mut done = Ok(());
-        for id in self.processes_of(place)? {
-            done = self.of_process(place, id, command);
+        for id in &ids {
+            done = self.of_process(place, *id, command);
             if done.is_ok() {
                 break;
             }
         }
-        done
+        done.map(|()| ids.into_iter().map(|id| id.pid).collect())
     }
 
     fn processes_of(&self, place: usize) -> Result<Vec<ProcessId>, String> {
@@ -133,7 +166,7 @@ impl Control {
         let (now, wall) = (SystemClock.now(), SystemClock.wall());
         let followed = self.targets[place].engine.command(Some(&id), command.clone(), now, wall);
         let evaluation = followed.map_err(|error| error.to_string())?;
-        let refusal = refusal(&evaluation);
+        let refusal = refusal(self.targets[place].name(), &evaluation);
         self.carry_out(place, id, evaluation);
         refusal.map_or(Ok(()), Err)
     }
@@ -160,10 +193,10 @@ impl Control {
 }
 
 /// Why what a person asked for was not started.
-fn refusal(evaluation: &Evaluation) -> Option<String> {
+fn refusal(target: &Name, evaluation: &Evaluation) -> Option<String> {
     evaluation.decisions.iter().find_map(|decision| match &decision.verdict {
         Verdict::Refused(refusal) if decision.cause == Cause::Command => {
-            Some(format!("{}: {refusal}", decision.work.word()))
+            Some(refused(target, decision.work.word().name(), refusal))
         }
         Verdict::Refused(_) | Verdict::Start | Verdict::DryRun(_) => None,
     })

@@ -93,7 +93,7 @@ fn verdict(faults: &[Diagnostic], wanted: Wanted) -> Exit {
         return Exit::Usage;
     }
     match wanted {
-        Wanted::NoDoubts if !faults.is_empty() => Exit::Finding,
+        Wanted::NoDoubts if faults.iter().any(|fault| fault.severity == Severity::Warning) => Exit::Finding,
         Wanted::NoDoubts | Wanted::NoFaults => Exit::Good,
     }
 }

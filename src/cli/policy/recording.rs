@@ -7,6 +7,7 @@ use super::lanes;
 use crate::cli::args::RecordingArgs;
 use crate::cli::exit::Exit;
 use crate::cli::print;
+use crate::cli::store::refusal;
 use crate::journal::query::{Blocking, EventFilter, Order, QueryError, Range, Recorded, actions};
 use crate::model::chain::chain;
 use crate::model::clock::WallTime;
@@ -32,7 +33,7 @@ impl Recording {
     /// Opens a recording; a fault is told.
     pub(super) fn open(args: &RecordingArgs) -> Result<Self, Exit> {
         let told = |error: QueryError| {
-            print::complain(&chain(&error));
+            print::complain(&refusal(&args.store, &error));
             Exit::Usage
         };
         let mut reader = Blocking::open(&args.store).map_err(told)?;

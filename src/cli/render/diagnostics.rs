@@ -41,13 +41,14 @@ pub fn render_report(report: &Report, style: Style) -> String {
     finish(text, report.diagnostics())
 }
 
-/// `3 errors, 1 warning`; empty where there are none.
+/// `3 errors, 1 warning, 2 notes`; empty where there are none.
 pub fn summary<'d>(diagnostics: impl Iterator<Item = &'d Diagnostic>) -> String {
-    let (mut errors, mut warnings) = (0usize, 0usize);
+    let (mut errors, mut warnings, mut notes) = (0usize, 0usize, 0usize);
     for diagnostic in diagnostics {
         match diagnostic.severity {
             Severity::Error => errors += 1,
             Severity::Warning => warnings += 1,
+            Severity::Note => notes += 1,
         }
     }
     let count = |number: usize, word: &str| match number {
@@ -55,9 +56,8 @@ pub fn summary<'d>(diagnostics: impl Iterator<Item = &'d Diagnostic>) -> String 
         1 => Some(format!("1 {word}")),
         _ => Some(format!("{number} {word}s")),
     };
-    let counts: Vec<String> =
-        [count(errors, "error"), count(warnings, "warning")].into_iter().flatten().collect();
-    counts.join(", ")
+    let counts = [count(errors, "error"), count(warnings, "warning"), count(notes, "note")];
+    counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn finish<'d>(mut text: String, diagnostics: impl Iterator<Item = &'d Diagnostic>) -> String {
@@ -72,6 +72,7 @@ fn draw(name: &str, source: &str, diagnostic: &Diagnostic, style: Style, text: &
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let (line, column) = diagnostic.position(source);
     let excerpt = Excerpt::around(source, &diagnostic.span);

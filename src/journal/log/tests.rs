@@ -139,7 +139,7 @@ fn tells_where_it_would_log() {
         return;
     }
     println!("logs to {:?}", LogTo::detect());
-    init_logging(LogTo::Terminal).unwrap();
-    assert!(matches!(init_logging(LogTo::Terminal), Err(LogError::Again)));
+    init_logging(LogTo::Terminal, LogLevel::Info).unwrap();
+    assert!(matches!(init_logging(LogTo::Terminal, LogLevel::Info), Err(LogError::Again)));
     events().iter().for_each(log);
 }

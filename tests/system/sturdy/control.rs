@@ -72,6 +72,11 @@ fn a_faulty_file_is_refused_and_the_old_settings_stay() {
     let (code, text) = agent.cli(&["ctl", "reload"]);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("policy.toml:7:") && text.contains("fd.opne"), "{text}");
+    let both = policy("second").replace("fd.open > 2\"", "fd.opne > 2\"").replace("snapshot", "snapshoot");
+    agent.setup.write("policy.toml", &both);
+    let (code, text) = agent.cli(&["ctl", "reload"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("fd.opne") && text.contains("snapshoot"), "only one fault is told: {text}");
     assert_eq!(policies(&agent), ["first"]);
     agent.until("told", |fact| matches!(fact, Fact::ReloadRefused { .. }).then_some(()));
     let before = refusals(&agent);
@@ -170,9 +175,13 @@ fn a_person_freezes_thaws_and_stops() {
     let until = |wanted| {
         wait_for("its state", PATIENCE, || (state(pid) == Some(wanted)).then_some(()), || agent.log());
     };
-    assert_eq!(agent.cli(&["ctl", "freeze", "bot", "--for", "1m"]).0, 0);
+    let told = |words: &[&str], told: &str| {
+        let (code, text) = agent.cli(words);
+        assert_eq!((code, text.contains(told)), (0, true), "{words:?}: {text}");
+    };
+    told(&["ctl", "freeze", "bot", "--for", "1m"], &format!("bot (pid {pid}) is being frozen for 1m"));
     until('T');
-    assert_eq!(agent.cli(&["ctl", "thaw", "bot"]).0, 0);
+    told(&["ctl", "thaw", "bot"], &format!("bot (pid {pid}) is being thawed"));
     until('S');
     assert_eq!(agent.cli(&["ctl", "freeze", "bot", "--for", "300ms"]).0, 0);
     agent.until("the limit", |fact| match fact {
@@ -181,7 +190,10 @@ fn a_person_freezes_thaws_and_stops() {
     });
     until('S');
     assert!(target.is_running());
-    assert_eq!(agent.cli(&["ctl", "stop", "bot", "--grace", "5s"]).0, 0);
+    told(
+        &["ctl", "stop", "bot", "--grace", "5s"],
+        &format!("bot (pid {pid}) is told to end: TERM now, KILL after 5s; it stays stopped"),
+    );
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&target.wait_end()), Some(15));
     let (code, text) = agent.cli(&["ctl", "stop", "bot"]);
     assert_eq!(code, 1, "{text}");
@@ -195,6 +207,8 @@ fn what_the_file_does_not_allow_a_person_may_not_do_and_is_told() {
         let (code, text) = agent.cli(words);
         assert_eq!(code, 1, "{words:?}: {text}");
         assert!(text.contains("not in the target's `allow`"), "{words:?}: {text}");
+        let key = format!("add \"{}\" to `allow` under [target.bot]", words[1]);
+        assert!(text.contains(&key), "{words:?}: {text}");
     }
     for words in [&["ctl", "thaw", "bot"][..], &["ctl", "release", "bot"], &["ctl", "hold", "nobody"]] {
         assert_eq!(agent.cli(words).0, 1, "{words:?}");

@@ -94,7 +94,7 @@ fn a_person_stops_all_the_processes_of_a_target_at_once() {
     let matches = format!("{{ command = \"{}-[0-9]\" }}", regex_lite::escape(&mark).replace('\\', "\\\\"));
     let agent = Setup::bot(&matches, "", "allow = [\"stop\"]\n").start();
     pids.iter().for_each(|pid| agent.until_guarded(*pid));
-    agent.order(Order::Stop { target: bot(), grace: GRACE, then: Then::Stay });
+    agent.order(Order::Stop { target: bot(), grace: Some(GRACE), then: Then::Stay });
     let finished = || {
         let events = agent.events();
         let ends = events.iter().filter_map(|event| match &event.fact {

@@ -28,7 +28,7 @@ while True: time.sleep(600)
 ";
 
 fn stop(agent: &Agent, then: Then) -> Result<String, String> {
-    let grace = std::time::Duration::from_secs(5);
+    let grace = Some(std::time::Duration::from_secs(5));
     match agent.ask(&Request::Do(Order::Stop { target: bot(), grace, then })) {
         Answer::Taken(words) => Ok(words),
         Answer::Refused(why) => Err(why),
