@@ -16,5 +16,6 @@ pub mod scan;
 pub mod scanner;
 pub mod survey;
 mod tables;
+pub mod truth;
 pub mod view;
 mod watching;

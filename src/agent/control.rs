@@ -26,7 +26,7 @@ use crate::agent::child::Hands;
 use crate::agent::herald::{About, Herald};
 use crate::agent::mailbox::{Inbox, MESSAGES_MAX, Message};
 use crate::agent::own::Own;
-use crate::agent::pools::Pools;
+use crate::agent::pools::{Heard, Pools};
 use crate::agent::seek::Seeker;
 use crate::agent::settings::Settings;
 use crate::agent::start::Ends;
@@ -157,6 +157,9 @@ impl Control {
                 Message::Book(book) => self.take_book(book),
                 Message::Probed { probe, asked, reading } => self.take_probe(&probe, asked, reading),
                 Message::Pool { name, asked, view } => self.take_pool(name, asked, view),
+                Message::Truth { name, upstream, asked, told } => {
+                    self.pools.take_truth(name, upstream, Heard { asked, told });
+                }
                 Message::Commanded { command, uid } => {
                     self.herald.tell(About::default(), Fact::Commanded { command, uid });
                 }

@@ -14,6 +14,7 @@ use crate::model::reading::Reading;
 use crate::proxy::view::View;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scan::Scan;
+use crate::sampler::truth::Testimony;
 use crate::sys::pidfd::Signal;
 use crate::sys::wake::Waker;
 
@@ -50,6 +51,17 @@ pub enum Message {
         asked: Timestamp,
         /// What it said.
         view: Box<View>,
+    },
+    /// An upstream of a pool was asked itself.
+    Truth {
+        /// Which pool.
+        name: Name,
+        /// Which upstream, as the settings name it.
+        upstream: String,
+        /// When it was asked.
+        asked: Timestamp,
+        /// What it said, or why it said nothing.
+        told: Result<Testimony, String>,
     },
     /// A person had something done that the loop has no part in.
     Commanded {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::agent::status::{HeldClient, PoolClient, PoolServer, PoolStatus, PoolTraffic};
+use crate::agent::status::{HeldClient, PoolClient, PoolServer, PoolStatus, PoolTraffic, PoolTruth, Told};
 use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::pool::breaker::BreakerState;
@@ -16,6 +16,7 @@ use crate::pool::snapshot::{Activity, ClientActivity};
 use crate::proxy::view::{ClientView, ServerView, Traffic, View};
 use crate::proxy::{Command, Proxies};
 use crate::sampler::pools::{PoolAnswer, PoolAnswers};
+use crate::sampler::truth::Testimony;
 
 /// The proxies.
 #[derive(Debug, Default)]
@@ -23,19 +24,35 @@ pub(super) struct Pools {
     proxies: Option<Proxies>,
     views: BTreeMap<Name, (Timestamp, Box<View>)>,
     answers: Arc<PoolAnswers>,
+    /// What the upstreams of each said themselves.
+    truth: BTreeMap<Name, BTreeMap<String, Heard>>,
+}
+
+/// What an upstream said, or why it said nothing.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// When it was asked.
+    pub(super) asked: Timestamp,
+    /// What it said.
+    pub(super) told: Result<Testimony, String>,
 }
 
 impl Pools {
     pub(super) fn new(proxies: Option<Proxies>) -> Self {
         let names = proxies.iter().flat_map(Proxies::names);
         let answers = names.map(|name| (name.clone(), PoolAnswer::UNHEARD)).collect();
-        Self { proxies, views: BTreeMap::new(), answers: Arc::new(answers) }
+        Self { proxies, views: BTreeMap::new(), answers: Arc::new(answers), truth: BTreeMap::new() }
     }
 
     /// A pool has answered.
     pub(super) fn take(&mut self, name: Name, asked: Timestamp, view: Box<View>) {
         Arc::make_mut(&mut self.answers).insert(name.clone(), PoolAnswer::new(asked, &view.pool));
         self.views.insert(name, (asked, view));
+    }
+
+    /// An upstream of a pool has said something, or nothing.
+    pub(super) fn take_truth(&mut self, name: Name, upstream: String, heard: Heard) {
+        self.truth.entry(name).or_default().insert(upstream, heard);
     }
 
     /// What they said last.
@@ -69,6 +86,7 @@ impl Pools {
     fn one(&self, name: &Name, answer: &PoolAnswer, now: Timestamp) -> PoolStatus {
         let signals = answer.signals(now).map(|(signal, reading)| (signal.name().to_owned(), reading));
         let mut status = PoolStatus { name: name.clone(), signals: signals.collect(), ..PoolStatus::blank() };
+        status.truth = self.truth.get(name).into_iter().flatten().map(|one| truth(one, now)).collect();
         let Some((asked, view)) = self.views.get(name) else { return status };
         status.asked = Some(now.since(*asked));
         mode(view.pool.mode).clone_into(&mut status.mode);
@@ -180,6 +198,14 @@ fn client(seen: &ClientView) -> PoolClient {
         pinned: seen.pinned,
         traffic: seen.traffic.map(traffic),
     }
+}
+
+fn truth((upstream, heard): (&String, &Heard), now: Timestamp) -> PoolTruth {
+    let told = match &heard.told {
+        Ok(testimony) => Told::Seen(testimony.clone()),
+        Err(why) => Told::Failed(why.clone()),
+    };
+    PoolTruth { upstream: upstream.clone(), asked: now.since(heard.asked), told }
 }
 
 const fn traffic(seen: Traffic) -> PoolTraffic {

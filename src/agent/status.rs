@@ -9,6 +9,7 @@ use crate::model::action::Hold;
 use crate::model::clock::WallTime;
 use crate::model::name::Name;
 use crate::model::reading::Reading;
+use crate::sampler::truth::Testimony;
 
 /// The whole agent.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -122,6 +123,30 @@ pub struct PoolStatus {
     /// Bytes that have passed, where they are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<PoolTraffic>,
+    /// What its upstreams say themselves, where they are asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub truth: Vec<PoolTruth>,
+}
+
+/// What an upstream itself said last of a pool.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PoolTruth {
+    /// The upstream, as the settings name it.
+    pub upstream: String,
+    /// How long ago it was asked.
+    pub asked: Duration,
+    /// What it said.
+    pub told: Told,
+}
+
+/// What an upstream said, or why it said nothing.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// What it said.
+    Seen(Testimony),
+    /// Why nothing.
+    Failed(String),
 }
 
 /// Bytes that have passed through a pool or for a client.
@@ -150,6 +175,7 @@ impl PoolStatus {
             clients: Vec::new(),
             clients_more: 0,
             traffic: None,
+            truth: Vec::new(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What surrounds the proxies while the agent runs: they are asked what there is once a second, a person's commands
 //! are carried to them and their answers back, and the agent ends when one of their threads is lost.
 
+mod truth;
+
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
@@ -18,6 +20,8 @@ use crate::sys::clock::SystemClock;
 
 /// A pool that does not answer a person for so long does not answer.
 const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+
+pub(super) use truth::ask_upstreams;
 
 /// Starts what the file says under `[proxy]`.
 pub(super) fn start(config: &Config, residents: &Residents) -> Result<Option<Running>, StartError> {

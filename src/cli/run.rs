@@ -123,6 +123,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     probes(config.probes.values(), &mailbox);
     if let Some(proxies) = &proxies {
         pools::watch(proxies, &mailbox);
+        pools::ask_upstreams(&config, proxies, &mailbox);
     }
     if let Some(words) = running.as_mut().and_then(Running::words) {
         let known = Rc::clone(&known);

@@ -114,6 +114,13 @@ pub const CACHE_SIZE: u64 = 16 * MIB;
 /// The answers of one read.
 pub const CACHE_QUERY_SIZE: u64 = MIB;
 
+/// What the upstream itself says of a pool: a leak past it takes minutes.
+pub const TRUTH_EVERY: Duration = Duration::from_secs(10);
+/// One such question: it reads a table in memory.
+pub const TRUTH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Where it is asked: every server has this database.
+pub const TRUTH_DATABASE: &str = "postgres";
+
 /// Failed connects until an upstream is left alone.
 pub const BREAKER_FAILURES: u32 = 5;
 /// The time they are counted in.

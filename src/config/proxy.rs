@@ -16,6 +16,7 @@ mod pool;
 mod rivals;
 mod session;
 mod tls;
+mod truth;
 mod upstream;
 mod variable;
 
@@ -30,6 +31,7 @@ pub use listen::Listen;
 pub use pool::{Mode, Pool};
 pub use session::{Login, Reset, SessionState, Sessions};
 pub use tls::{Identity, TlsMode, UpstreamTls};
+pub use truth::Truth;
 pub use upstream::Upstream;
 pub use variable::Variable;
 
@@ -107,6 +109,8 @@ pub struct Postgres {
     pub cache: Cache,
     /// Who may use the console; those of `[admin]` where absent.
     pub console: Option<Access>,
+    /// How the upstreams themselves are asked what they see of the pool; not at all where absent.
+    pub truth: Option<Truth>,
 }
 
 /// Which upstream a new connection goes to.
@@ -227,8 +231,10 @@ fn postgres(
     let tls = tls::read(section, upstream, cx);
     let cache = cache::read(section, cx);
     let console = access::read(section, cx, "console");
+    let login = sessions.as_ref().and_then(|sessions| sessions.login.as_ref());
+    let truth = truth::read(section, login, &tls, cx);
     let (sessions, admission) = (sessions?, admission?);
-    Some(Protocol::Postgres(Box::new(Postgres { sessions, admission, tls, cache, console })))
+    Some(Protocol::Postgres(Box::new(Postgres { sessions, admission, tls, cache, console, truth })))
 }
 
 /// The protocol; where it is missing or misspelt the rest is read as if it were the one with the most keys, and

@@ -24,6 +24,6 @@ mod tls;
 mod worker;
 
 pub use login::users::UsersError;
-pub use secrets::SecretError;
+pub use secrets::{SecretError, read_password};
 pub(in crate::proxy) use start::{begin, need};
 pub use tls::TlsError;

@@ -66,7 +66,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("libc", &["sys"]),
     ("procfs", &["sys"]),
     ("sysinfo", &["sys"]),
-    ("sqlx", &["journal"]),
+    ("sqlx", &["journal", "sampler"]),
     ("hyper", &["call", "admin", "proxy", "cli"]),
     ("hyper_util", &["call", "admin", "proxy", "cli"]),
     ("hyper_rustls", &["call", "proxy"]),

@@ -49,6 +49,7 @@ LEAKING = (
     Case("websocket_reconnect.py", ("--library", "websockets"), "websockets"),
     Case("websocket_reconnect.py", ("--library", "websocket-client"), "websocket-client"),
     Case("asyncpg_pools.py", (), "asyncpg"),
+    Case("asyncpg_loops.py", (), "asyncpg"),
     Case("raw_sockets.py", ("--how", "unread")),
     Case("raw_sockets.py", ("--how", "read")),
     Case("raw_sockets.py", ("--how", "streams"), "asyncio"),

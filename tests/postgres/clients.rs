@@ -1,6 +1,8 @@
 //! Real clients, unchanged, through the pool in both modes. Each leaves its pool clean: a plain client is served after it,
 //! and the server never had more connections than the pool may have.
 
+mod sqlx_client;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

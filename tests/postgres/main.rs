@@ -15,4 +15,5 @@ mod console;
 mod logins;
 mod support;
 mod tls;
+mod truth;
 mod wired;

@@ -11,6 +11,7 @@ mod healed;
 mod healthy;
 mod honesty;
 mod policies;
+mod pooled;
 mod restarted;
 mod servers;
 mod tape;

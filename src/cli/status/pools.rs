@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use crate::agent::status::{HeldClient, PoolStatus};
+use crate::agent::status::{HeldClient, PoolStatus, PoolTruth, Told};
 use crate::cli::columns::{Columns, Lean};
 use crate::cli::quantity::quantity;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
 use crate::model::units::format_span;
+use crate::sampler::truth::Testimony;
 
 /// Clients of a process that get a line of their own; those longest without use come first.
 const CLIENTS_SHOWN: usize = 10;
@@ -51,8 +52,48 @@ pub(super) fn render(pools: &[PoolStatus]) -> String {
         if pool.signals.values().any(|reading| *reading == Reading::Unavailable(Gap::Late)) {
             let _ = writeln!(text, "{}: does not answer", pool.name);
         }
+        for truth in &pool.truth {
+            render_truth(&mut text, pool, truth);
+        }
     }
     text
+}
+
+/// What an upstream itself says.
+fn render_truth(text: &mut String, pool: &PoolStatus, truth: &PoolTruth) {
+    let (name, upstream) = (&pool.name, &truth.upstream);
+    let seen = match &truth.told {
+        Told::Seen(seen) => seen,
+        Told::Failed(why) => {
+            let _ = writeln!(text, "{name}: {upstream} can't be asked itself: {why}");
+            return;
+        }
+    };
+    let Testimony { sessions, states, pooled, oldest_transaction, taken, most, foreign, foreign_told } = seen;
+    let states: Vec<String> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let states = if states.is_empty() { String::new() } else { format!(" ({})", states.join(", ")) };
+    let oldest = oldest_transaction.map(|age| format!("; oldest transaction {}", format_span(age)));
+    let _ = writeln!(
+        text,
+        "{name}: {upstream} saw {sessions} sessions of its user{states} {} ago, the pool had {pooled}{}; {taken} of \
+         {most} connections taken",
+        format_span(truth.asked),
+        oldest.unwrap_or_default(),
+    );
+    for one in foreign_told {
+        let from = if one.address.is_empty() { "a unix socket" } else { &one.address };
+        let _ = writeln!(
+            text,
+            "  not the pool's: server process {}, {} from {from}, {}",
+            one.backend,
+            if one.application.is_empty() { "unnamed" } else { &one.application },
+            one.state,
+        );
+    }
+    let more = (*foreign as usize).saturating_sub(foreign_told.len());
+    if more > 0 {
+        let _ = writeln!(text, "  not the pool's: {more} more");
+    }
 }
 
 fn cell(pool: &PoolStatus, signal: Signal) -> String {

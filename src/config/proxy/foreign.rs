@@ -9,11 +9,12 @@ pub(super) type Foreign = (&'static str, &'static str);
 const SESSIONS: &str = "a stream of bytes is passed to its end: nothing is lent, kept or used again";
 const COMMANDS: &str = "what passes is not read, so no command in it is seen";
 const LOGIN: &str = "nobody logs in: `allow` says who may connect";
+const SERVER: &str = "what the server is, is not known: there are no words to ask it in";
 const TLS: &str = "TLS passes as it is, from client to upstream";
 
 /// Of the proxy itself, where it speaks `tcp`.
 pub(super) const OF_PROXY: &[Foreign] =
-    &[("tls", TLS), ("cache", COMMANDS), ("cache_size", COMMANDS), ("console", LOGIN)];
+    &[("tls", TLS), ("cache", COMMANDS), ("cache_size", COMMANDS), ("console", LOGIN), ("truth", SERVER)];
 
 /// Of its pool.
 pub(super) const OF_POOL: &[Foreign] = &[

@@ -34,6 +34,7 @@ pub(super) fn proxy() -> Value {
             "cache": list("Reads that are answered for a time without the upstream.", cached()),
             "cache_size": usual(cache_size, format_bytes(defaults::CACHE_SIZE)),
             "breaker": breaker(),
+            "truth": truth(),
             "env": one_or_many("Variables of a child that are rewritten to the listener.", VARIABLE),
             "console": access("Who may use the console; those of [admin] where absent."),
         }),
@@ -153,6 +154,22 @@ fn cached() -> Value {
             "size": usual(size, format_bytes(defaults::CACHE_QUERY_SIZE)),
         }),
         &["query", "ttl"],
+    )
+}
+
+fn truth() -> Value {
+    let database = usual(
+        text("The database it is asked in; the pool's own where it has one."),
+        defaults::TRUTH_DATABASE,
+    );
+    table(
+        "The upstream itself is asked for the sessions of the pool's user.",
+        json!({
+            "every": span("Between two questions.", defaults::TRUTH_EVERY),
+            "timeout": span("One may take so long.", defaults::TRUTH_TIMEOUT),
+            "database": database,
+        }),
+        &[],
     )
 }
 

@@ -16,8 +16,6 @@ use crate::wire::postgres::md5::Md5Secret;
 use crate::wire::postgres::scram::Keys;
 use crate::wire::postgres::secret::Secret;
 
-/// The longest password: tokens of clouds have some kilobytes.
-const PASSWORD_MAX: u64 = 16 << 10;
 /// The most users whose words are remembered.
 const SHOWN_MAX: usize = 1_024;
 
@@ -66,7 +64,7 @@ impl Purse {
     pub(super) fn of_login(password_file: Option<&PathBuf>) -> Result<Self, SecretError> {
         let file = match password_file {
             Some(path) => {
-                let password = secrets::read_password(path, PASSWORD_MAX)?;
+                let password = secrets::read_password(path)?;
                 Some((path.clone(), RefCell::new(password)))
             }
             None => None,
@@ -110,7 +108,7 @@ impl Purse {
     /// After a login that was refused: reads the file again. Gives whether it holds something else now.
     pub(super) fn renew(&self) -> bool {
         let Some((path, password)) = &self.file else { return false };
-        match secrets::read_password(path, PASSWORD_MAX) {
+        match secrets::read_password(path) {
             Ok(now) => {
                 let other = !bool::from(password.borrow().as_slice().ct_eq(&now));
                 *password.borrow_mut() = now;

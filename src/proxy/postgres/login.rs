@@ -17,7 +17,7 @@ use crate::proxy::postgres::login::entrance::{ASKED_MAX, Entered, Wish, enter};
 use crate::proxy::postgres::login::users::{Register, random};
 use crate::proxy::postgres::socket::Socket;
 use crate::proxy::postgres::tls::{ALPN, Acceptor};
-use crate::proxy::postgres::worker::{Caller, Newcomer, Seat, replication};
+use crate::proxy::postgres::worker::{Caller, Newcomer, Seat};
 use crate::wire::postgres::backend::{
     write_auth_cleartext, write_auth_md5, write_auth_ok, write_auth_sasl, write_auth_sasl_continue,
     write_auth_sasl_final,
@@ -103,7 +103,11 @@ pub(super) async fn login(caller: Caller, gate: &Gate, house: &impl House) -> io
         None => match reception(&mut socket, gate, &origin).await {
             Ok(Entered::Session(wish)) => wish,
             Ok(Entered::Cancel(number, secret)) => return Ok(Came::Cancel(number, secret)),
-            Ok(Entered::Replication) => return refuse(socket, &replication()).await,
+            Ok(Entered::Unserved(what)) => {
+                let (text, hint) = what.words();
+                let report = Report::new(SqlState::FeatureNotSupported, &text).fatal();
+                return refuse(socket, &report.hint(hint)).await;
+            }
             Err(Refused::Io(error)) => return Err(error),
             Ok(Entered::Tls | Entered::Gss | Entered::DirectTls) | Err(Refused::Password) => {
                 return Ok(Came::Nothing);

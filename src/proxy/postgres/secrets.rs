@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// The permission that nobody but owner and group may have.
 const OTHERS: u32 = 0o007;
+/// The longest password: tokens of clouds have some kilobytes.
+const PASSWORD_MAX: u64 = 16 << 10;
 
 /// Why a file with secrets is not used.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +69,8 @@ pub(super) fn read(path: &Path, most: u64) -> Result<(Vec<u8>, Stamp), SecretErr
 }
 
 /// A password: the file's content without one end of line.
-pub(super) fn read_password(path: &Path, most: u64) -> Result<Vec<u8>, SecretError> {
-    let (mut content, _) = read(path, most)?;
+pub fn read_password(path: &Path) -> Result<Vec<u8>, SecretError> {
+    let (mut content, _) = read(path, PASSWORD_MAX)?;
     if content.ends_with(b"\n") {
         content.pop();
         if content.ends_with(b"\r") {
@@ -97,7 +99,7 @@ mod tests {
         for (content, password) in [("a b", "a b"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("", "")]
         {
             let (_folder, path) = file(content, 0o640);
-            assert_eq!(read_password(&path, 100).unwrap(), password.as_bytes());
+            assert_eq!(read_password(&path).unwrap(), password.as_bytes());
         }
     }
 

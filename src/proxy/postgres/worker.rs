@@ -46,7 +46,7 @@ pub(super) use client::Newcomer;
 use client::{Client, State};
 use hall::Hall;
 pub(super) use inbox::{Caller, Carried, Errand, Failed, Message, Ready};
-pub(super) use knocker::{Seat, replication};
+pub(super) use knocker::Seat;
 use room::Room;
 pub(super) use room::RoomSettings;
 use server::Server;

@@ -1,6 +1,7 @@
 //! Clients that vanish at every stage: what they did is rolled back, what they ran is cancelled, and the next one finds
 //! a clean connection.
 
+use fdguard::sys::pidfd::{PidFd, Signal};
 use fdguard::wire::postgres::frontend::{
     write_bind, write_copy_data, write_execute, write_flush, write_parse, write_query, write_sync,
     write_terminate,
@@ -10,7 +11,11 @@ use crate::support::batch;
 use crate::support::look::Look;
 use crate::support::proxy::Proxy;
 use crate::support::server::server;
+use crate::support::wait::wait_until;
 use crate::support::wire::Wire;
+
+/// SIGINT, by which a server process is told to cancel, among the signals that wait for a process.
+const SIGINT_BIT: u64 = 1 << 1;
 
 /// What a client does before it vanishes.
 type Stage = fn(&mut Wire);
@@ -159,4 +164,27 @@ fn a_waiter_that_closed_its_half_costs_no_connection_for_long() {
     drop(proxy.client());
     holder.run("commit");
     proxy.serves();
+}
+
+#[test]
+fn a_cancel_that_the_server_missed_comes_again() {
+    let proxy = Proxy::single();
+    let mut look = Look::at(server(), &proxy.database);
+    let mut client = proxy.client();
+    let backend: i32 = client.value("select pg_backend_pid()").parse().unwrap();
+    let process = PidFd::open(backend).unwrap();
+    process.signal(Signal::STOP).unwrap();
+    client.say(|out| write_query(out, b"select pg_sleep(600)"));
+    wait_until("it is passed on", || proxy.pool().servers[0].state == "active");
+    drop(client);
+    // A session that is cancelled before it has begun to read the query runs it all the same.
+    wait_until("the cancel is there", || {
+        let status = std::fs::read_to_string(format!("/proc/{backend}/status")).unwrap();
+        let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).unwrap().trim();
+        u64::from_str_radix(pending, 16).unwrap() & SIGINT_BIT != 0
+    });
+    process.signal(Signal::CONT).unwrap();
+    look.wait("wait_event = 'PgSleep'", 1);
+    look.wait("wait_event = 'PgSleep'", 0);
+    assert_eq!(proxy.client().value("select pg_backend_pid()"), backend.to_string(), "it was closed");
 }

@@ -59,6 +59,30 @@ fn settings_of_the_start_are_kept() {
 }
 
 #[test]
+fn settings_in_the_startup_options_count_as_well() {
+    let proxy = Proxy::with("pool = { max = 2 }");
+    let options = [
+        ("TimeZone", "Asia/Tokyo"),
+        ("options", "-c TimeZone=UTC --search-path=a,\\ b -c statement_timeout=61s -cDateStyle=German"),
+    ];
+    let asked = ["TimeZone", "search_path", "statement_timeout", "DateStyle"];
+    let mut direct = Wire::open_with(server().address, &proxy.database, &options);
+    let mut plain = proxy.client();
+    let mut one = Wire::open_with(proxy.address, &proxy.database, &options);
+    let before: Vec<String> = asked.map(|name| plain.value(&format!("show {name}"))).into();
+    for _ in 0..3 {
+        for (name, before) in asked.iter().zip(&before) {
+            assert_eq!(one.value(&format!("show {name}")), direct.value(&format!("show {name}")));
+            assert_eq!(plain.value(&format!("show {name}")), *before);
+        }
+    }
+    let mut refused = Wire::dial(proxy.address);
+    refused.say(|out| crate::support::wire::start(out, &proxy.database, &[("options", "-e")]));
+    assert_eq!(refused.logged_in().unwrap_err().code().as_deref(), Some("0A000"));
+    proxy.serves();
+}
+
+#[test]
 fn what_is_rolled_back_or_local_is_gone() {
     let mut pair = Pair::new();
     let mut other = pair.proxy.client();

@@ -14,7 +14,7 @@ use super::teller::Teller;
 use crate::support::look::Look;
 use crate::support::proxy::Proxy;
 use crate::support::server::Server;
-use crate::support::wait::{PATIENCE, wait_for, wait_until};
+use crate::support::wait::{PATIENCE, wait_for, wait_to_see, wait_until};
 
 /// More than any pool here has connections.
 const TELLERS: u64 = 8;
@@ -141,13 +141,14 @@ impl<'p> Scene<'p> {
     /// The pool's figures are the server's, and nobody is left over.
     fn assert_rests(&self) {
         let mut look = Look::at(self.server, &self.proxy.database);
-        wait_for("the pool and the server tell the same, and nobody waits", || {
+        wait_to_see("the pool and the server tell the same, and nobody waits", || {
             let pool = self.proxy.pool();
             let told: BTreeSet<u32> = pool.servers.iter().filter_map(|server| server.backend).collect();
             let is = |name: &str, count: usize| pool.signals.get(name) == Some(&Reading::Known(count as f64));
             let nobody = ["pool[].clients", "pool[].waiting", "pool[].active"].iter().all(|name| is(name, 0));
             let rests = nobody && pool.clients.is_empty() && is("pool[].idle", told.len());
-            (rests && told == look.backends()).then_some(())
+            let backends = look.backends();
+            if rests && told == backends { Ok(()) } else { Err(format!("{backends:?} {pool:#?}")) }
         });
     }
 

@@ -129,6 +129,16 @@ impl Proxy {
         }
     }
 
+    /// What `fdguard status` tells a person.
+    pub(crate) fn page(&self) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fdguard"));
+        let output =
+            command.arg("status").env("FDGUARD_SOCKET", self.folder.path().join("agent.sock")).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Descriptors of the agent.
     pub(crate) fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()

@@ -19,6 +19,15 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
     }
 }
 
+/// The same, where what was seen last says why it is not so.
+pub(crate) fn wait_to_see(what: &str, mut look: impl FnMut() -> Result<(), String>) {
+    let end = Instant::now() + PATIENCE;
+    while let Err(seen) = look() {
+        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}: {seen}");
+        std::thread::sleep(LOOK);
+    }
+}
+
 /// Waits until it is so.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     wait_for(what, || is_so().then_some(()));

@@ -17,17 +17,23 @@ pub(crate) struct Servers {
 impl Servers {
     /// The venue: quotes, feed, orders.
     pub(crate) fn venue() -> Self {
-        Self::start("servers.py")
+        Self::start("servers.py", &[])
     }
 
     /// A PostgreSQL of its own.
     pub(crate) fn postgres() -> Self {
-        Self::start("postgres.py")
+        Self::postgres_with(&[])
     }
 
-    fn start(script: &str) -> Self {
+    /// The same with these settings.
+    pub(crate) fn postgres_with(settings: &[&str]) -> Self {
+        Self::start("postgres.py", settings)
+    }
+
+    fn start(script: &str, arguments: &[&str]) -> Self {
         let mut process = Command::new(bot::python())
             .arg(bot::folder().join(script))
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -4,6 +4,7 @@ use crate::proxy::guests::Origin;
 use crate::proxy::postgres::console::DATABASE;
 use crate::proxy::postgres::worker::About;
 use crate::wire::postgres::backend::write_negotiate;
+use crate::wire::postgres::options::{self, OptionsError};
 use crate::wire::postgres::startup::{First, Startup, StartupError, Version, first};
 
 /// The newest version of the protocol that is spoken to clients.
@@ -24,8 +25,31 @@ pub(crate) enum Entered {
     Cancel(u32, Vec<u8>),
     /// A session.
     Session(Wish),
-    /// Replication, which no pool can give.
+    /// What no pool can give.
+    Unserved(Unserved),
+}
+
+/// What no pool can give.
+#[derive(Debug)]
+pub(crate) enum Unserved {
+    /// Replication.
     Replication,
+    /// Switches of a server process that are more than settings.
+    Options(OptionsError),
+}
+
+impl Unserved {
+    /// What its client is told, and what it can do.
+    pub(crate) fn words(&self) -> (String, &'static str) {
+        match self {
+            Self::Replication => {
+                ("a pool has no connections for replication".to_owned(), "Connect to the server itself.")
+            }
+            Self::Options(error) => {
+                (error.to_string(), "Through a pool `options` takes -c NAME=VALUE and --NAME=VALUE.")
+            }
+        }
+    }
 }
 
 /// A wish for a session.
@@ -54,8 +78,11 @@ pub(crate) fn enter(bytes: &[u8], origin: &Origin) -> Result<Option<(Entered, us
         First::GssEnc => Entered::Gss,
         First::DirectTls => Entered::DirectTls,
         First::Cancel { pid, key } => Entered::Cancel(pid, key.to_vec()),
-        First::Startup(startup) if replicates(&startup) => Entered::Replication,
-        First::Startup(startup) => Entered::Session(wish(&startup, origin)),
+        First::Startup(startup) if replicates(&startup) => Entered::Unserved(Unserved::Replication),
+        First::Startup(startup) => match wish(&startup, origin) {
+            Ok(wish) => Entered::Session(wish),
+            Err(error) => Entered::Unserved(Unserved::Options(error)),
+        },
     };
     Ok(Some((entered, count)))
 }
@@ -66,7 +93,7 @@ fn replicates(startup: &Startup<'_>) -> bool {
     !matches!(word.as_slice(), b"" | b"0" | b"f" | b"n" | b"no" | b"of" | b"off" | b"false")
 }
 
-fn wish(startup: &Startup<'_>, origin: &Origin) -> Wish {
+fn wish(startup: &Startup<'_>, origin: &Origin) -> Result<Wish, OptionsError> {
     let mut prologue = Vec::new();
     if startup.must_negotiate(NEWEST) {
         write_negotiate(&mut prologue, startup.granted(NEWEST), startup.protocol_options());
@@ -81,6 +108,9 @@ fn wish(startup: &Startup<'_>, origin: &Origin) -> Wish {
         inode: origin.inode,
         pid: origin.pid,
     };
-    let settings = startup.settings().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
-    Wish { about, prologue, settings }
+    // Those of `options` first: the server lets the others win.
+    let switched = options::settings(startup.get(b"options").unwrap_or_default())?;
+    let switched = switched.into_iter().map(|(name, value)| (name.into_bytes(), value.into_bytes()));
+    let plain = startup.settings().map(|(name, value)| (name.to_vec(), value.to_vec()));
+    Ok(Wish { about, prologue, settings: switched.chain(plain).collect() })
 }

@@ -3,8 +3,8 @@
 //! ```text
 //!   client gone ─► at rest, nothing left behind ────────────────────────────────► back to the pool
 //!       │
-//!       ├─► owes answers ─► cancel ─► answers ─┐
-//!       │                                      ▼
+//!       ├─► owes answers ─► cancel, again while it goes on ─► answers ─┐
+//!       │                                                              ▼
 //!       ├─► batch open, transaction open, state ─► an error and Sync, ROLLBACK, DISCARD ALL ─► back to the pool
 //!       │                                            (one step each time it owes nothing)
 //!       └─► half a message sent, COPY, doubt, or too late ─► cancel ─► close
@@ -67,6 +67,7 @@ impl Worker {
     pub(super) fn clean_on(&mut self, room_place: usize, connection: ConnectionId) {
         let room = &mut self.rooms[room_place];
         let Some(server) = room.server_mut(connection) else { return };
+        server.deaf = None;
         if server.side.exchange.take_own_failure() {
             return self.server_lost(room_place, connection, CloseReason::Unclean);
         }
@@ -125,6 +126,7 @@ impl Worker {
         let Some(server) = room.server_mut(connection) else { return };
         server.cancels += 1;
         server.answers = 0;
+        server.deaf = None;
         let errand = Errand::Cancel {
             room: u16::try_from(room_place).unwrap_or(u16::MAX),
             connection,
@@ -146,6 +148,8 @@ impl Worker {
             return;
         }
         if !server.side.exchange.quiet() {
+            // A cancel that finds a session at rest is lost: what was sent just before it may not have begun.
+            server.deaf = matches!(server.holder, Holder::Cleaner(_)).then_some(self.now);
             return self.cancel_next(room_place, connection);
         }
         match server.holder {

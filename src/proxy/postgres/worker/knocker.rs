@@ -151,7 +151,7 @@ impl Worker {
                     knocker.read.drain(..count);
                     return self.send_to_desk(place, Some(wish));
                 }
-                (Entered::Session(_) | Entered::Replication, _) if knocker.refused.is_some() => {
+                (Entered::Session(_) | Entered::Unserved(_), _) if knocker.refused.is_some() => {
                     return self.turn_away(place);
                 }
                 (Entered::Cancel(number, secret), _) => {
@@ -159,7 +159,11 @@ impl Worker {
                     self.hall.knockers.try_remove(place);
                     return self.cancel(room, number, &secret);
                 }
-                (Entered::Replication, _) => return self.part(place, &replication()),
+                (Entered::Unserved(what), _) => {
+                    let (text, hint) = what.words();
+                    let report = Report::new(SqlState::FeatureNotSupported, &text).fatal();
+                    return self.part(place, &report.hint(hint));
+                }
                 (Entered::Session(wish), tls) => {
                     knocker.read.drain(..count);
                     return self.enter_by_word(place, wish, tls);
@@ -250,10 +254,4 @@ impl Worker {
     pub(super) fn knocker(&self, place: usize, turn: u32) -> Option<usize> {
         self.hall.knockers.get(place).filter(|knocker| knocker.turn == turn).map(|_| place)
     }
-}
-
-/// What one that wants to replicate is told.
-pub(in crate::proxy::postgres) fn replication() -> Report<'static> {
-    let text = "a pool has no connections for replication";
-    Report::new(SqlState::FeatureNotSupported, text).fatal().hint("Connect to the server itself.")
 }

@@ -43,6 +43,8 @@ pub(crate) struct Server {
     pub(super) overdue: bool,
     /// Answers that came since it was last told to cancel.
     pub(super) answers: u32,
+    /// Since when it goes on with what a client left behind, though it was told to cancel.
+    pub(super) deaf: Option<Timestamp>,
 }
 
 impl Server {

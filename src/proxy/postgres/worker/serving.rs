@@ -277,6 +277,7 @@ impl Worker {
             active: self.now,
             overdue: false,
             answers: 0,
+            deaf: None,
         };
         if room.insert(connection, Box::new(server)).is_err() {
             return;

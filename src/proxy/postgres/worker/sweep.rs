@@ -13,6 +13,8 @@ use crate::wire::postgres::sqlstate::{Report, SqlState};
 
 /// A server that was told to cancel gets so long to do it.
 const CANCEL_WITHIN: Duration = Duration::from_secs(5);
+/// A server that goes on with what a client left behind is told again to cancel after so long.
+const CANCEL_AGAIN: Duration = Duration::from_secs(1);
 /// Bringing a server connection to rest after its client may take so long.
 const CLEAN_WITHIN: Duration = Duration::from_secs(10);
 
@@ -25,6 +27,8 @@ enum Over {
     Cancel,
     /// A transaction in which nothing happens.
     IdleTransaction(usize),
+    /// What a client left behind goes on, though it was cancelled.
+    Deaf,
     /// Cleaning.
     Cleaning,
 }
@@ -74,7 +78,12 @@ impl Worker {
                     Farewell::IdleOver,
                 );
             }
-            Over::Cleaning => self.server_lost(room, connection, CloseReason::CleaningLate),
+            Over::Deaf => self.cancel_on(room, connection),
+            Over::Cleaning => {
+                // A server does not notice by itself that nobody waits for its answer.
+                self.cancel_on(room, connection);
+                self.server_lost(room, connection, CloseReason::CleaningLate);
+            }
         }
     }
 }
@@ -84,7 +93,11 @@ fn over(settings: &RoomSettings, server: &Server, now: Timestamp) -> Option<Over
     let passed = now.since(server.active);
     match server.holder {
         Holder::Pool => None,
-        Holder::Cleaner(since) => (now.since(since) >= CLEAN_WITHIN).then_some(Over::Cleaning),
+        Holder::Cleaner(since) if now.since(since) >= CLEAN_WITHIN => Some(Over::Cleaning),
+        Holder::Cleaner(_) => {
+            let deaf = server.deaf.is_some_and(|since| now.since(since) >= CANCEL_AGAIN);
+            deaf.then_some(Over::Deaf)
+        }
         Holder::Client(place) if exchange.rests_with_client() => {
             let open = exchange.transaction() != Transaction::Idle || exchange.in_batch();
             let late = settings.idle_transaction.is_some_and(|limit| passed >= limit);
