@@ -126,6 +126,11 @@ impl Actuator {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
+    /// Waits no longer: the thread goes on by itself, and ends with this process.
+    pub fn give_up(mut self) {
+        drop(self.thread.take());
+    }
+
     /// Begins to end, and returns when all is told.
     pub fn shutdown(self, within: Duration) {
         self.begin_to_end(within);

@@ -166,7 +166,7 @@ async fn wait(running: &mut Vec<Arc<Adopted>>, limit: Duration) -> Result<usize,
 async fn follow(kit: &Kit, tenancy: &Tenancy, then: Then) -> (Result<String, String>, Option<Then>) {
     match (tenancy, then) {
         (Tenancy::Child, then) => (Ok(String::new()), Some(then)),
-        (Tenancy::Unit(unit), Then::Restart) => (systemctl(kit, "start", unit).await, None),
+        (Tenancy::Unit(unit), Then::Restart) => (start(kit, unit).await, None),
         // `Restart=` of the unit would bring it back.
         (Tenancy::Unit(unit), Then::Stay) => (systemctl(kit, "stop", unit).await, None),
         (Tenancy::Unit(_), Then::Systemd) => (Ok("systemd decides what follows".to_owned()), None),
@@ -175,6 +175,15 @@ async fn follow(kit: &Kit, tenancy: &Tenancy, then: Then) -> (Result<String, Str
         }
         (Tenancy::Stranger, Then::Stay | Then::Systemd) => (Ok(String::new()), None),
     }
+}
+
+/// A start of a unit that is active does nothing, and that is said. It is asked for all the same: systemd may not have
+/// seen yet that the unit is not.
+async fn start(kit: &Kit, unit: &str) -> Result<String, String> {
+    let was_active = systemctl(kit, "is-active", unit).await.is_ok();
+    let done = systemctl(kit, "start", unit).await?;
+    let note = "; it was active: systemd had started it again, or other processes of it go on";
+    Ok(done + if was_active { note } else { "" })
 }
 
 async fn systemctl(kit: &Kit, verb: &str, unit: &str) -> Result<String, String> {

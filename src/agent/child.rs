@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!  due ──start──► running ──ends──► policy says restart, or `restart` does ──► due after a pause
-//!                    │                        └ no ──► done
-//!                    └──end (TERM, grace, KILL)──► done
+//!   ▲                │                        └ no ──► done
+//!   │                └──end (TERM, grace, KILL)──► done
+//!   └─ a person's `start` ────────────────────────┘
 //! ```
 //!
 //! The pause doubles with each restart and falls back after a long life. Restarts are bounded by a quota: beyond
-//! it the child stays down and a person is told. A process of ours that outlives the agent, the keeper, ends
+//! it the child stays down and a person is told, who can have it started. A process of ours that outlives the agent, the keeper, ends
 //! the child's whole group should the agent be killed.
 
 use std::collections::VecDeque;
@@ -94,6 +95,8 @@ struct Running {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Due(Timestamp),
+    /// A person wants it started.
+    Asked(Timestamp),
     Running,
     Done,
 }
@@ -138,7 +141,7 @@ impl Nursery {
     /// When it is to be started; none while it runs or where it stays down.
     pub(super) fn start_due(&self) -> Option<Timestamp> {
         match self.state {
-            State::Due(at) => Some(at),
+            State::Due(at) | State::Asked(at) => Some(at),
             State::Running | State::Done => None,
         }
     }
@@ -156,6 +159,17 @@ impl Nursery {
     /// The code it ended with last, or the one a shell gives where it could not be started.
     pub(super) fn code(&self) -> Option<i32> {
         self.code
+    }
+
+    /// A person wants it started now: what it has used up of its restarts is forgotten. Where it runs its number is given.
+    pub(super) fn start_anew(&mut self, now: Timestamp) -> Result<(), i32> {
+        if let Some(running) = &self.running {
+            return Err(running.launched.process.pid());
+        }
+        self.starts.clear();
+        self.pause = self.restart.backoff;
+        self.state = State::Asked(now);
+        Ok(())
     }
 
     /// Nobody starts it any more.
@@ -177,12 +191,13 @@ impl Nursery {
     /// is started, for then it could be orphaned.
     pub(super) fn start(&mut self, now: Timestamp, hands: &Hands) -> Result<Started, String> {
         self.starts.retain(|start| now.since(*start) < self.restart.max.per);
-        if self.count > 0 && self.starts.len() >= self.restart.max.count as usize {
+        let is_restart = self.count > 0 && !matches!(self.state, State::Asked(_));
+        if is_restart && self.starts.len() >= self.restart.max.count as usize {
             self.state = State::Done;
-            return Err(format!("{}: the child stays down until a person acts", self.quota_spent()));
+            return Err(self.quota_spent());
         }
         self.end_rest(hands);
-        if self.count > 0 {
+        if is_restart {
             self.starts.push_back(now);
         }
         self.count += 1;
@@ -250,8 +265,8 @@ impl Nursery {
     pub(super) fn stopped_by_policy(&mut self, then: Then, now: Timestamp) {
         match (self.state, then) {
             (State::Running, _) => self.wanted = Some(then),
-            (State::Due(_) | State::Done, Then::Restart) => self.state = State::Due(now),
-            (State::Due(_), Then::Stay | Then::Systemd) => self.state = State::Done,
+            (State::Due(_) | State::Asked(_) | State::Done, Then::Restart) => self.state = State::Due(now),
+            (State::Due(_) | State::Asked(_), Then::Stay | Then::Systemd) => self.state = State::Done,
             (State::Done, Then::Stay | Then::Systemd) => {}
         }
     }

@@ -223,10 +223,12 @@ impl Control {
         }
     }
 
-    /// Takes in what is told until the actuator has ended: with a full box it could not.
+    /// Takes in what is told until the actuator has ended: with a full box it could not. One that the kernel does not
+    /// let go is given up; what it holds the keeper releases.
     fn hear_out(&mut self, actuator: &Actuator) {
         let mut unwatched = Vec::new();
-        while !actuator.has_ended() {
+        let until = SystemClock.now() + ACTIONS_END_WITHIN + GIVEN_UP_AFTER;
+        while !actuator.has_ended() && SystemClock.now() < until {
             self.inbox.waker.wait(&[], HEARD_OUT_EVERY, &mut unwatched);
             self.take_messages();
         }
@@ -276,6 +278,10 @@ impl Control {
         self.end_proxies();
         if let Some(actuator) = actuator {
             self.hear_out(&actuator);
+            if !actuator.has_ended() {
+                tracing::error!("an action does not end and is given up");
+                actuator.give_up();
+            }
         }
         self.remember();
         if let Some(recorder) = &self.recorder {
@@ -289,6 +295,8 @@ impl Control {
 const HEARD_OUT_EVERY: Duration = Duration::from_millis(5);
 /// How long actions under way may take at the end.
 const ACTIONS_END_WITHIN: Duration = Duration::from_secs(3);
+/// After that time, until an actuator that does not end is not waited for.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(5);
 /// How long proxies may take to close what was not drained.
 const PROXIES_CLOSED_WITHIN: Duration = Duration::from_secs(5);
 /// How long the history may take at the end.

@@ -89,6 +89,11 @@ pub enum Command {
         /// The target.
         target: Name,
     },
+    /// Start a child that is down, with its restarts counted anew.
+    Start {
+        /// The target.
+        target: Name,
+    },
     /// Stop each process.
     Stop {
         /// The target.
@@ -110,6 +115,7 @@ impl Command {
             | Self::Snapshot { target }
             | Self::Freeze { target, .. }
             | Self::Thaw { target }
+            | Self::Start { target }
             | Self::Stop { target, .. } => Some(target),
             Self::Reload | Self::ResetPool { .. } | Self::Pool { .. } => None,
         }
@@ -164,6 +170,7 @@ impl fmt::Display for Command {
             Self::Snapshot { target } => write!(f, "snapshot {target}"),
             Self::Freeze { target, .. } => write!(f, "freeze {target}"),
             Self::Thaw { target } => write!(f, "thaw {target}"),
+            Self::Start { target } => write!(f, "start {target}"),
             Self::Stop { target, .. } => write!(f, "stop {target}"),
         }
     }

@@ -61,6 +61,7 @@ fn command(verb: Verb) -> Command {
         Verb::Snapshot { target } => Command::Snapshot { target },
         Verb::Freeze { target, limit } => Command::Freeze { target, limit },
         Verb::Thaw { target } => Command::Thaw { target },
+        Verb::Start { target } => Command::Start { target },
         Verb::Stop { target, grace, then } => {
             let then = match then {
                 After::Restart => Then::Restart,

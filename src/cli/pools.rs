@@ -143,6 +143,7 @@ const fn now_of(command: &Command) -> &'static str {
         | Command::Snapshot { .. }
         | Command::Freeze { .. }
         | Command::Thaw { .. }
+        | Command::Start { .. }
         | Command::Stop { .. } => "",
     }
 }
@@ -161,6 +162,7 @@ fn for_pool(command: &Command) -> Option<(&Name, proxy::Command)> {
         | Command::Snapshot { .. }
         | Command::Freeze { .. }
         | Command::Thaw { .. }
+        | Command::Start { .. }
         | Command::Stop { .. } => None,
     }
 }

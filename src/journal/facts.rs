@@ -9,6 +9,7 @@ pub fn kind(fact: &Fact) -> &'static str {
         Fact::AgentStopping { .. } => "agent_stopping",
         Fact::Adopted { .. } => "adopted",
         Fact::TargetAbsent { .. } => "target_absent",
+        Fact::StaysDown { .. } => "stays_down",
         Fact::Exited { .. } => "exited",
         Fact::Spawned { .. } => "spawned",
         Fact::Transition(_) => "transition",
@@ -47,6 +48,7 @@ pub fn rule(fact: &Fact) -> Option<String> {
         | Fact::AgentStopping { .. }
         | Fact::Adopted { .. }
         | Fact::TargetAbsent { .. }
+        | Fact::StaysDown { .. }
         | Fact::Exited { .. }
         | Fact::Spawned { .. }
         | Fact::Finished { .. }

@@ -55,6 +55,11 @@ pub enum Fact {
         /// What was looked for.
         sought: String,
     },
+    /// The target's command is not started again.
+    StaysDown {
+        /// Why.
+        why: String,
+    },
     /// A guarded process has ended.
     Exited {
         /// Exit code, or 128 and the signal's number, where it could be learnt.
@@ -178,6 +183,7 @@ impl Fact {
             Self::Adopted { again: false, .. } => (Loudness::Info, "process adopted"),
             Self::Adopted { again: true, .. } => (Loudness::Info, "process taken up again"),
             Self::TargetAbsent { .. } => (Loudness::Warn, "the target has no process"),
+            Self::StaysDown { .. } => (Loudness::Error, "the child stays down until a person starts it"),
             Self::Exited { .. } => (Loudness::Info, "process ended"),
             Self::Spawned { .. } => (Loudness::Info, "process started"),
             Self::Transition(_) => (Loudness::Info, "tier changed"),

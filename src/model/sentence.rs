@@ -29,6 +29,7 @@ fn particulars(fact: &Fact) -> String {
     match fact {
         Fact::AgentStarted { version, .. } => format!("version {version}"),
         Fact::AgentStopping { why: text }
+        | Fact::StaysDown { why: text }
         | Fact::ReloadRefused { why: text }
         | Fact::HistoryLost { why: text }
         | Fact::Adopted { command: text, .. }

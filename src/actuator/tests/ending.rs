@@ -92,7 +92,7 @@ fn a_unit_is_started_again_or_kept_stopped_by_systemctl() {
         .unwrap();
     let mode = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
     fs::set_permissions(&program, mode).unwrap();
-    let bench = Bench::start(room.path(), |settings| settings.systemctl = program);
+    let bench = Bench::start(room.path(), |settings| settings.systemctl = program.clone());
     let end = |then| {
         let mut bot = Bot::python(POLITE);
         bot.line();
@@ -102,5 +102,9 @@ fn a_unit_is_started_again_or_kept_stopped_by_systemctl() {
     assert!(end(Then::Restart).unwrap().summary.ends_with("systemctl start bot.service done"));
     assert!(end(Then::Stay).unwrap_err().to_string().contains("systemctl stop bot.service: exit code 1"));
     assert!(end(Then::Systemd).unwrap().summary.ends_with("systemd decides what follows"));
-    assert_eq!(fs::read_to_string(&log).unwrap(), "start -- bot.service\nstop -- bot.service\n");
+    let asked = fs::read_to_string(&log).unwrap();
+    assert_eq!(asked, "is-active -- bot.service\nstart -- bot.service\nstop -- bot.service\n");
+    fs::write(&program, "#!/bin/sh\n").unwrap();
+    let said = end(Then::Restart).unwrap().summary;
+    assert!(said.ends_with("systemd had started it again, or other processes of it go on"), "{said}");
 }

@@ -81,6 +81,7 @@ impl Control {
                 let limit = Duration::ZERO;
                 self.of_processes(&target, &EngineCommand::Undo(Hold::Freeze { limit }))
             }
+            Command::Start { target } => self.start(&target),
             Command::Stop { target, grace, then } => {
                 let (before, grace) = (stop.0.clone(), grace.unwrap_or(stop.1));
                 self.of_one_process(&target, &EngineCommand::Do(Action::Stop { before, grace, then }))
@@ -99,6 +100,24 @@ impl Control {
             }
             Err(why) => Answer::Refused(why),
         }
+    }
+
+    /// Has the child of a target started, where the agent is the one who starts it.
+    fn start(&mut self, target: &Name) -> Result<Vec<u32>, String> {
+        let place = self.named(target)?;
+        let target = &mut self.targets[place];
+        let Some(nursery) = &mut target.nursery else {
+            let (name, sought) = (target.name(), target.settings.sought());
+            return Err(format!("the agent does not start `{name}`: it is found by {sought}, and no child"));
+        };
+        if target.engine.in_flight().is_some() {
+            return Err(format!(
+                "an action on `{}` is under way; ask again when it is through",
+                target.name()
+            ));
+        }
+        nursery.start_anew(SystemClock.now()).map_err(|pid| format!("it runs, as pid {pid}"))?;
+        Ok(Vec::new())
     }
 
     /// The hooks and the grace of a stop that a person asks for.

@@ -47,6 +47,9 @@ impl Begun<'_> {
                 format_span(*limit)
             ),
             Command::Thaw { target } => format!("{} is being thawed", self.subject(target)),
+            Command::Start { target } => {
+                format!("{target} is being started; `fdguard history` and the log say how that went")
+            }
             Command::Stop { target, grace, then } => {
                 let (before, usual) = self.stop;
                 let grace = grace.unwrap_or(usual);

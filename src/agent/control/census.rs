@@ -260,6 +260,7 @@ impl Control {
             // A command that can't be started is told like a shell does, not tried again.
             nursery.give_up();
         }
+        let is_down = nursery.is_done();
         let about = About::target(&target.settings.name);
         match started {
             Ok(Started::Guarded(process)) => {
@@ -270,6 +271,7 @@ impl Control {
                 self.herald.tell(about, Fact::Spawned { restarts });
                 self.herald.tell(about, Fact::Exited { code });
             }
+            Err(why) if is_down => self.herald.tell(about, Fact::StaysDown { why }),
             Err(why) => self.herald.tell(about, Fact::TargetAbsent { sought: why }),
         }
         self.conclude_exec(place);

@@ -77,6 +77,11 @@ pub enum Verb {
         /// The target.
         target: Name,
     },
+    /// Start a child that is down; its restarts are counted anew
+    Start {
+        /// The target.
+        target: Name,
+    },
     /// Stop a target by TERM, grace and KILL
     Stop {
         /// The target.

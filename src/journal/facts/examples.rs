@@ -45,6 +45,7 @@ pub(crate) fn facts() -> Vec<Fact> {
         Fact::Adopted { command: text("python bot.py"), again: false },
         Fact::Adopted { command: text("python bot.py"), again: true },
         Fact::TargetAbsent { sought: text("unit bot.service") },
+        Fact::StaysDown { why: text("its quota of restarts is spent") },
         Fact::Exited { code: Some(137) },
         Fact::Exited { code: None },
         Fact::Spawned { restarts: 2 },

@@ -57,9 +57,10 @@ impl<'a> Fields<'a> {
             Fact::AgentStarted { version, settings } => {
                 Self { version: Some(version), settings: Some(settings), ..self }
             }
-            Fact::AgentStopping { why } | Fact::ReloadRefused { why } | Fact::HistoryLost { why } => {
-                Self { why: Some(why), ..self }
-            }
+            Fact::AgentStopping { why }
+            | Fact::StaysDown { why }
+            | Fact::ReloadRefused { why }
+            | Fact::HistoryLost { why } => Self { why: Some(why), ..self },
             Fact::Adopted { command, again: _ } => Self { command: Some(command), ..self },
             Fact::TargetAbsent { sought } => Self { sought: Some(sought), ..self },
             Fact::Exited { code } => Self { code: *code, ..self },

@@ -36,6 +36,11 @@ fn stop(agent: &Agent, then: Then) -> Result<String, String> {
     }
 }
 
+fn kill(pid: i32) {
+    let status = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+    assert!(status.expect("kill runs").success(), "it is ours");
+}
+
 fn pair(path: &Path, before: Option<i32>) -> Option<(i32, i32)> {
     let text = std::fs::read_to_string(path).ok()?;
     let (leader, worker) = text.split_once(' ')?;
@@ -98,6 +103,47 @@ fn a_child_whose_restarts_are_spent_is_not_stopped_for_another() {
     let why = stop(&agent, Then::Restart).expect_err("its one restart is spent");
     assert!(why.contains("1/hour"), "{why}");
     assert!(!has_ended(second));
+}
+
+#[test]
+fn a_child_that_is_down_is_started_by_a_person() {
+    let scratch = folder();
+    let numbers = scratch.path().join("numbers");
+    let rest = "restart = { when = \"always\", backoff = \"50ms\", max = \"1/hour\" }\n";
+    let agent = Setup::new(&child(scratch.path(), rest)).start();
+    let start = || agent.ask(&Request::Do(Order::Start { target: bot() }));
+    let mut last = None;
+    // It ends by itself, is started again once, and then no more.
+    for _ in 0..2 {
+        let (leader, _) = wait_for("it runs", PATIENCE, || pair(&numbers, last), || agent.log());
+        agent.until_guarded(leader);
+        assert!(matches!(start(), Answer::Refused(why) if why.contains(&leader.to_string())), "it runs");
+        kill(leader);
+        last = Some(leader);
+    }
+    let why = agent.until("it stays down", |fact| match fact {
+        Fact::StaysDown { why } => Some(why.clone()),
+        _ => None,
+    });
+    assert!(why.contains("1/hour"), "{why}");
+    assert!(matches!(start(), Answer::Taken(_)));
+    let (third, _) = wait_for("a person started it", PATIENCE, || pair(&numbers, last), || agent.log());
+    agent.until_guarded(third);
+    // Its restarts are counted anew.
+    kill(third);
+    let again = wait_for("it is started again", PATIENCE, || pair(&numbers, Some(third)), || agent.log());
+    agent.until_guarded(again.0);
+}
+
+#[test]
+fn what_the_agent_did_not_start_it_does_not_start_again() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = Setup::bot(&format!("{{ pid = {} }}", target.pid()), "", "").start();
+    agent.until_guarded(target.pid());
+    let Answer::Refused(why) = agent.ask(&Request::Do(Order::Start { target: bot() })) else {
+        panic!("it is no child of the agent")
+    };
+    assert!(why.contains("no child"), "{why}");
 }
 
 #[test]
