@@ -13,134 +13,28 @@
 //! Nothing is computed while nothing moves: the ledger is rebuilt after a move, after a change of means, when
 //! a freeze runs out or a hold is to be tried again, and while a wanted hold still waits.
 
+mod kept;
+mod wanted;
+
 use std::time::Duration;
 
 use crate::model::action::Hold;
 use crate::model::clock::Timestamp;
-use crate::model::decision::{Cause, DecisionId, DryRun, Refusal, Report, RulePath, Verdict, Work};
+use crate::model::decision::{Cause, Refusal, Report, RulePath, Verdict, Work};
 use crate::model::name::Name;
 use crate::policy::definition::HoldItem;
 use crate::policy::engine::HumanHold;
 use crate::policy::engine::book::{Book, dry_run};
 use crate::policy::engine::desk::Desk;
 use crate::policy::engine::process::Eyes;
+use crate::policy::holds::kept::{Grip, Kept};
+use crate::policy::holds::wanted::{Fate, Site, Wait, Wanted};
 use crate::policy::ladder::LadderState;
 use crate::policy::means::Lack;
 
-/// The place of a hold in the policies: policy, ladder, tier, entry.
-type Site = (usize, usize, usize, usize);
-
-/// What became of one wanted hold.
-#[derive(Clone, PartialEq, Debug)]
-enum Fate {
-    /// Kept since then.
-    Kept { since: Timestamp },
-    /// A freeze whose limit is over.
-    Spent,
-    /// Told only.
-    Told(DryRun),
-    /// Refused for good.
-    Lacking(Refusal),
-    /// Refused for now.
-    Waiting(Wait),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Wait {
-    StartGrace { until: Timestamp },
-    HumanHold,
-}
-
-#[derive(Clone, Debug)]
-struct Wanted {
-    site: Site,
-    hold: Hold,
-    rule: RulePath,
-    fate: Fate,
-}
-
-/// A hold that could not be taken is tried again after so long.
-pub(crate) const RETRY_FIRST: Duration = Duration::from_secs(5);
-/// The longest time between two tries.
-pub(crate) const RETRY_MAX: Duration = Duration::from_mins(5);
-
-/// More doublings than lead to [`RETRY_MAX`].
-const DOUBLINGS_MAX: u32 = 8;
-
-/// The strongest hold on an object, and how far it has been taken.
-#[derive(Clone, PartialEq, Debug)]
-struct Kept {
-    hold: Hold,
-    rule: RulePath,
-    cause: Cause,
-    grip: Grip,
-    /// What was taken on the object before, and is kept until this one is.
-    under: Option<Hold>,
-    /// How often in a row it could not be taken.
-    failures: u32,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Grip {
-    /// To be taken now.
-    Wanted,
-    /// The order is out. It counts as taken: what may have been taken must be undone.
-    Ordered(DecisionId),
-    /// It is taken.
-    Firm,
-    /// It could not be taken; tried again then.
-    Failed(Timestamp),
-}
-
-impl Kept {
-    fn new(hold: &Hold, rule: &RulePath, cause: Cause) -> Self {
-        let (hold, rule) = (hold.clone(), rule.clone());
-        Self { hold, rule, cause, grip: Grip::Wanted, under: None, failures: 0 }
-    }
-
-    /// What is in effect on the object, as far as is known.
-    fn effect(&self) -> Option<&Hold> {
-        match self.grip {
-            Grip::Ordered(_) | Grip::Firm => Some(&self.hold),
-            Grip::Wanted | Grip::Failed(_) => self.under.as_ref(),
-        }
-    }
-
-    /// Carries over how far the object is held already.
-    fn follow(&mut self, old: &Self, at: Timestamp) {
-        if old.effect() == Some(&self.hold) {
-            self.grip = if old.hold == self.hold { old.grip } else { Grip::Firm };
-            (self.under, self.failures) = (old.under.clone().filter(|_| old.hold == self.hold), old.failures);
-            return;
-        }
-        self.under = old.effect().cloned();
-        if old.hold == self.hold {
-            self.failures = old.failures;
-            if let Grip::Failed(again) = old.grip
-                && at < again
-            {
-                self.grip = old.grip;
-            }
-        }
-    }
-}
-
-/// A hold that a person has taken.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Taken {
-    pub(crate) hold: Hold,
-    pub(crate) since: Timestamp,
-}
-
-impl Taken {
-    /// When it ends by itself.
-    fn end(&self) -> Option<Timestamp> {
-        match &self.hold {
-            Hold::Freeze { limit } => Some(self.since + *limit),
-            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } | Hold::PauseTrading { .. } => None,
-        }
-    }
-}
+#[cfg(test)]
+pub(crate) use kept::RETRY_MAX;
+pub(crate) use kept::{RETRY_FIRST, Taken};
 
 /// The holds of one process.
 #[derive(Clone, Debug)]
@@ -173,10 +67,8 @@ impl HoldLedger {
         match &report.result {
             Ok(_) => (kept.grip, kept.under, kept.failures) = (Grip::Firm, None, 0),
             Err(_) => {
-                let pause = RETRY_FIRST.saturating_mul(1 << kept.failures.min(DOUBLINGS_MAX)).min(RETRY_MAX);
-                kept.failures = kept.failures.saturating_add(1);
-                kept.grip = Grip::Failed(at + pause);
-                self.due = Some(self.due.map_or(at + pause, |due| due.min(at + pause)));
+                let again = kept.fail(at);
+                self.due = Some(self.due.map_or(again, |due| due.min(again)));
             }
         }
     }
@@ -242,8 +134,8 @@ impl HoldLedger {
         let fresh = self.want(books, ladders, eyes, desk);
         for wanted in &fresh {
             let old = self.wanted.iter().find(|old| old.site == wanted.site);
-            if old.is_none_or(|old| !same_fate(&old.fate, &wanted.fate)) {
-                tell(wanted, desk);
+            if old.is_none_or(|old| !old.fate.is_like(&wanted.fate)) {
+                wanted.tell(desk);
             }
         }
         self.wanted = fresh;
@@ -255,7 +147,7 @@ impl HoldLedger {
             Grip::Failed(again) => Some(again),
             Grip::Wanted | Grip::Ordered(_) | Grip::Firm => None,
         });
-        self.due = self.wanted.iter().filter_map(next_change).chain(ends).chain(tries).min();
+        self.due = self.wanted.iter().filter_map(Wanted::next_change).chain(ends).chain(tries).min();
     }
 
     /// The process has ended: everything is released.
@@ -374,38 +266,4 @@ impl HoldLedger {
 pub(crate) fn by_hand() -> RulePath {
     let policy = Name::parse("command").expect("seven letters");
     RulePath { policy, ladder: None, tier: None }
-}
-
-fn same_fate(old: &Fate, new: &Fate) -> bool {
-    match (old, new) {
-        (Fate::Kept { .. }, Fate::Kept { .. })
-        | (Fate::Spent, Fate::Spent)
-        | (Fate::Waiting(Wait::StartGrace { .. }), Fate::Waiting(Wait::StartGrace { .. })) => true,
-        (Fate::Waiting(a), Fate::Waiting(b)) => a == b,
-        (Fate::Told(a), Fate::Told(b)) => a == b,
-        (Fate::Lacking(a), Fate::Lacking(b)) => a == b,
-        (Fate::Kept { .. } | Fate::Spent | Fate::Told(_) | Fate::Lacking(_) | Fate::Waiting(_), _) => false,
-    }
-}
-
-/// Records a wanted hold that is not taken.
-fn tell(wanted: &Wanted, desk: &mut Desk<'_>) {
-    let verdict = match &wanted.fate {
-        Fate::Kept { .. } | Fate::Spent => return,
-        Fate::Told(dry) => Verdict::DryRun(*dry),
-        Fate::Lacking(refusal) => Verdict::Refused(refusal.clone()),
-        Fate::Waiting(Wait::HumanHold) => Verdict::Refused(Refusal::HumanHold),
-        Fate::Waiting(Wait::StartGrace { until }) => {
-            Verdict::Refused(Refusal::StartGrace { left: until.since(desk.at) })
-        }
-    };
-    desk.decide(wanted.rule.clone(), Cause::Entry, Work::Take(wanted.hold.clone()), verdict);
-}
-
-fn next_change(wanted: &Wanted) -> Option<Timestamp> {
-    match (&wanted.fate, &wanted.hold) {
-        (Fate::Kept { since }, Hold::Freeze { limit }) => Some(*since + *limit),
-        (Fate::Waiting(Wait::StartGrace { until }), _) => Some(*until),
-        (Fate::Kept { .. } | Fate::Spent | Fate::Told(_) | Fate::Lacking(_) | Fate::Waiting(_), _) => None,
-    }
 }

@@ -2,8 +2,10 @@
 
 mod actions;
 mod ends;
+mod gates;
 mod ladders;
 mod memory;
 mod properties;
 mod shipped;
+mod standing;
 mod world;

@@ -21,6 +21,48 @@ use crate::policy::load;
 use crate::policy::means::Means;
 use crate::policy::memory::RuleMemory;
 
+/// Resets a pool above 300 descriptors, and runs a hook above 600 or where that did not help.
+pub(super) const RESET: &str = r#"
+schema = 1
+name = "p"
+[ladder.d]
+start_grace = "0s"
+[[ladder.d.tier]]
+name = "a"
+raise = "fd.open > 300"
+clear = "fd.open < 250"
+dwell = "10s"
+cooldown = "1m"
+do = [{ reset_pool = { pool = "db" } }, { notify = { to = "slack" } }]
+expect = { that = "fd.open <= before.fd.open * 85%", within = "30s" }
+[[ladder.d.tier]]
+name = "b"
+raise = "fd.open > 600 or a.ineffective(2)"
+clear = "fd.open < 250"
+dwell = "10s"
+cooldown = "1m"
+do = [{ run = { hook = "relieve" } }]
+"#;
+
+/// Stops, within a budget.
+pub(super) const STOP: &str = r#"
+schema = 1
+name = "p"
+[ladder.d]
+start_grace = "2m"
+[[ladder.d.tier]]
+name = "a"
+raise = "fd.open > 900"
+clear = "fd.open < 600"
+dwell = "10s"
+cooldown = "5s"
+guard = "orders.open == 0 or waited(2m)"
+do = ["snapshot", { stop = { before = ["cancel-all"], then = "restart" } }]
+budget = "2/day"
+latch = "human"
+hold = [{ pause_trading = { state = "halted" } }]
+"#;
+
 pub(super) fn policy(source: &str) -> Arc<Policy> {
     let mut faults = Faults::default();
     let policy = load(source, &mut faults);
