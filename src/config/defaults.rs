@@ -114,7 +114,8 @@ pub const CACHE_SIZE: u64 = 16 * MIB;
 /// The answers of one read.
 pub const CACHE_QUERY_SIZE: u64 = MIB;
 
-/// Failed connects until an upstream is left alone.
+/// Connects and units of work that must have ended, half of them badly, until an upstream is left alone: fewer tell
+/// little.
 pub const BREAKER_FAILURES: u32 = 5;
 /// The time they are counted in.
 pub const BREAKER_WINDOW: Duration = Duration::from_secs(30);
