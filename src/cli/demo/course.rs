@@ -15,9 +15,9 @@ const DESTROY: &str = "destroy_sockets";
 const STOP: &str = "stop";
 /// Why many runs are called so, of this bot under `demo.toml`.
 const WHY_INEFFECTIVE: &str = "\
-ineffective: open descriptors did not fall to 88 % within 2 s. This bot forgets two of five sockets that it leaks: those it
-never closes, whatever becomes of them, so each run has less to win until only a restart helps. The guard counts descriptors,
-calls such a run ineffective, and after two of them the next tier stops the bot and starts it again.
+ineffective: open descriptors did not fall to 88 % within 2 s, in which the bot leaks 80 more. It closes three of five leaked
+sockets once they are destroyed and has forgotten the others for good, so each run has less to win, until only a restart helps.
+The guard goes by the count of descriptors: two such runs, and the next tier stops the bot and starts it again.
 ";
 
 /// One second of the demo.
