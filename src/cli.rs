@@ -25,6 +25,7 @@ pub mod render;
 mod run;
 mod status;
 mod store;
+mod usual;
 
 use std::process::ExitCode;
 

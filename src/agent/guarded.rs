@@ -1,5 +1,6 @@
 //! One guarded process: the eye on it, what the last scan found, what is due.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::actuator::Subject;
@@ -38,6 +39,8 @@ pub(super) struct Guarded {
     pub(super) sample_due: Timestamp,
     /// Signals that could not be seen at the last check, with the reason, to tell changes.
     pub(super) missing: Vec<(Signal, Gap)>,
+    /// Why each tier was entered last, by its rule: a run that is repeated has no other reason.
+    pub(super) raised: BTreeMap<String, String>,
 }
 
 impl Guarded {

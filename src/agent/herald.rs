@@ -1,9 +1,10 @@
 //! Every event goes out here, once: to the history, to the log, and to a bounded ring for those who ask.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::journal::log;
 use crate::journal::recorder::Recorder;
+use crate::model::action::Hold;
 use crate::model::clock::Clock;
 use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
@@ -40,21 +41,37 @@ pub(super) struct Herald<C> {
     recorder: Option<Recorder>,
     ring: VecDeque<(u64, Event)>,
     told: u64,
+    /// Processes whose thaw has been told: it ends by its own limit and by a decision, and is one thing.
+    thawed: BTreeSet<ProcessId>,
 }
 
 impl<C: Clock> Herald<C> {
     /// With a history, or without.
     pub(super) fn new(clock: C, recorder: Option<Recorder>) -> Self {
-        Self { clock, recorder, ring: VecDeque::with_capacity(RING_MAX), told: 0 }
+        Self { clock, recorder, ring: VecDeque::with_capacity(RING_MAX), told: 0, thawed: BTreeSet::new() }
     }
 
     /// Tells a fact that is true now.
     pub(super) fn tell(&mut self, about: About<'_>, fact: Fact) {
+        if about.process.is_some_and(|process| self.is_old(process, &fact)) {
+            return;
+        }
         let event = self.event(about, fact);
         if let Some(recorder) = &self.recorder {
             recorder.event(event.clone());
         }
         self.keep(event);
+    }
+
+    /// Whether it is the second word on one thaw.
+    fn is_old(&mut self, process: ProcessId, fact: &Fact) -> bool {
+        if matches!(fact, Fact::HoldReleased { hold: Hold::Freeze { .. }, .. }) {
+            return !self.thawed.insert(process);
+        }
+        if matches!(fact, Fact::HoldTaken { hold: Hold::Freeze { .. } } | Fact::Exited { .. }) {
+            self.thawed.remove(&process);
+        }
+        false
     }
 
     /// Tells everybody but the history a fact that the history has told.

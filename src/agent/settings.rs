@@ -57,7 +57,7 @@ impl Fixed {
         keys.extend(fixed.map(|name| format!("proxy.{name}")));
         entries("probe", &old.probes, &new.probes, keys);
         entries("hook", &old.hooks, &new.hooks, keys);
-        entries("receiver", &old.receivers, &new.receivers, keys);
+        entries("notify", &old.receivers, &new.receivers, keys);
         let parts = [
             ("history", old.history != new.history),
             ("admin", old.admin != new.admin),

@@ -8,6 +8,7 @@ use crate::cli::args::HistoryArgs;
 use crate::cli::exit::Exit;
 use crate::cli::print;
 use crate::cli::store::refusal;
+use crate::cli::usual;
 use crate::journal::query::{Blocking, EventFilter, Order, QueryError, Range};
 use crate::model::clock::{Clock as _, WallTime};
 use crate::model::sentence::sentence;
@@ -23,14 +24,15 @@ pub(super) fn run(args: &HistoryArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let told = Blocking::open(&args.store).and_then(|mut reader| match &column {
+    let store = usual::store(args.store.as_deref());
+    let told = Blocking::open(&store).and_then(|mut reader| match &column {
         None => events(&mut reader, args),
         Some(column) => over_time::print(&mut reader, args, column),
     });
     match told {
         Ok(()) => Exit::Good,
         Err(error) => {
-            print::complain(&refusal(&args.store, &error));
+            print::complain(&refusal(&store, &error));
             Exit::Usage
         }
     }

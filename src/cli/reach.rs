@@ -6,14 +6,15 @@ use crate::agent::request::{Answer, Request};
 use crate::cli::args::AgentArgs;
 use crate::cli::client::{self, ClientError};
 use crate::cli::exit::Exit;
-use crate::cli::print;
+use crate::cli::{print, usual};
 use crate::model::chain::chain;
 
 /// Sends a request; a failure is told and becomes the exit.
 pub(super) fn ask(args: &AgentArgs, request: &Request) -> Result<Answer, Exit> {
+    let socket = usual::socket(args.socket.as_deref());
     let answer = runtime()?.block_on(async {
         let local = tokio::task::LocalSet::new();
-        local.run_until(client::ask(&args.socket, request)).await
+        local.run_until(client::ask(&socket, request)).await
     });
     answer.map_err(|error| {
         print::complain(&format!("{}{}", chain(&error), hint(&error)));

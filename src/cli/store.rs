@@ -8,9 +8,8 @@ use crate::journal::query::QueryError;
 /// The sentence. The first cause alone: the database's own errors repeat theirs.
 pub(super) fn refusal(store: &Path, error: &QueryError) -> String {
     match error {
-        QueryError::Absent(_) if is_closed(store) => closed(store),
+        QueryError::Absent(_) | QueryError::Database(_) if is_closed(store) => closed(store),
         QueryError::Absent(_) => format!("{error}; `--store` names another file"),
-        QueryError::Database(_) if is_closed(store) => closed(store),
         QueryError::Foreign(_) => error.to_string(),
         QueryError::Database(source) => format!("{error}: {source}"),
         QueryError::Runtime(source) => format!("{error}: {source}"),

@@ -121,7 +121,8 @@ pub const TRUTH_TIMEOUT: Duration = Duration::from_secs(2);
 /// Where it is asked: every server has this database.
 pub const TRUTH_DATABASE: &str = "postgres";
 
-/// Failed connects until an upstream is left alone.
+/// Connects and units of work that must have ended, half of them badly, until an upstream is left alone: fewer tell
+/// little.
 pub const BREAKER_FAILURES: u32 = 5;
 /// The time they are counted in.
 pub const BREAKER_WINDOW: Duration = Duration::from_secs(30);

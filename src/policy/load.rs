@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use crate::document::{Faults, Table, Value};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::name::Name;
+use items::Work;
+
 use crate::policy::definition::{
     LADDERS_MAX, Ladder, Mode, Policy, START_GRACE, Span, TIERS_MAX, UPKEEP_MAX, Upkeep,
 };
@@ -91,15 +93,17 @@ fn upkeep_rule(value: Value<'_>, index: usize, faults: &mut Faults) -> Option<Up
         None => Some(Name::parse(&format!("upkeep-{}", index + 1)).expect("letters, a dash and digits")),
     };
     let every = table.require("every", faults).and_then(|value| tier::positive(value, faults));
-    let work = items::work(&mut table, faults);
-    if let Some(work) = &work
-        && work.is_empty()
-    {
+    let work = match items::work(&mut table, faults) {
+        Work::Items(items) => Some(items),
+        Work::Absent => {
+            let message = "`do` is missing";
+            faults.push(Diagnostic::error("missing-key", span.start..span.start, message));
+            None
+        }
+        Work::Faulty => None,
+    };
+    if work.as_ref().is_some_and(Vec::is_empty) {
         faults.push(Diagnostic::error("empty-do", span.clone(), "the upkeep does nothing"));
-    }
-    if work.is_none() {
-        let message = "`do` is missing";
-        faults.push(Diagnostic::error("missing-key", span.start..span.start, message));
     }
     table.finish(faults);
     Some(Upkeep { name: given?, every: every?, work: work?, span })

@@ -10,6 +10,7 @@ mod history;
 mod inspect;
 mod leaker;
 mod output;
+mod pages;
 mod proxies;
 mod reference;
 mod terminal;

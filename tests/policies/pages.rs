@@ -17,8 +17,7 @@ fn rows(page: &str) -> Vec<Vec<String>> {
     let row = |line: &str| {
         let cells = line.strip_prefix("| `")?.strip_suffix(" |")?.split(" | ");
         let mut cells: Vec<String> = cells.map(|cell| cell.trim().to_owned()).collect();
-        cells[0] = cells[0].strip_suffix('`')?.to_owned();
-        Some(cells)
+        (cells[0].pop() == Some('`')).then_some(cells)
     };
     page.lines().filter_map(row).collect()
 }

@@ -42,6 +42,9 @@ impl Control {
                 Some((format!("{}/{}/{}", step.policy, step.ladder, step.to.as_ref()?), step.because.clone()))
             })
             .collect();
+        if let Some(guarded) = self.targets[place].guarded.get_mut(&id) {
+            guarded.raised.extend(because.clone());
+        }
         let name = self.targets[place].name().clone();
         let about = About::process(&name, id);
         for transition in evaluation.transitions {
@@ -64,7 +67,7 @@ impl Control {
         for decision in evaluation.decisions {
             self.herald.tell(about, fact(&decision));
             if decision.verdict == Verdict::Start
-                && let Err(why) = self.submit(place, id, &decision, &because)
+                && let Err(why) = self.submit(place, id, &decision)
             {
                 untaken.push(Report { decision: decision.id, result: Err(Failure::GivenUp(why)) });
             }
@@ -76,13 +79,7 @@ impl Control {
         }
     }
 
-    fn submit(
-        &mut self,
-        place: usize,
-        id: ProcessId,
-        decision: &Decision,
-        because: &BTreeMap<String, String>,
-    ) -> Result<(), String> {
+    fn submit(&mut self, place: usize, id: ProcessId, decision: &Decision) -> Result<(), String> {
         let target = &self.targets[place];
         let guarded = target.guarded.get(&id).ok_or("the process is not guarded any more")?;
         let actuator = self.actuator.as_ref().ok_or("the agent is ending")?;
@@ -94,7 +91,7 @@ impl Control {
         let history = self.herald.latest(target.name(), HISTORY_LINES);
         let story = Story {
             tier: decision.rule.tier.clone(),
-            because: because.get(&rule).cloned().unwrap_or_default(),
+            because: why(decision.cause, guarded.raised.get(&rule)),
             readings: readings.collect(),
             history: history.iter().map(crate::model::sentence::sentence).collect(),
             next: None,
@@ -115,6 +112,21 @@ impl Control {
     }
 }
 
+/// Why an action is begun, for those who are told: the condition with the values it saw when the tier was entered, and
+/// behind a repetition what brought that.
+fn why(cause: Cause, raised: Option<&String>) -> String {
+    let raised = raised.cloned().unwrap_or_default();
+    match (cause, raised.is_empty()) {
+        (Cause::Entry, _) => raised,
+        (Cause::Again, true) => "again: the run before was not effective".to_owned(),
+        (Cause::Again, false) => format!("again, the run before was not effective; entered by {raised}"),
+        (Cause::Every, true) => "again: the tier is still active".to_owned(),
+        (Cause::Every, false) => format!("again, the tier is still active; entered by {raised}"),
+        (Cause::Upkeep, _) => "upkeep, by the clock".to_owned(),
+        (Cause::Command, _) => "asked for by a person".to_owned(),
+    }
+}
+
 /// A person stops a target, a policy one process of it: each has a ladder of its own.
 fn fellows(target: &Target, id: ProcessId, decision: &Decision) -> Vec<Arc<Adopted>> {
     if decision.cause != Cause::Command || decision.work.word() != Word::Stop {
@@ -132,5 +144,21 @@ fn fact(decision: &Decision) -> Fact {
             Fact::HoldReleased { hold: hold.clone(), why: decision.rule.to_string() }
         }
         (Verdict::Start | Verdict::DryRun(_) | Verdict::Refused(_), _) => Fact::Decision(decision.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repetition_has_a_reason_too() {
+        let raised = "fd.open (700) > 600".to_owned();
+        assert_eq!(why(Cause::Entry, Some(&raised)), raised);
+        for cause in [Cause::Again, Cause::Every] {
+            let told = why(cause, Some(&raised));
+            assert!(told.starts_with("again") && told.ends_with(&raised), "{told}");
+            assert!(why(cause, None).starts_with("again"));
+        }
     }
 }

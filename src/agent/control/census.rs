@@ -1,6 +1,6 @@
 //! Who is there: processes sought, adopted, ended; children started.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -189,6 +189,7 @@ impl Control {
             scan_due: now,
             sample_due: now,
             missing: Vec::new(),
+            raised: BTreeMap::new(),
         };
         target.absence = Absence::Untold;
         target.memory_changed = true;

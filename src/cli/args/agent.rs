@@ -11,9 +11,9 @@ use crate::model::units::parse_span;
 /// How to reach the agent, and how to print.
 #[derive(Args, Debug)]
 pub struct AgentArgs {
-    /// The agent's socket.
-    #[arg(long, global = true, env = "FDGUARD_SOCKET", default_value = "/run/fdguard/fdguard.sock")]
-    pub socket: PathBuf,
+    /// The agent's socket [default: this user's own where there is one, else /run/fdguard/fdguard.sock]
+    #[arg(long, global = true, env = "FDGUARD_SOCKET")]
+    pub socket: Option<PathBuf>,
     /// As JSON.
     #[arg(long, global = true)]
     pub json: bool,
@@ -22,9 +22,9 @@ pub struct AgentArgs {
 /// `fdguard history`
 #[derive(Args, Debug)]
 pub struct HistoryArgs {
-    /// The history's file.
-    #[arg(long, visible_alias = "from", default_value = "/var/lib/fdguard/history.db")]
-    pub store: PathBuf,
+    /// The history's file [default: this user's own where there is one, else /var/lib/fdguard/history.db]
+    #[arg(long, visible_alias = "from")]
+    pub store: Option<PathBuf>,
     /// Only this target.
     #[arg(long)]
     pub target: Option<Name>,

@@ -82,9 +82,9 @@ pub struct ReplayArgs {
 /// A recording.
 #[derive(Args, Debug)]
 pub struct RecordingArgs {
-    /// The history's file.
-    #[arg(long, visible_alias = "from", default_value = "/var/lib/fdguard/history.db")]
-    pub store: PathBuf,
+    /// The history's file [default: this user's own where there is one, else /var/lib/fdguard/history.db]
+    #[arg(long, visible_alias = "from")]
+    pub store: Option<PathBuf>,
     /// The target; may be left out where the history holds only one.
     #[arg(long)]
     pub target: Option<Name>,

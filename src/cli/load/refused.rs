@@ -1,5 +1,7 @@
 //! Why nothing could be loaded.
 
+use std::fmt::Write as _;
+
 use crate::config::Report;
 use crate::model::diagnostic::{Diagnostic, Severity};
 
@@ -19,7 +21,7 @@ impl Refused {
     /// Faults that are drawn as they are told, after what was drawn already.
     pub(super) fn told(mut drawn: String, faults: Vec<String>) -> Self {
         for fault in &faults {
-            drawn.push_str(&format!("error: {fault}\n"));
+            let _ = writeln!(drawn, "error: {fault}");
         }
         Self { drawn, faults }
     }

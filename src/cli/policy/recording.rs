@@ -8,6 +8,7 @@ use crate::cli::args::RecordingArgs;
 use crate::cli::exit::Exit;
 use crate::cli::print;
 use crate::cli::store::refusal;
+use crate::cli::usual;
 use crate::journal::query::{Blocking, EventFilter, Order, QueryError, Range, Recorded, actions};
 use crate::model::chain::chain;
 use crate::model::clock::WallTime;
@@ -32,11 +33,12 @@ pub(super) struct Recording {
 impl Recording {
     /// Opens a recording; a fault is told.
     pub(super) fn open(args: &RecordingArgs) -> Result<Self, Exit> {
+        let store = usual::store(args.store.as_deref());
         let told = |error: QueryError| {
-            print::complain(&refusal(&args.store, &error));
+            print::complain(&refusal(&store, &error));
             Exit::Usage
         };
-        let mut reader = Blocking::open(&args.store).map_err(told)?;
+        let mut reader = Blocking::open(&store).map_err(told)?;
         let all = reader.recorded().map_err(told)?;
         let target = target(args, &all)?;
         let mut recorded: Vec<Recorded> = all.into_iter().filter(|one| one.target == target).collect();
@@ -48,7 +50,7 @@ impl Recording {
         recorded.retain(|one| since.is_none_or(|since| one.until >= since));
         let range = Range { since, until: None };
         let record = record(&mut reader, &target, range).map_err(told)?;
-        Ok(Self { store: args.store.clone(), target, recorded, range, record })
+        Ok(Self { store, target, recorded, range, record })
     }
 
     /// Replays it under a policy; a fault is told.

@@ -15,7 +15,7 @@ const CLIENTS_SHOWN: usize = 10;
 /// The widest a row may be.
 const WIDTH: usize = 120;
 
-/// After `name` and `mode`, each a signal under its head.
+/// After `pool` and `state`, each a signal under its head.
 const SHOWN: [(&str, Signal); 9] = [
     ("active", Signal::PoolActive),
     ("idle", Signal::PoolIdle),
@@ -33,13 +33,13 @@ pub(super) fn render(pools: &[PoolStatus]) -> String {
     if pools.is_empty() {
         return String::new();
     }
-    let mut heads = vec![("pool", Lean::Left), ("mode", Lean::Left)];
+    let mut heads = vec![("pool", Lean::Left), ("state", Lean::Left)];
     heads.extend(SHOWN.iter().map(|(head, _)| (*head, Lean::Right)));
     let mut columns = Columns::new(&heads);
     for pool in pools {
-        let mode = if pool.mode.is_empty() { "?".to_owned() } else { pool.mode.clone() };
+        let state = if pool.mode.is_empty() { "?".to_owned() } else { pool.mode.clone() };
         let cells = SHOWN.iter().map(|(_, signal)| cell(pool, *signal));
-        columns.row([pool.name.to_string(), mode].into_iter().chain(cells));
+        columns.row([pool.name.to_string(), state].into_iter().chain(cells));
     }
     let mut text = String::from("\n");
     for line in columns.lines(WIDTH) {

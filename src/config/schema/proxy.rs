@@ -177,8 +177,8 @@ fn breaker() -> Value {
     table(
         "When an upstream that fails is left alone.",
         json!({
-            "failures": number("After so many connects that failed.", (1, 1000), defaults::BREAKER_FAILURES),
-            "window": span("Within this time.", defaults::BREAKER_WINDOW),
+            "failures": number("Once at least so many connects and units of work ended, and half of them failed.", (1, 1000), defaults::BREAKER_FAILURES),
+            "window": span("The time in which they are counted.", defaults::BREAKER_WINDOW),
             "open": span("Nothing is tried for so long.", defaults::BREAKER_OPEN),
         }),
         &[],

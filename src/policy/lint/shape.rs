@@ -1,6 +1,6 @@
 //! What lint sees in an expression: its alternatives, its thresholds, the signals it reads.
 
-use crate::policy::ast::{Comparator, Expr, Link, Literal, Shape, Step};
+use crate::policy::ast::{Comparator, Expr, Link, Literal, Operator, Shape, Step};
 
 /// Which side of its threshold a value must be on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,6 +93,35 @@ fn value(literal: &Literal) -> Option<f64> {
         Literal::Rate(number, per) => Some(number / per.seconds()),
         Literal::ByteRate(bytes, per) => Some(*bytes as f64 / per.seconds()),
         Literal::Flag(_) | Literal::Text(_) => None,
+    }
+}
+
+/// The factor above one in `x <= before.x * factor`, or the same the other way round: at most more than there was.
+pub(super) fn growth(expr: &Expr) -> Option<f64> {
+    let mut found = None;
+    walk(expr, &mut |part| {
+        let Shape::Compare(comparator, sides) = &part.shape else { return };
+        let most = match comparator {
+            Comparator::Less | Comparator::LessOrEqual => &sides[1],
+            Comparator::Greater | Comparator::GreaterOrEqual => &sides[0],
+            Comparator::Equal | Comparator::NotEqual => return,
+        };
+        found = found.or(times_before(most).filter(|factor| *factor > 1.0));
+    });
+    found
+}
+
+/// The number that a value from before the action is multiplied with.
+fn times_before(expr: &Expr) -> Option<f64> {
+    let Shape::Arithmetic(Operator::Multiply, sides) = &expr.shape else { return None };
+    match (&sides[0].shape, &sides[1].shape) {
+        (Shape::Chain(steps), Shape::Literal(literal @ (Literal::Number(_) | Literal::Percent(_))))
+        | (Shape::Literal(literal @ (Literal::Number(_) | Literal::Percent(_))), Shape::Chain(steps))
+            if steps.first().and_then(word) == Some("before") =>
+        {
+            value(literal)
+        }
+        _ => None,
     }
 }
 

@@ -70,6 +70,8 @@ fn each_doubt_is_told_once() {
         ("fd.open <= before.fd.open * 85%", "socket.close_wait < 5", "expect-on-sockets"),
         ("fd.open <= before.fd.open * 85%", "avg(fd.open, 2m) < 250", "expect-window"),
         ("do = [{ reset_pool = { pool = \"db\" } }]", "do = [\"snapshot\"]", "idle-expect"),
+        ("before.fd.open * 85%", "before.fd.open * 85", "expect-growth"),
+        ("fd.open <= before.fd.open * 85%", "85 * before.fd.open >= fd.open", "expect-growth"),
         ("budget = \"3/day\"\n", "", "stop-without-budget"),
         ("guard = \"orders.open == 0 or waited(2m)\"\n", "", "stop-without-guard"),
         ("{ stop = { then = \"restart\" } }", "\"snapshot\"", "idle-guard"),

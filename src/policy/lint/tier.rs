@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::shape::{Bound, Gap, alternatives, conjuncts, signals};
+use super::shape::{self, Bound, Gap, alternatives, conjuncts, signals};
 use super::{is_disruptive, stops};
 use crate::model::action::{Effect, Hold, Word};
 use crate::model::diagnostic::Diagnostic;
@@ -133,6 +133,15 @@ fn expectation(tier: &Tier, found: &mut Vec<Diagnostic>) {
             "the outcome is judged on socket states alone: they change without freeing a descriptor";
         let help = "judge it on `fd.open`: `fd.open <= before.fd.open * 85%`";
         found.push(Diagnostic::warning("expect-on-sockets", expect.that.span.clone(), message).help(help));
+    }
+    if let Some(factor) = shape::growth(expect.that.condition.written()) {
+        let message = format!("this is met where there is up to {factor} times as much as before");
+        let help = if factor <= 100.0 {
+            format!("a share is written with its unit: `{factor}%`")
+        } else {
+            "expect less than before, such as `fd.open <= before.fd.open * 85%`".to_owned()
+        };
+        found.push(Diagnostic::warning("expect-growth", expect.that.span.clone(), message).help(help));
     }
     if expect.that.condition.lookback() > expect.within {
         let message = "the expectation looks back further than to the action";

@@ -34,10 +34,24 @@ const ACTIONS: [Word; 8] = [
 ];
 const HOLDS: [Word; 4] = [Word::ThrottleConnects, Word::PollStream, Word::PauseTrading, Word::Freeze];
 
-/// Reads `do`; `None` where it is absent.
-pub(super) fn work(table: &mut Table<'_>, faults: &mut Faults) -> Option<Vec<Item>> {
-    let values = bounded(table, "do", ITEMS_MAX, faults)?;
-    Some(values.iter().filter_map(|value| item(*value, faults)).collect())
+/// What stands under `do`.
+pub(super) enum Work {
+    /// There is no `do`.
+    Absent,
+    /// There is one, and nothing of it can be used: that has been told.
+    Faulty,
+    /// What it says, which may be nothing.
+    Items(Vec<Item>),
+}
+
+/// Reads `do`.
+pub(super) fn work(table: &mut Table<'_>, faults: &mut Faults) -> Work {
+    if table.key_span("do").is_none() {
+        return Work::Absent;
+    }
+    let Some(values) = bounded(table, "do", ITEMS_MAX, faults) else { return Work::Faulty };
+    let items: Vec<Item> = values.iter().filter_map(|value| item(*value, faults)).collect();
+    if items.is_empty() && !values.is_empty() { Work::Faulty } else { Work::Items(items) }
 }
 
 /// Reads `hold`; empty where it is absent.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::items;
+use super::items::{self, Work};
 use crate::document::{Faults, Table, Value};
 use crate::model::diagnostic::{Diagnostic, suggest};
 use crate::model::name::Name;
@@ -10,7 +10,7 @@ use crate::model::units::{Quota, parse_span};
 use crate::policy::compile::compile;
 use crate::policy::condition::{Place, Scope};
 use crate::policy::definition::{
-    COOLDOWN, Clause, DWELL, Expect, Item, Jumped, Latch, Span, Tier, TierSpans, WITHIN,
+    COOLDOWN, Clause, DWELL, Expect, Jumped, Latch, Span, Tier, TierSpans, WITHIN,
 };
 use crate::policy::sustain::Sustain;
 
@@ -47,14 +47,20 @@ pub(super) fn read(
     let cooldown = table.span_of_time("cooldown", faults).unwrap_or(COOLDOWN);
     let every = table.value("every").and_then(|value| positive(value, faults));
     let (budget, latch) = budget(&mut table, faults);
-    let work = items::work(&mut table, faults).unwrap_or_default();
+    let work = match items::work(&mut table, faults) {
+        Work::Items(items) => Some(items),
+        Work::Absent => Some(Vec::new()),
+        Work::Faulty => None,
+    };
     let hold = items::holds(&mut table, faults);
     let expect = table.value("expect").and_then(|value| expect(value, names, faults));
     let jumped = match table.flag("always", faults) {
         Some(true) => Jumped::Run,
         Some(false) | None => Jumped::Skip,
     };
-    needs_work(&table, &work, faults);
+    if work.as_ref().is_some_and(Vec::is_empty) {
+        needs_work(&table, faults);
+    }
     table.finish(faults);
     Some(Tier {
         name: name?,
@@ -64,7 +70,7 @@ pub(super) fn read(
         dwell,
         cooldown,
         budget,
-        work,
+        work: work?,
         hold,
         expect,
         guard,
@@ -136,10 +142,7 @@ fn expect(value: Value<'_>, names: &[Name], faults: &mut Faults) -> Option<Expec
 }
 
 /// Keys that say something about `do` are faults where there is none.
-fn needs_work(table: &Table<'_>, work: &[Item], faults: &mut Faults) {
-    if !work.is_empty() {
-        return;
-    }
+fn needs_work(table: &Table<'_>, faults: &mut Faults) {
     for key in ["cooldown", "budget", "latch", "guard", "expect", "every", "always"] {
         if let Some(span) = table.key_span(key) {
             let message = format!("`{key}` is about `do`, and the tier has none");

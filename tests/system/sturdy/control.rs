@@ -195,6 +195,8 @@ fn a_person_freezes_thaws_and_stops() {
         &format!("bot (pid {pid}) is told to end: TERM now, KILL after 5s; it stays stopped"),
     );
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&target.wait_end()), Some(15));
+    let thaws = |event: &&fdguard::model::event::Event| matches!(event.fact, Fact::HoldReleased { .. });
+    assert_eq!(agent.events().iter().filter(thaws).count(), 2, "each thaw is told once:\n{}", agent.log());
     let (code, text) = agent.cli(&["ctl", "stop", "bot"]);
     assert_eq!(code, 1, "{text}");
 }
