@@ -146,6 +146,7 @@ impl Worker {
             server.active = self.now;
         }
         let passed = inbound::take(&mut client.side, Some(&mut server.side), &mut cx, bytes, &mut assembly);
+        server.side.holds_back = matches!(passed, Ok((_, Next::Answers)));
         let sent = server.transport.send(assembly.finish());
         let flushed = std::mem::take(&mut client.side.flushed);
         self.made = made;
