@@ -145,7 +145,7 @@ fn a_gigabyte_announced_and_not_sent() {
         for (number, wire) in after.iter_mut().enumerate() {
             wire.stream.set_nonblocking(true).unwrap();
             let mut said = Vec::new();
-            let tag = [b'P', b'B', b'D'][number % 3];
+            let tag = [b'P', b'B', b'D', b'Q'][number % 4];
             batch::lying(&mut said, tag, 0x3fff_ffff, &vec![b'x'; 2 << 20]);
             let _as_much = wire.stream.write(&said);
         }
