@@ -2,6 +2,7 @@
 
 mod cancelling;
 mod copy;
+mod hostile;
 mod leaving;
 mod lengths;
 mod limits;

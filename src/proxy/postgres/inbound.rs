@@ -1,6 +1,8 @@
 //! From the client to the server: every message is looked at once, by its header and the few bytes that matter, entered
 //! in the book of what is owed, and sent on as it is or under the name that its statement has on the server.
 
+mod early;
+
 use std::rc::Rc;
 
 use crate::proxy::postgres::assembly::Assembly;
@@ -16,8 +18,6 @@ use crate::wire::postgres::frontend::{
 
 /// A message that must be whole to be dealt with waits for its end up to this size.
 const WHOLE_MAX: u64 = 1 << 20;
-/// Names lie within so many bytes of the start of a message.
-const NAMES_WITHIN: usize = 4 << 10;
 /// What is sent for an unnamed statement that was not kept: the server says in these words that it does not exist.
 const UNNAMED_LOST: &[u8] = b"(unnamed, of an earlier transaction, and too long to be kept by fdguard)";
 /// What is sent for a name that looks like one of ours and is not known.
@@ -90,6 +90,9 @@ pub(super) fn take(
             return Ok((at, Next::Answers));
         }
         let message = Message { header, kind, input, at };
+        if message.is_early(client, server, cx) {
+            return Ok((at, Next::Answers));
+        }
         let mut ends = Ends { client, server, cx };
         match message.pass(&mut ends, out)? {
             Some(taken) => at += taken,
@@ -263,6 +266,7 @@ impl<'m> Message<'m> {
         if parse.name.bytes.is_empty() {
             ends.client.names().keep_unnamed(&self.input[self.at..self.at + taken]);
             ends.server.unnamed_is_ours = true;
+            ends.server.unnamed_sent = Some(ends.server.exchange.batch_number());
             ends.server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
             return Ok(Some(self.keep(&mut ends.client.rest, out)));
         }
@@ -277,13 +281,14 @@ impl<'m> Message<'m> {
         if names.full() {
             return Err(Lost::Over("the client has too many prepared statements"));
         }
-        names.add(parse.name.bytes, Rc::clone(&statement));
+        let batch = ends.server.exchange.batch_number();
+        names.add(parse.name.bytes, Rc::clone(&statement), batch);
         let id = statement.id();
         if ends.server.prepared.touch(id) {
             ends.server.exchange.enter(Owed::Own(b'1'));
             return Ok(Some(taken));
         }
-        ends.server.prepared.add(id);
+        ends.server.prepared.add(id, batch);
         ends.server.exchange.enter(Owed::Parse { statement: Some(id), reply: Reply::Pass });
         Ok(Some(self.rename(&mut ends.client.rest, parse.name, statement.name().bytes(), out)))
     }
@@ -292,7 +297,7 @@ impl<'m> Message<'m> {
         let body = self.body();
         let Some((_, name)) = Bind::names(body) else {
             let ended = split(self.header, self.input.len() - self.at).1 == 0;
-            let over = ended || body.len() > NAMES_WITHIN;
+            let over = ended || body.len() as u64 > WHOLE_MAX;
             return if over { Err(self.malformed()) } else { Ok(None) };
         };
         let sent = sent_name(name, ends, out);
@@ -324,7 +329,7 @@ impl<'m> Message<'m> {
             return Ok(Some(self.keep(&mut ends.client.rest, out)));
         }
         if ends.client.known_names().is_some_and(|names| names.find(name.bytes).is_some()) {
-            ends.client.names().remove(name.bytes);
+            ends.client.names().remove(name.bytes, ends.server.exchange.batch_number());
             ends.server.exchange.enter(Owed::Own(b'3'));
             return Ok(Some(split(self.header, self.input.len() - self.at).0));
         }
@@ -397,12 +402,13 @@ fn replace(name: &[u8], text: &str, ends: &mut Ends<'_, '_>, out: &mut Assembly<
         // The end of the text, and no types of parameters.
         body.extend_from_slice(&[0, 0, 0]);
         let statement = ends.cx.statements.share(&body);
-        ends.client.names().add(name, Rc::clone(&statement));
+        ends.client.names().add(name, Rc::clone(&statement), ends.server.exchange.batch_number());
         ensure(ends.server, &statement, out);
         ends.server.exchange.enter(Owed::Own(b'1'));
         return;
     }
     ends.server.unnamed_is_ours = true;
+    ends.server.unnamed_sent = Some(ends.server.exchange.batch_number());
     write_parse(out.buffer(), b"", text.as_bytes(), &[]);
     ends.server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
 }
@@ -437,7 +443,7 @@ fn ensure(server: &mut ServerSide, statement: &Statement, out: &mut Assembly<'_>
         out.push(0);
         out.extend_from_slice(statement.body());
     });
-    server.prepared.add(id);
+    server.prepared.add(id, server.exchange.batch_number());
     server.exchange.enter(Owed::Parse { statement: Some(id), reply: Reply::Swallow });
 }
 

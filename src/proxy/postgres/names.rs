@@ -2,7 +2,7 @@
 //!
 //! A name counts from the moment its Parse is sent, since a Bind of the same batch may use it; where an error makes the
 //! server skip that Parse, the name is taken back. So every change leaves an entry in a log of what to undo, and every
-//! answer settles the oldest.
+//! answer settles the oldest. For a later batch a name is unsure until then.
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -16,18 +16,38 @@ const UNNAMED_MAX: usize = 16 << 10;
 
 /// A change that is not settled.
 #[derive(Debug)]
+struct Change {
+    name: Box<[u8]>,
+    /// In which batch it was sent.
+    batch: u64,
+    /// Which change of all it is.
+    number: u64,
+    undo: Undo,
+}
+
+/// How a change is undone.
+#[derive(Debug)]
 enum Undo {
     /// The name came.
-    Added(Box<[u8]>),
+    Added,
     /// The name went, where it was there.
-    Removed(Box<[u8]>, Option<Rc<Statement>>),
+    Removed(Option<Named>),
+}
+
+/// A statement under its name.
+#[derive(Debug)]
+struct Named {
+    statement: Rc<Statement>,
+    /// The batch and number of the change that made it, until that is settled.
+    made: Option<(u64, u64)>,
 }
 
 /// The names of one client.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    named: HashMap<Box<[u8]>, Rc<Statement>>,
-    undo: VecDeque<Undo>,
+    named: HashMap<Box<[u8]>, Named>,
+    changes: VecDeque<Change>,
+    last: u64,
     /// The Parse of the unnamed statement, whole; empty where there is none.
     unnamed: Vec<u8>,
 }
@@ -35,7 +55,7 @@ pub(super) struct Names {
 impl Names {
     /// The statement behind a name.
     pub(super) fn find(&self, name: &[u8]) -> Option<&Rc<Statement>> {
-        self.named.get(name)
+        self.named.get(name).map(|named| &named.statement)
     }
 
     /// Whether no more names fit.
@@ -44,15 +64,35 @@ impl Names {
     }
 
     /// A Parse under a name that is free.
-    pub(super) fn add(&mut self, name: &[u8], statement: Rc<Statement>) {
-        self.named.insert(name.into(), statement);
-        self.undo.push_back(Undo::Added(name.into()));
+    pub(super) fn add(&mut self, name: &[u8], statement: Rc<Statement>, batch: u64) {
+        let number = self.note(name, batch, Undo::Added);
+        self.named.insert(name.into(), Named { statement, made: Some((batch, number)) });
     }
 
     /// A Close of a name.
-    pub(super) fn remove(&mut self, name: &[u8]) {
+    pub(super) fn remove(&mut self, name: &[u8], batch: u64) {
         let removed = self.named.remove(name);
-        self.undo.push_back(Undo::Removed(name.into(), removed));
+        self.note(name, batch, Undo::Removed(removed));
+    }
+
+    fn note(&mut self, name: &[u8], batch: u64, undo: Undo) -> u64 {
+        self.last += 1;
+        self.changes.push_back(Change { name: name.into(), batch, number: self.last, undo });
+        self.last
+    }
+
+    /// Whether any change is not settled.
+    pub(super) fn is_unsettled(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// Whether a change of this name was sent in an earlier batch than this and is not settled: whether it took place
+    /// is not known.
+    pub(super) fn is_unsure(&self, name: &[u8], batch: u64) -> bool {
+        match self.named.get(name) {
+            Some(named) => named.made.is_some_and(|(made, _)| made < batch),
+            None => self.changes.iter().any(|change| change.batch < batch && *change.name == *name),
+        }
     }
 
     /// All names go: DEALLOCATE ALL, DISCARD ALL.
@@ -68,18 +108,23 @@ impl Names {
 
     /// The oldest change was answered.
     pub(super) fn settle(&mut self) {
-        self.undo.pop_front();
+        let Some(change) = self.changes.pop_front() else { return };
+        if let Some(named) = self.named.get_mut(&change.name)
+            && named.made.is_some_and(|(_, number)| number == change.number)
+        {
+            named.made = None;
+        }
     }
 
     /// The oldest `count` changes never took place.
     pub(super) fn take_back(&mut self, count: usize) {
-        let count = count.min(self.undo.len());
-        let undone: Vec<Undo> = self.undo.drain(..count).collect();
-        for change in undone.into_iter().rev() {
-            match change {
-                Undo::Added(name) => drop(self.named.remove(&name)),
-                Undo::Removed(name, Some(statement)) => drop(self.named.insert(name, statement)),
-                Undo::Removed(_, None) => {}
+        let count = count.min(self.changes.len());
+        let undone: Vec<Change> = self.changes.drain(..count).collect();
+        for Change { name, undo, .. } in undone.into_iter().rev() {
+            match undo {
+                Undo::Added => drop(self.named.remove(&name)),
+                Undo::Removed(Some(named)) => drop(self.named.insert(name, named)),
+                Undo::Removed(None) => {}
             }
         }
     }
@@ -116,28 +161,45 @@ mod tests {
     fn what_an_error_skipped_is_taken_back_and_what_was_answered_stays() {
         let mut statements = Statements::default();
         let mut names = Names::default();
-        names.add(b"a", statements.share(b"1"));
+        names.add(b"a", statements.share(b"1"), 0);
         names.settle();
-        names.add(b"b", statements.share(b"2"));
-        names.remove(b"a");
-        names.add(b"a", statements.share(b"3"));
+        names.add(b"b", statements.share(b"2"), 0);
+        names.remove(b"a", 0);
+        names.add(b"a", statements.share(b"3"), 0);
         names.take_back(3);
         assert!(has(&names, "a") && !has(&names, "b"));
         assert_eq!(names.find(b"a").map(|statement| statement.body().to_vec()), Some(b"1".to_vec()));
-        names.remove(b"none");
+        names.remove(b"none", 0);
         names.take_back(1);
-        assert_eq!((names.named.len(), names.undo.len()), (1, 0));
+        assert_eq!((names.named.len(), names.changes.len()), (1, 0));
     }
 
     #[test]
     fn only_what_was_not_answered_is_taken_back() {
         let mut statements = Statements::default();
         let mut names = Names::default();
-        names.add(b"a", statements.share(b"1"));
-        names.add(b"b", statements.share(b"2"));
+        names.add(b"a", statements.share(b"1"), 0);
+        names.add(b"b", statements.share(b"2"), 0);
         names.settle();
         names.take_back(1);
         assert!(has(&names, "a") && !has(&names, "b"));
+    }
+
+    #[test]
+    fn a_name_is_unsure_for_later_batches_until_its_change_is_settled() {
+        let mut statements = Statements::default();
+        let mut names = Names::default();
+        names.add(b"a", statements.share(b"1"), 1);
+        assert!(!names.is_unsure(b"a", 1) && names.is_unsure(b"a", 2) && !names.is_unsure(b"b", 2));
+        names.settle();
+        assert!(!names.is_unsure(b"a", 2) && !names.is_unsettled());
+        names.remove(b"a", 2);
+        assert!(!names.is_unsure(b"a", 2) && names.is_unsure(b"a", 3));
+        names.add(b"a", statements.share(b"2"), 2);
+        names.settle();
+        assert!(names.is_unsure(b"a", 3), "it is the Close that was answered");
+        names.settle();
+        assert!(!names.is_unsure(b"a", 3));
     }
 
     #[test]

@@ -41,8 +41,12 @@ pub(super) fn take(
         }
         let body = &input[at + HEADER_LEN..at + here];
         let verdict = match header.tag {
-            b'D' | b'd' => rows(server),
-            b'N' | b'A' => aside(server),
+            b'D' | b'd' | b'N' | b'A' => {
+                if let Some(Owed::Own(_)) = server.exchange.front() {
+                    own_replies(server, client.as_deref_mut(), out);
+                }
+                verdict_of(addressee(server))
+            }
             b'S' => {
                 let (name, value) = parameter_status(body).map_err(|_| Lost::Malformed(b'S'))?;
                 let to = addressee(server);
@@ -68,19 +72,7 @@ fn is_looked_into(tag: u8) -> bool {
     matches!(tag, b'Z' | b'S' | b'E')
 }
 
-/// Rows and COPY data answer nothing.
-fn rows(server: &ServerSide) -> Verdict {
-    match server.exchange.front() {
-        Some(Owed::Query(Reply::Swallow)) => Verdict::Swallow,
-        Some(_) | None => Verdict::Pass,
-    }
-}
-
-/// Messages that may come at any time.
-fn aside(server: &ServerSide) -> Verdict {
-    verdict_of(addressee(server))
-}
-
+/// Who gets what answers nothing: rows, COPY data, and messages that may come at any time.
 fn addressee(server: &ServerSide) -> Reply {
     match server.exchange.front() {
         Some(Owed::Query(Reply::Swallow)) => Reply::Swallow,
@@ -104,10 +96,13 @@ fn answer(
     out: &mut Assembly<'_>,
 ) -> Verdict {
     own_replies(server, client.as_deref_mut(), out);
-    let named = matches!(
-        (tag, server.exchange.front()),
-        (b'1', Some(Owed::Parse { statement: Some(_), reply: Reply::Pass }))
-    );
+    let named = match (tag, server.exchange.front()) {
+        (b'1', Some(Owed::Parse { statement: Some(id), reply })) => {
+            server.prepared.answered(id);
+            reply == Reply::Pass
+        }
+        _ => false,
+    };
     if tag == b'E'
         && is_stale_plan(body)
         && let Some(Owed::Bind(Some(id)) | Owed::Describe(Some(id))) = server.exchange.front()
@@ -123,6 +118,9 @@ fn answer(
     }
     if server.exchange.has_dropped() {
         take_back(server, client);
+    }
+    if server.exchange.quiet() {
+        server.unnamed_sent = None;
     }
     verdict
 }
@@ -144,13 +142,17 @@ pub(super) fn own_replies(
 /// An error made the server skip requests whose effect was taken as given.
 fn take_back(server: &mut ServerSide, client: Option<&mut ClientSide>) {
     let mut names = 0;
+    let mut unnamed = 0;
     for request in server.exchange.take_dropped() {
         match request {
             Owed::Parse { statement: Some(id), reply } => {
                 server.prepared.remove(id);
                 names += usize::from(reply == Reply::Pass);
             }
-            Owed::Parse { statement: None, .. } => server.unnamed_is_ours = false,
+            Owed::Parse { statement: None, reply } => {
+                server.unnamed_is_ours = false;
+                unnamed += usize::from(reply == Reply::Pass);
+            }
             Owed::Own(_) => names += 1,
             Owed::Query(_)
             | Owed::FunctionCall
@@ -162,10 +164,15 @@ fn take_back(server: &mut ServerSide, client: Option<&mut ClientSide>) {
             | Owed::CopyEnd => {}
         }
     }
-    if names > 0
-        && let Some(client) = client
-    {
+    let Some(client) = client else { return };
+    if names > 0 {
         client.names().take_back(names);
+    }
+    if unnamed > 0
+        && let Some(names) = client.known_names()
+    {
+        // The server has its last one, or none: which, is not known here.
+        names.forget_unnamed();
     }
 }
 

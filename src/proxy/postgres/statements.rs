@@ -113,6 +113,11 @@ impl Statements {
         made
     }
 
+    /// The statement of this text and parameter types, where there is one.
+    pub(super) fn find(&self, body: &[u8]) -> Option<&Rc<Statement>> {
+        self.known.get(body).map(|known| &known.0)
+    }
+
     /// Gives the statement of this number another one, so that every server connection prepares it anew: its plan
     /// does not fit its tables any more.
     pub(super) fn renew(&mut self, id: u32) {

@@ -111,6 +111,8 @@ pub struct Exchange {
     skipping: bool,
     copy_in: CopyIn,
     batch: Batch,
+    /// Syncs that ended a batch so far.
+    batches: u64,
     trust: Trust,
     /// Requests of ours that failed and that nobody was told of.
     own_failures: u32,
@@ -133,6 +135,7 @@ impl Exchange {
             skipping: false,
             copy_in: CopyIn::Off,
             batch: Batch::None,
+            batches: 0,
             trust: Trust::Sound,
             own_failures: 0,
             dropped: Vec::new(),
@@ -177,6 +180,11 @@ impl Exchange {
         self.batch != Batch::None
     }
 
+    /// The number of the batch that goes on or begins: an error in an earlier one skips nothing of it.
+    pub fn batch_number(&self) -> u64 {
+        self.batches
+    }
+
     /// Whether the server skips what it is sent, up to a Sync.
     pub fn skipping(&self) -> bool {
         self.skipping
@@ -213,6 +221,7 @@ impl Exchange {
             Owed::Sync(_) => {
                 self.skipping = false;
                 self.batch = Batch::None;
+                self.batches += 1;
             }
             Owed::CopyEnd => {
                 self.copy_in = CopyIn::Off;

@@ -1,6 +1,8 @@
 //! Limits of time and number, and what a client is told that meets one.
 
-use fdguard::wire::postgres::frontend::{write_flush, write_query, write_sync};
+use fdguard::wire::postgres::frontend::{
+    write_copy_data, write_copy_done, write_flush, write_query, write_sync,
+};
 
 use crate::support::batch;
 use crate::support::message::{Message, tags};
@@ -56,6 +58,39 @@ fn a_batch_that_does_not_end_is_a_transaction_in_which_nothing_happens() {
     assert_eq!(tags(&client.until(b'C')), "12DC");
     client.say(write_sync);
     assert_eq!(tags(&client.until(b'Z')), "Z");
+    proxy.serves();
+}
+
+#[test]
+fn a_client_that_does_not_go_on_with_what_it_began_is_idle_in_a_transaction() {
+    let proxy = Proxy::with("pool = { max = 1, idle_transaction = \"300ms\" }");
+    proxy.client().run("create table t (a int)");
+    for begin in [
+        |client: &mut Wire| client.say(|out| batch::lying(out, b'Q', 8 << 20, &vec![b' '; 2 << 20])),
+        |client: &mut Wire| {
+            client.say(|out| write_query(out, b"copy t from stdin"));
+            client.until(b'G');
+            client.say(|out| write_copy_data(out, b"1\n"));
+        },
+        |client: &mut Wire| client.say(|out| batch::lying(out, b'B', 8 << 20, &vec![0; 2 << 20])),
+    ] {
+        let mut client = proxy.client();
+        begin(&mut client);
+        let mut other = proxy.client();
+        assert_eq!(other.value("select count(*) from t"), "0");
+        assert_eq!(codes(&client.rest()), ["25P03"]);
+    }
+    // One that goes on, though slowly, is served.
+    let mut client = proxy.client();
+    client.say(|out| write_query(out, b"copy t from stdin"));
+    client.until(b'G');
+    for number in 0..8 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        client.say(|out| write_copy_data(out, format!("{number}\n").as_bytes()));
+    }
+    client.say(write_copy_done);
+    assert_eq!(tags(&client.until(b'Z')), "CZ");
+    assert_eq!(client.value("select count(*) from t"), "8");
     proxy.serves();
 }
 

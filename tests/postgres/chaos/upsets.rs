@@ -7,7 +7,7 @@ use fdguard::model::action::ResetHow;
 use super::scene::Scene;
 use super::talk::{Faults, Talk};
 use crate::support::relay::Relay;
-use crate::support::wait::wait_until;
+use crate::support::wait::wait_to_see;
 
 /// How long a server is silent.
 const SILENCE: Duration = Duration::from_millis(700);
@@ -89,7 +89,13 @@ pub(super) fn fail_over(ways: &[Relay; 2], scene: &Scene<'_>) -> usize {
         other.mend();
         cut.cut();
         let before = scene.commits();
-        wait_until("sessions over the other way", || other.live() > 0 && scene.commits() > before + 10);
+        wait_to_see("sessions over the other way", || {
+            let (live, commits) = (other.live(), scene.commits() - before);
+            if live > 0 && commits > 10 {
+                return Ok(());
+            }
+            Err(format!("{live} over it, {commits} commits since; {:#?}", scene.proxy.pool()))
+        });
         true
     });
     ways.iter().for_each(Relay::mend);

@@ -142,10 +142,12 @@ impl Worker {
             assembly.buffer().append(&mut self.prelude);
         }
         let mut cx = Cx { mode, keeps, statements };
-        if server.side.exchange.quiet() || server.side.exchange.in_batch() {
+        let exchange = &server.side.exchange;
+        if exchange.quiet() || exchange.in_batch() || exchange.copying_in() || client.side.rest.left > 0 {
             server.active = self.now;
         }
         let passed = inbound::take(&mut client.side, Some(&mut server.side), &mut cx, bytes, &mut assembly);
+        server.side.holds_back = matches!(passed, Ok((_, Next::Answers)));
         let sent = server.transport.send(assembly.finish());
         let flushed = std::mem::take(&mut client.side.flushed);
         self.made = made;

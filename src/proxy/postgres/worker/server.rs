@@ -56,6 +56,9 @@ impl Server {
 
     /// Whether it can be given more just now.
     pub(super) fn takes_more(&self) -> bool {
-        !self.transport.blocked() && !self.side.exchange.full() && !self.is_settling()
+        !self.transport.blocked()
+            && !self.side.holds_back
+            && !self.side.exchange.full()
+            && !self.is_settling()
     }
 }

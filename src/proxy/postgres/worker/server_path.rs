@@ -122,6 +122,7 @@ impl Worker {
     fn after_answers(&mut self, room: usize, connection: ConnectionId) {
         let by_statement = self.rooms[room].settings.mode == Mode::Statement;
         let Some(server) = self.rooms[room].server_mut(connection) else { return };
+        server.side.holds_back = false;
         let exchange = &server.side.exchange;
         if exchange.doubtful() {
             let reason = match server.holder {
@@ -147,7 +148,10 @@ impl Worker {
                 );
                 self.dismiss(place, &report.fatal(), Farewell::Protocol);
             }
-            Holder::Client(place) if at_rest => self.release(place),
+            Holder::Client(place) if at_rest => {
+                self.release(place);
+                self.take_pending_of(place);
+            }
             Holder::Client(place) => self.take_pending_of(place),
             Holder::Cleaner(_) if quiet => self.clean_on(room, connection),
             Holder::Cleaner(_) => {
