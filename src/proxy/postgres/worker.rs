@@ -18,6 +18,7 @@
 //! current-thread runtime needs 0.76 to 0.96 of PgBouncer's CPU for each transaction, one on an edge-triggered loop 0.63 to
 //! 0.80 (`benches/postgres.rs` keeps the comparison).
 
+mod arriving;
 mod cleaning;
 mod client;
 mod client_path;
@@ -25,6 +26,7 @@ mod control;
 pub(super) mod hall;
 mod inbox;
 mod knocker;
+mod refusing;
 mod room;
 mod server;
 mod server_path;

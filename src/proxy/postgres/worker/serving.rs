@@ -1,36 +1,30 @@
-//! Between clients and pool: leases, greetings, and what the pool orders.
+//! Between clients and pool: leases, and what the pool orders.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use mio::Interest;
 use mio::unix::SourceFd;
-use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::pool::Pool;
 use crate::pool::check_out::{CheckOut, Released};
 use crate::pool::id::{ClientId, ConnectionId, Key, UpstreamId};
 use crate::pool::order::Order;
-use crate::pool::reason::{CloseReason, Farewell, Refusal};
+use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::postgres::side::ServerSide;
-use crate::proxy::postgres::worker::client::{Client, State};
+use crate::proxy::postgres::worker::Worker;
+use crate::proxy::postgres::worker::client::State;
 use crate::proxy::postgres::worker::client_path::token_of;
 use crate::proxy::postgres::worker::inbox::{Carried, Errand, Failed, Message, Ready};
-use crate::proxy::postgres::worker::knocker::Seat;
 use crate::proxy::postgres::worker::room::{Greeting, Room, RoomSettings};
 use crate::proxy::postgres::worker::server::{Holder, Server};
 use crate::proxy::postgres::worker::token::Token;
-use crate::proxy::postgres::worker::{Newcomer, Worker};
 use crate::proxy::postgres::{inbound, settle};
-use crate::wire::postgres::backend::{
-    Transaction, write_backend_key_data, write_parameter_status, write_ready_for_query,
-};
 use crate::wire::postgres::exchange::{Owed, Reply};
 use crate::wire::postgres::frontend::{write_query, write_terminate};
-use crate::wire::postgres::settings::Parameter;
-use crate::wire::postgres::sqlstate::{Report, SqlState, error_response};
+use crate::wire::postgres::sqlstate::{Report, SqlState};
 
-const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+pub(super) const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 impl Worker {
     pub(super) fn take_message(&mut self, message: Message) {
@@ -66,95 +60,6 @@ impl Worker {
     fn resolved(&mut self, room: usize, upstream: UpstreamId, addresses: &[SocketAddr]) {
         self.rooms[room].pool.resolved(upstream, addresses, self.now);
         self.carry_out(room);
-    }
-
-    pub(super) fn arrive(&mut self, mut newcomer: Newcomer) {
-        let room_place = usize::from(newcomer.room);
-        let Some(room) = self.rooms.get_mut(room_place) else { return };
-        let Some(key) = room.key(&newcomer.about.user, &newcomer.about.database) else {
-            let text = "clients of this proxy have come as too many users and databases";
-            let mut said = Vec::new();
-            error_response(&mut said, &Report::new(SqlState::TooManyConnections, text).fatal());
-            // One that does not listen is ended all the same.
-            let _told = newcomer.transport.send(&said);
-            return newcomer.transport.say_goodbye();
-        };
-        self.turn = self.turn.wrapping_add(1) & Token::CLIENT_TURN;
-        // What the socket holds the poll tells of anew; what TLS has decrypted it does not.
-        let drained = newcomer.transport.tls().is_none();
-        let client = Client {
-            transport: newcomer.transport,
-            side: settle::newcomer(newcomer.settings),
-            state: State::Greeting,
-            drained,
-            turn: self.turn,
-            room: newcomer.room,
-            key,
-            lease: None,
-            pending: newcomer.early,
-            secret: secret(),
-            about: newcomer.about.into(),
-            greeting: None,
-            active: self.now,
-            since: self.now,
-        };
-        let fd = client.transport.fd();
-        let turn = client.turn;
-        let place = self.clients.insert(client);
-        if let Err(refusal) = room.pool.attach(token_of(place), self.now) {
-            return self.refuse(place, refusal);
-        }
-        let name = Token::Client { place, turn }.name();
-        let registry = self.poll.registry();
-        let seated = match newcomer.seat {
-            Seat::Fresh => registry.register(&mut SourceFd(&fd), name, BOTH),
-            Seat::Taken => registry.reregister(&mut SourceFd(&fd), name, BOTH),
-        };
-        if seated.is_err() {
-            return self.end_client(place, Farewell::Refused);
-        }
-        self.greet(place, newcomer.prologue);
-    }
-
-    /// Greets a client, with what a server connection told before, or else with what the first one is going to tell.
-    /// `said` goes before.
-    fn greet(&mut self, place: usize, mut said: Vec<u8>) {
-        let client = &mut self.clients[place];
-        let room_place = usize::from(client.room);
-        let room = &mut self.rooms[room_place];
-        let Some(greeting) = room.door(client.key).and_then(|door| door.greeting.clone()) else {
-            if client.transport.send(&said).is_err() {
-                return self.end_client(place, Farewell::Lost);
-            }
-            if self.lease(place) {
-                // A server connection there was, and no greeting: it was renewed meanwhile. Ask that one.
-                self.greeted_by_lease(place);
-            }
-            return self.carry_out(room_place);
-        };
-        for (name, value) in &greeting.parameters {
-            let own = Parameter::of(name).and_then(|parameter| client.side.wants.get(parameter));
-            write_parameter_status(&mut said, name, own.map_or(value, str::as_bytes));
-        }
-        let number = u32::try_from(place + 1).unwrap_or(u32::MAX);
-        write_backend_key_data(&mut said, number, &client.secret);
-        write_ready_for_query(&mut said, Transaction::Idle);
-        client.state = State::Open;
-        client.greeting = Some(greeting);
-        match client.transport.send(&said) {
-            Ok(_) => {
-                self.take_pending(place);
-                self.pump_client(place);
-            }
-            Err(_) => self.end_client(place, Farewell::Lost),
-        }
-    }
-
-    fn greeted_by_lease(&mut self, place: usize) {
-        let Some(client) = self.clients.get_mut(place) else { return };
-        client.state = State::Open;
-        self.release(place);
-        self.greet(place, Vec::new());
     }
 
     /// Asks the pool for a server connection; gives whether the client has one now. Otherwise it waits, or is gone.
@@ -366,23 +271,6 @@ impl Worker {
         }
     }
 
-    fn refuse(&mut self, place: usize, refusal: Refusal) {
-        let Some(client) = self.clients.get(place) else { return };
-        let room = &self.rooms[usize::from(client.room)];
-        let said = room.door(client.key).map(|door| door.refused.clone()).unwrap_or_default();
-        if matches!(refusal, Refusal::LoginRefused | Refusal::UpstreamDown) && !said.is_empty() {
-            return self.dismiss_with(place, &said, Farewell::Refused);
-        }
-        let (state, text, hint) = refused(refusal);
-        let report = Report::new(state, text).fatal().hint(hint);
-        self.dismiss(place, &report, Farewell::Refused);
-    }
-
-    pub(super) fn farewell(&mut self, place: usize, farewell: Farewell) {
-        let text = farewell.meaning();
-        self.dismiss(place, &Report::new(SqlState::AdminShutdown, text).fatal(), farewell);
-    }
-
     pub(super) fn cancel(&mut self, room: usize, number: u32, secret: &[u8]) {
         let Some(place) = (number as usize).checked_sub(1) else { return };
         let Some(client) = self.clients.get_mut(place) else { return };
@@ -412,61 +300,6 @@ impl Worker {
     }
 }
 
-/// Random bytes for a cancel key.
-fn secret() -> [u8; 4] {
-    let mut secret = [0; 4];
-    let filled = SystemRandom::new().fill(&mut secret);
-    debug_assert!(filled.is_ok(), "the kernel has random numbers");
-    secret
-}
-
 fn narrow(room: usize) -> u16 {
     u16::try_from(room).unwrap_or(u16::MAX)
-}
-
-/// What a client is told of a refusal.
-fn refused(refusal: Refusal) -> (SqlState, &'static str, &'static str) {
-    let full = SqlState::TooManyConnections;
-    match refusal {
-        Refusal::ClientsFull => (
-            full,
-            "the proxy has as many clients as it may",
-            "Raise clients.max, or look for clients that are never closed: fdguard status names them.",
-        ),
-        Refusal::Throttled => (
-            full,
-            "new clients come faster than the throttle lets them in",
-            "A policy holds new connections back; try again later.",
-        ),
-        Refusal::Scarce => {
-            (full, "only the reserved clients are let in", "The bot's descriptors are nearly gone.")
-        }
-        Refusal::QueueFull => {
-            (full, "too many clients wait for a server connection", "Raise pool.max or pool.waiters.")
-        }
-        Refusal::WaitOver => (
-            full,
-            "no server connection came free in time",
-            "Raise pool.max or pool.wait, or look for long transactions.",
-        ),
-        Refusal::UpstreamDown => (
-            SqlState::CannotConnectNow,
-            "no server can be reached",
-            "Look at the servers in upstream, and at the proxy's log.",
-        ),
-        Refusal::LoginRefused => (
-            SqlState::InvalidAuthorization,
-            "the server does not accept the proxy's login",
-            "Look at pool.login.",
-        ),
-        Refusal::Disabled => {
-            (SqlState::CannotConnectNow, "the pool is disabled", "RESUME or ENABLE it in the console.")
-        }
-        Refusal::ShuttingDown => {
-            (SqlState::AdminShutdown, "the proxy is shutting down", "Try again when it is back.")
-        }
-        Refusal::OutOfTurn => {
-            (SqlState::Internal, "the proxy lost count of this client", "Please report this.")
-        }
-    }
 }
