@@ -87,7 +87,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let _socket = listener.is_some().then(|| SocketFile(config.admin.socket.clone()));
     if listener.is_some() && ends == Ends::WithChild {
         let ask = format!("fdguard status --socket {}", config.admin.socket.display());
-        tracing::info!(ask, "this run can be asked and told, by `ctl` too");
+        tracing::info!(ask, "this run is reached by `status`, `explain` and `ctl`");
     }
     let residents = Residents::default();
     // Before the proxies raise it: children get the limit that the agent was given.

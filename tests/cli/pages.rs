@@ -105,8 +105,7 @@ fn the_files_of_the_readme_work_as_they_stand() {
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
     std::fs::write(&agent, blocks.concat()).unwrap();
     let ran = strictly(&agent);
-    assert!(ran.out.contains("good") || ran.err.contains("`env`"), "{ran:?}");
-    assert_ne!(ran.code, Some(2), "{ran:?}");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
 }
 
 #[test]
@@ -124,7 +123,6 @@ fn what_the_pages_say_to_run_in_a_clone_runs() {
         let done = Command::new("sh").args(["-c", line]).current_dir(folder.path()).status().unwrap();
         assert!(done.success(), "{line}");
     }
-    let man = ["fdguard", "man", "--out", "man"].join(" ");
     for text in [
         "fdguard policy words",
         "fdguard policy schema",
@@ -134,7 +132,7 @@ fn what_the_pages_say_to_run_in_a_clone_runs() {
         "fdguard policy test policies/default.toml",
         "fdguard config schema",
         "fdguard completions bash",
-        man.as_str(),
+        "fdguard man --out target/man",
     ] {
         let told = PAGES.iter().any(|path| commands(&page(path)).iter().any(|one| one == text));
         assert!(told, "no page says `{text}` any more");
@@ -142,5 +140,5 @@ fn what_the_pages_say_to_run_in_a_clone_runs() {
         let ran = ran(command(arguments).current_dir(folder.path()).output().unwrap());
         assert_eq!(ran.code, Some(0), "{text}: {ran:?}");
     }
-    assert!(folder.path().join("man/fdguard-ctl-stop.1").exists());
+    assert!(folder.path().join("target/man/fdguard-ctl-stop.1").exists());
 }

@@ -38,7 +38,7 @@ impl Begun<'_> {
             ),
             Command::Resume { target } => format!("{target}: the hold has ended, its policies act again"),
             Command::Snapshot { target } => format!(
-                "{}: an evidence bundle is being written; `fdguard history` and the log say where",
+                "{}: an evidence bundle is being written; `fdguard history` and the log say where{dry}",
                 self.subject(target)
             ),
             Command::Freeze { target, limit } => format!(
@@ -46,7 +46,7 @@ impl Begun<'_> {
                 self.subject(target),
                 format_span(*limit)
             ),
-            Command::Thaw { target } => format!("{} is being thawed", self.subject(target)),
+            Command::Thaw { target } => format!("{} is being thawed{dry}", self.subject(target)),
             Command::Start { target } => {
                 format!("{target} is being started; `fdguard history` and the log say how that went")
             }

@@ -265,7 +265,7 @@ mod tests {
         assert!(table.contains("guarded CLOSE_WAIT             3"), "{table}");
         let told =
             "destroyed dead sockets 2 times (1 effective, 1 ineffective) and restarted the bot 0 times";
-        assert!(table.contains(told) && table.contains("two of five"), "{table}");
+        assert!(table.contains(told) && table.contains("three of five"), "{table}");
     }
 
     #[test]

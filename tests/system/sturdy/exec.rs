@@ -264,7 +264,17 @@ fn a_program_that_can_not_be_started_is_told() {
     let output = exec(scratch.path(), &[], &["/nowhere/program"]).output().expect("runs");
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(127), "{text}");
-    assert!(text.contains("/nowhere/program was not found"), "{text}");
+    assert!(text.contains("the command `/nowhere/program` is not found"), "{text}");
+    assert!(!text.contains("agent started"), "{text}");
+    // A program whose interpreter is missing only the kernel can refuse: then the agent tells.
+    let program = scratch.path().join("program");
+    std::fs::write(&program, "#!/nowhere/interpreter\n").expect("written");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, executable).expect("a mode");
+    let output = exec(scratch.path(), &[], &[program.to_str().expect("UTF-8")]).output().expect("runs");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(127), "{text}");
+    assert!(text.contains("program was not found") && text.contains("the target has no process"), "{text}");
 }
 
 #[test]
