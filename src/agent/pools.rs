@@ -180,7 +180,6 @@ fn client(seen: &ClientView) -> PoolClient {
         ClientActivity::Active(since) => ("active", since),
         ClientActivity::Waiting(since) => ("waiting", since),
         ClientActivity::Leaving(since) => ("leaving", since),
-        ClientActivity::Abandoned(since) => ("abandoned", since),
     };
     let identity = &seen.identity;
     PoolClient {

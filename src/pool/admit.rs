@@ -111,13 +111,6 @@ impl Pool {
         shed
     }
 
-    /// A client that was told to go keeps its descriptor open, as the loop sees from outside.
-    pub fn mark_abandoned(&mut self, client: ClientId, now: Timestamp) {
-        if self.clients.get(client).standing == Standing::Leaving {
-            self.clients.enter(client, Standing::Abandoned, now);
-        }
-    }
-
     /// How new clients are let in.
     pub fn gate(&self) -> Gate {
         self.gate.stand()

@@ -54,7 +54,7 @@ impl Pool {
             match seen.standing {
                 Standing::Working => assert!(seen.lease.is_some(), "who works has a connection"),
                 Standing::Waiting | Standing::Refused | Standing::Absent => assert!(seen.lease.is_none()),
-                Standing::Resting | Standing::Leaving | Standing::Abandoned => {}
+                Standing::Resting | Standing::Leaving => {}
             }
         }
     }

@@ -6,12 +6,12 @@
 //!                      ▲   │ check_out          ▲
 //!                      │   └──────► waiting ────┘ a connection came free
 //!                      │               │
-//!                      └── refused ◄───┘ waited too long      resting ── Dismiss ──► leaving ──► abandoned
+//!                      └── refused ◄───┘ waited too long               resting ── Dismiss ──► leaving
 //! ```
 //!
 //! From each of them `detach` leads back to absent. Resting is between units of work; a client whose mode ties it
-//! to a connection for longer rests with the lease in its hand. Abandoned is a client that was told to go and
-//! whose descriptor stays open in the bot.
+//! to a connection for longer rests with the lease in its hand. What became of the bot's descriptor after that is seen
+//! from outside: `proxy/parted.rs`.
 
 use crate::model::clock::Timestamp;
 use crate::pool::id::{ConnectionId, Key};
@@ -31,13 +31,11 @@ pub(super) enum Standing {
     Waiting,
     /// Told to go.
     Leaving,
-    /// Told to go, and its descriptor stays.
-    Abandoned,
 }
 
 impl Standing {
     /// How many there are.
-    pub(super) const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 6;
 
     /// Between units of work.
     pub(super) fn rests(self) -> bool {

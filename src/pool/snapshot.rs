@@ -44,8 +44,6 @@ pub struct Snapshot {
     pub client_oldest_idle: Duration,
     /// Clients that were told to go and have not gone.
     pub clients_leaving: u32,
-    /// Those of them whose descriptor stays open in the bot.
-    pub clients_abandoned: u32,
 }
 
 /// One key, for the rows of `SHOW POOLS`.
@@ -118,8 +116,6 @@ pub enum ClientActivity {
     Waiting(Duration),
     /// Told to go.
     Leaving(Duration),
-    /// Told to go, and its descriptor stays.
-    Abandoned(Duration),
 }
 
 impl KeyView {
@@ -164,7 +160,6 @@ impl Pool {
         let census = self.connections.total();
         let since = |client: ClientId| now.since(self.clients.get(client).since);
         let oldest_idle = self.clients.resting().map(|(_, at)| now.since(at)).max();
-        let abandoned = self.clients.count(Standing::Abandoned);
         Snapshot {
             mode: self.mode,
             active: census.leased(),
@@ -179,8 +174,7 @@ impl Pool {
             clients: self.clients.attached(),
             clients_idle: self.clients.at_rest(),
             client_oldest_idle: oldest_idle.unwrap_or_default(),
-            clients_leaving: self.clients.count(Standing::Leaving) + abandoned,
-            clients_abandoned: abandoned,
+            clients_leaving: self.clients.count(Standing::Leaving),
         }
     }
 
@@ -244,7 +238,6 @@ impl Pool {
             Standing::Working => Some(ClientActivity::Active(span)),
             Standing::Waiting => Some(ClientActivity::Waiting(span)),
             Standing::Leaving => Some(ClientActivity::Leaving(span)),
-            Standing::Abandoned => Some(ClientActivity::Abandoned(span)),
         }
     }
 

@@ -84,9 +84,7 @@ impl Pool {
     fn is_due(&mut self, order: &Order) -> bool {
         match order {
             Order::Refuse { client, .. } => self.clients.refusal_told(*client),
-            Order::Dismiss { client, .. } => {
-                matches!(self.clients.get(*client).standing, Standing::Leaving | Standing::Abandoned)
-            }
+            Order::Dismiss { client, .. } => self.clients.get(*client).standing == Standing::Leaving,
             Order::Serve { client, connection } => self.serve_told(*client, *connection),
             Order::Connect { .. } | Order::Close { .. } | Order::Ping { .. } | Order::Resolve { .. } => true,
         }

@@ -106,18 +106,16 @@ fn a_reset_takes_streams_at_rest_and_the_others_when_they_rest() {
 }
 
 #[test]
-fn a_client_that_was_told_to_go_and_stays_is_abandoned_until_it_goes() {
+fn a_client_that_was_told_to_go_is_leaving_until_it_goes() {
     let mut hands = hands(Duration::MAX);
     hands.attach(0..2);
     assert!(hands.pool.dismiss(ClientId(0), Farewell::Killed, hands.now));
     assert_eq!(dismissed(&hands.orders()), [(0, Farewell::Killed)]);
-    hands.pool.mark_abandoned(ClientId(0), hands.now);
-    hands.pool.mark_abandoned(ClientId(1), hands.now);
     let seen = hands.pool.snapshot(hands.now);
-    assert_eq!((seen.clients, seen.clients_leaving, seen.clients_abandoned), (1, 1, 1));
-    assert!(matches!(hands.pool.client(ClientId(0), hands.now), Some(ClientActivity::Abandoned(_))));
+    assert_eq!((seen.clients, seen.clients_leaving), (1, 1));
+    assert!(matches!(hands.pool.client(ClientId(0), hands.now), Some(ClientActivity::Leaving(_))));
     hands.pool.detach(ClientId(0), Farewell::Lost, hands.now);
-    assert_eq!(hands.pool.snapshot(hands.now).clients_abandoned, 0);
+    assert_eq!(hands.pool.snapshot(hands.now).clients_leaving, 0);
     assert_eq!(hands.pool.counters().farewells(Farewell::Lost), 0, "it was killed, and is counted so");
 }
 

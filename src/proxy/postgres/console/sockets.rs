@@ -111,7 +111,7 @@ fn client_row(look: &Look<'_>, client: &ClientView) -> Row {
         ClientActivity::Idle(_) => ("idle", Duration::ZERO),
         ClientActivity::Active(_) => ("active", Duration::ZERO),
         ClientActivity::Waiting(wait) => ("waiting", wait),
-        ClientActivity::Leaving(_) | ClientActivity::Abandoned(_) => ("leaving", Duration::ZERO),
+        ClientActivity::Leaving(_) => ("leaving", Duration::ZERO),
     };
     let identity = &client.identity;
     let id = id_of(client.place, client.turn);
