@@ -109,7 +109,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
             return Exit::Usage;
         }
     };
-    let known = Rc::new(Known::new(source.clone(), settings.clone(), (files, remotes)));
+    let known = Known::new(source.clone(), settings.clone(), (files, remotes));
     let agent = match Agent::start(settings, pieces) {
         Ok(agent) => agent,
         Err(error) => {
@@ -118,23 +118,13 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
         }
     };
     let mailbox = agent.mailbox();
-    // They end with the runtime.
+    let known = Rc::new(known);
     signals(&mailbox, &known, ends);
-    probes(config.probes.values(), &mailbox);
-    if let Some(proxies) = &proxies {
-        pools::watch(proxies, &mailbox);
-        pools::ask_upstreams(&config, proxies, &mailbox);
-    }
-    if let Some(words) = running.as_mut().and_then(Running::words) {
-        let known = Rc::clone(&known);
-        tokio::task::spawn_local(pools::hear(words, mailbox.clone(), move || known.reload()));
-    }
+    attach(&config, running.as_mut(), &mailbox, &known);
     if let Some(listener) = listener {
         let ways = (mailbox.clone(), proxies);
         tokio::task::spawn_local(socket(listener, config.admin, ways, Rc::clone(&known)));
     }
-    tokio::task::spawn_local(addresses(Rc::clone(&known), mailbox.clone()));
-    tokio::task::spawn_local(changes(known, mailbox.clone()));
     let (code, fault) = ended(agent, running.as_mut(), &mailbox).await;
     if let Some(running) = running {
         running.end();
@@ -147,6 +137,22 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
         (Ends::WithChild, None) => Exit::Finding,
         (Ends::Never, _) => Exit::Good,
     }
+}
+
+/// What feeds the control loop from here: probes, pools, consoles, names and files. All of it ends with the runtime.
+fn attach(config: &Config, running: Option<&mut Running>, mailbox: &Mailbox, known: &Rc<Known>) {
+    probes(config.probes.values(), mailbox);
+    if let Some(running) = running {
+        let proxies = running.proxies();
+        pools::watch(&proxies, mailbox);
+        pools::ask_upstreams(config, &proxies, mailbox);
+        if let Some(words) = running.words() {
+            let known = Rc::clone(known);
+            tokio::task::spawn_local(pools::hear(words, mailbox.clone(), move || known.reload()));
+        }
+    }
+    tokio::task::spawn_local(addresses(Rc::clone(known), mailbox.clone()));
+    tokio::task::spawn_local(changes(Rc::clone(known), mailbox.clone()));
 }
 
 /// What ended the agent.

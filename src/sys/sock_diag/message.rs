@@ -105,8 +105,9 @@ pub(super) fn request_one(
     bytes.extend([0; 4]); // any interface
     let cookie = cookie.unwrap_or(ANY_COOKIE);
     // The lower half first, each in the machine's order.
-    bytes.extend(((cookie & u64::from(u32::MAX)) as u32).to_ne_bytes());
-    bytes.extend(((cookie >> 32) as u32).to_ne_bytes());
+    for half in [cookie & u64::from(u32::MAX), cookie >> 32] {
+        bytes.extend(u32::try_from(half).expect("half of its bits").to_ne_bytes());
+    }
 }
 
 /// Walks over the messages of one datagram; ends after the first malformed one.
