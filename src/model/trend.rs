@@ -141,7 +141,7 @@ impl Trend {
             return None;
         }
         let (begin, flat) = *self.points.front()?;
-        if self.points.iter().all(|(_, value)| value.total_cmp(&flat).is_eq()) {
+        if flat.is_finite() && self.points.iter().all(|(_, value)| value.total_cmp(&flat).is_eq()) {
             return Some(Slope { per_second: 0.0, rising: 0.0 });
         }
         let seconds = |(at, value): &(Timestamp, f64)| (at.since(begin).as_secs_f64(), *value);
