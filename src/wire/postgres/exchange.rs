@@ -19,14 +19,14 @@
 //! Source: PostgreSQL "Message Flow" and the loop of `PostgresMain` (which messages are ignored after an error and
 //! during COPY).
 
-mod probe;
+mod copying;
 
 use std::collections::VecDeque;
 
 use super::backend::{Transaction, ready_for_query};
-use probe::Probe;
+use copying::{CopyIn, Probe};
 
-pub use probe::In;
+pub use copying::In;
 
 /// The most requests in the book. A client that sends more without reading an answer is made to wait.
 pub const OWED_MAX: usize = 8_192;
@@ -81,15 +81,6 @@ pub enum Verdict {
     Swallow,
     /// Send it on; the connection can't be trusted any more.
     Doubt,
-}
-
-/// Whether the server takes COPY data from the client.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum CopyIn {
-    Off,
-    On,
-    /// And a Sync was sent meanwhile: whether the COPY read it depends on when that failed.
-    OnWithSync,
 }
 
 /// Whether a batch has begun whose Sync was not sent: an implicit transaction may be open, whatever was answered.
@@ -203,11 +194,6 @@ impl Exchange {
     /// Whether the server skips what it is sent, up to a Sync.
     pub fn skipping(&self) -> bool {
         self.skipping
-    }
-
-    /// Whether the server takes COPY data.
-    pub fn copying_in(&self) -> bool {
-        self.copy_in != CopyIn::Off
     }
 
     /// Whether the connection can't be trusted any more.
@@ -393,24 +379,6 @@ impl Exchange {
             self.dropped.extend(self.owed.pop_front());
         }
         Verdict::Pass
-    }
-
-    /// COPY data is asked for. Syncs sent before its end are read by the COPY and have no answer.
-    fn copy_in(&mut self) -> Verdict {
-        let front = self.owed.front().copied();
-        let reply = match front {
-            Some(Owed::Query(reply)) => reply,
-            Some(Owed::Execute) => Reply::Pass,
-            Some(_) | None => return self.doubted(),
-        };
-        let end = self.owed.iter().position(|request| matches!(request, Owed::CopyEnd));
-        let until = end.unwrap_or(self.owed.len());
-        if self.owed.range(1..until).any(|request| !matches!(request, Owed::Sync(_))) {
-            return self.doubted();
-        }
-        self.owed.drain(1..until);
-        self.copy_in = if end.is_none() { CopyIn::On } else { CopyIn::Off };
-        verdict(reply)
     }
 }
 

@@ -7,14 +7,15 @@ use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::outbound;
 use crate::proxy::postgres::side::Mode;
+use crate::proxy::postgres::worker::cleaning::NO_PORTAL;
 use crate::proxy::postgres::worker::client::Client;
-use crate::proxy::postgres::worker::server::Holder;
+use crate::proxy::postgres::worker::server::{Asking, Holder};
 use crate::proxy::postgres::worker::token::Token;
 use crate::proxy::postgres::worker::{READS_MAX, Worker};
 use crate::proxy::transport::{Flow, Taken};
 use crate::wire::postgres::backend::Transaction;
 use crate::wire::postgres::exchange::In;
-use crate::wire::postgres::frontend::{write_query, write_sync};
+use crate::wire::postgres::frontend::{Target, write_close, write_sync};
 use crate::wire::postgres::sqlstate::{Report, SqlState};
 
 /// A connection that was idle for so long is looked at before it is handed out.
@@ -125,7 +126,7 @@ impl Worker {
     fn after_answers(&mut self, room: usize, connection: ConnectionId) {
         let by_statement = self.rooms[room].settings.mode == Mode::Statement;
         let Some(server) = self.rooms[room].server_mut(connection) else { return };
-        server.side.holds_back = false;
+        server.asking = Asking::Goes;
         let exchange = &server.side.exchange;
         if exchange.doubtful() {
             let reason = match server.holder {
@@ -179,7 +180,8 @@ impl Worker {
         if place == In::Batch {
             write_sync(&mut said);
         }
-        write_query(&mut said, b"");
+        write_close(&mut said, Target::Portal, NO_PORTAL);
+        write_sync(&mut said);
         server.side.exchange.asked();
         if server.transport.send(&said).is_err() {
             self.server_broken(room, connection);

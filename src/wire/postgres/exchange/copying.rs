@@ -1,17 +1,28 @@
-//! A COPY failed into which a Sync was sent: the COPY has read it, or it came after the failure and is answered.
+//! COPY into the server: which Syncs it reads, and what is asked where that can't be known.
 //!
-//! Nothing but the server knows which, so it is asked by an empty query of ours: what was to be answered is answered before
-//! it. In a batch a Sync goes before that query, since the server skips all else; where it turns out that the client's own
-//! was read by the COPY, the client is still in a batch that failed, and what it sends up to its next Sync is dropped here.
+//! A COPY that failed has read a Sync that was sent into it, or the Sync came after the failure and is answered: only the
+//! server knows. So it is asked by a Close of no portal and a Sync of ours, which change nothing: what was to be answered is
+//! answered before them. In a batch another Sync goes before, since the server skips all else; where it turns out that the
+//! client's own was read by the COPY, the client is still in a batch that failed, and what it sends up to its next Sync is
+//! dropped here.
 //!
 //! ```text
-//!   COPY  S  bad row         E ──► S* Q ──►   Z     I Z   our own, then the probe's: the client's was read by the COPY
-//!                                             Z Z   I Z   one more: the client's was answered
+//!   COPY  S  bad row         E ──► S* C S ──►   Z     3 Z   our own, then the probe's: the client's was read by the COPY
+//!                                               Z Z   3 Z   one more: the client's was answered
 //!   (* in a batch)
 //! ```
 
-use super::{Exchange, Owed, Verdict};
+use super::{Exchange, Owed, Reply, Verdict, verdict};
 use crate::wire::postgres::backend::ready_for_query;
+
+/// Whether the server takes COPY data from the client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum CopyIn {
+    Off,
+    On,
+    /// And a Sync was sent meanwhile: whether the COPY read it depends on when that failed.
+    OnWithSync,
+}
 
 /// Where the question stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,7 +34,7 @@ pub(super) enum Probe {
     Wanted(Case),
     /// Asked.
     Asked(Case),
-    /// And the empty query's own answer has begun.
+    /// And the Close is answered.
     Heard(Case),
 }
 
@@ -58,6 +69,29 @@ impl Probe {
 }
 
 impl Exchange {
+    /// Whether the server takes COPY data.
+    pub fn copying_in(&self) -> bool {
+        self.copy_in != CopyIn::Off
+    }
+
+    /// COPY data is asked for. Syncs sent before its end are read by the COPY and have no answer.
+    pub(super) fn copy_in(&mut self) -> Verdict {
+        let front = self.owed.front().copied();
+        let reply = match front {
+            Some(Owed::Query(reply)) => reply,
+            Some(Owed::Execute) => Reply::Pass,
+            Some(_) | None => return self.doubted(),
+        };
+        let end = self.owed.iter().position(|request| matches!(request, Owed::CopyEnd));
+        let until = end.unwrap_or(self.owed.len());
+        if self.owed.range(1..until).any(|request| !matches!(request, Owed::Sync(_))) {
+            return self.doubted();
+        }
+        self.owed.drain(1..until);
+        self.copy_in = if end.is_none() { CopyIn::On } else { CopyIn::Off };
+        verdict(reply)
+    }
+
     /// Whether the server is to be asked now, by what [`Exchange::asked`] says was sent.
     pub fn must_ask(&self) -> Option<In> {
         match self.probe {
@@ -66,7 +100,7 @@ impl Exchange {
         }
     }
 
-    /// A Sync, where it was in a batch, and an empty query were sent.
+    /// A Sync, where it was in a batch, a Close of no portal and a Sync were sent.
     pub fn asked(&mut self) {
         if let Probe::Wanted(case) = self.probe {
             self.probe = Probe::Asked(case);
@@ -97,7 +131,7 @@ impl Exchange {
                 case.answered += 1;
                 Verdict::Pass
             }
-            (Probe::Asked(case), b'I') => {
+            (Probe::Asked(case), b'3') => {
                 self.probe = Probe::Heard(*case);
                 Verdict::Swallow
             }
