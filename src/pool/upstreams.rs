@@ -22,6 +22,8 @@ pub(super) const DOWN_AFTER: u32 = 3;
 pub(super) const RAMP: Duration = Duration::from_secs(10);
 /// An upstream that is preferred gets back what others took over once it was up for so long.
 pub(super) const FAILBACK_AFTER: Duration = Duration::from_secs(30);
+/// The longest that an upstream is left alone while none is up.
+const NONE_UP_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// A connect that failed.
 #[derive(Clone, Copy, Debug)]
@@ -179,6 +181,17 @@ impl Upstreams {
         }
     }
 
+    /// While none is up, none is left alone for long: a connect that fails costs little, and each client waits for one that
+    /// does not.
+    fn hasten_all(&mut self, limits: &Limits, now: Timestamp) {
+        if self.state() == BreakerState::Closed {
+            return;
+        }
+        for upstream in &mut self.all {
+            upstream.breaker.hasten(now + NONE_UP_PAUSE_MAX.max(limits.trip.pause.first));
+        }
+    }
+
     /// A connect succeeded.
     pub(super) fn connected(&mut self, id: UpstreamId, now: Timestamp) {
         let upstream = self.get_mut(id);
@@ -223,11 +236,11 @@ impl Upstreams {
         if trial || (closed && upstream.streak >= DOWN_AFTER) {
             upstream.streak = 0;
             upstream.breaker.trip(&limits.trip, now, fraction);
-            if !closed {
-                return Verdict::Unchanged;
+            if closed {
+                self.hasten_others(id, limits, now);
             }
-            self.hasten_others(id, limits, now);
-            return Verdict::Tripped;
+            self.hasten_all(limits, now);
+            return if closed { Verdict::Tripped } else { Verdict::Unchanged };
         }
         Verdict::Unchanged
     }

@@ -89,6 +89,10 @@ pub(super) fn take(
         if server.exchange.full() {
             return Ok((at, Next::Answers));
         }
+        if server.exchange.client_skips() && kind != Kind::Sync {
+            at += drop_message(&mut client.rest, header, input.len() - at);
+            continue;
+        }
         let message = Message { header, kind, input, at };
         if message.is_early(client, server, cx) {
             return Ok((at, Next::Answers));

@@ -161,7 +161,8 @@ fn take_back(server: &mut ServerSide, client: Option<&mut ClientSide>) {
             | Owed::Describe(_)
             | Owed::Execute
             | Owed::Close(_)
-            | Owed::CopyEnd => {}
+            | Owed::CopyEnd
+            | Owed::Probe => {}
         }
     }
     let Some(client) = client else { return };

@@ -89,8 +89,6 @@ pub(super) struct ServerSide {
     pub(super) stateful: bool,
     /// The shared statement that it is told to drop; gone once it says so.
     pub(super) deallocates: Option<u32>,
-    /// Its client's next request waits for an answer that it still owes.
-    pub(super) holds_back: bool,
     /// Its unnamed statement is of the client that has it now.
     pub(super) unnamed_is_ours: bool,
     /// The batch in which its client sent its latest unnamed statement, until all is answered.

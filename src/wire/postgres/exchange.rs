@@ -19,9 +19,14 @@
 //! Source: PostgreSQL "Message Flow" and the loop of `PostgresMain` (which messages are ignored after an error and
 //! during COPY).
 
+mod copying;
+
 use std::collections::VecDeque;
 
 use super::backend::{Transaction, ready_for_query};
+use copying::{CopyIn, Probe};
+
+pub use copying::In;
 
 /// The most requests in the book. A client that sends more without reading an answer is made to wait.
 pub const OWED_MAX: usize = 8_192;
@@ -63,6 +68,8 @@ pub enum Owed {
     Own(u8),
     /// The end of a COPY by the client; has no answer of its own.
     CopyEnd,
+    /// A question of ours: what became of Syncs in a COPY that failed.
+    Probe,
 }
 
 /// What to do with a message of the server.
@@ -74,15 +81,6 @@ pub enum Verdict {
     Swallow,
     /// Send it on; the connection can't be trusted any more.
     Doubt,
-}
-
-/// Whether the server takes COPY data from the client.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum CopyIn {
-    Off,
-    On,
-    /// And a Sync was sent meanwhile: whether the COPY read it depends on when that failed.
-    OnWithSync,
 }
 
 /// Whether a batch has begun whose Sync was not sent: an implicit transaction may be open, whatever was answered.
@@ -116,6 +114,10 @@ pub struct Exchange {
     trust: Trust,
     /// Requests of ours that failed and that nobody was told of.
     own_failures: u32,
+    /// What became of Syncs that were sent into a COPY that failed.
+    probe: Probe,
+    /// The client is in a batch that failed, and the server is not.
+    client_skips: bool,
     /// Requests crossed out by an error, oldest first, for the caller to undo what it took as done.
     dropped: Vec<Owed>,
 }
@@ -138,6 +140,8 @@ impl Exchange {
             batches: 0,
             trust: Trust::Sound,
             own_failures: 0,
+            probe: Probe::Off,
+            client_skips: false,
             dropped: Vec::new(),
         }
     }
@@ -149,6 +153,8 @@ impl Exchange {
             && !self.skipping
             && !self.copying_in()
             && !self.in_batch()
+            && !self.is_probing()
+            && !self.client_skips
             && !self.doubtful()
     }
 
@@ -190,11 +196,6 @@ impl Exchange {
         self.skipping
     }
 
-    /// Whether the server takes COPY data.
-    pub fn copying_in(&self) -> bool {
-        self.copy_in != CopyIn::Off
-    }
-
     /// Whether the connection can't be trusted any more.
     pub fn doubtful(&self) -> bool {
         self.trust == Trust::Doubtful
@@ -205,9 +206,9 @@ impl Exchange {
         std::mem::take(&mut self.own_failures) > 0
     }
 
-    /// Whether no more requests fit.
+    /// Whether no more requests may be sent before answers have come.
     pub fn full(&self) -> bool {
-        self.owed.len() >= OWED_MAX
+        self.owed.len() >= OWED_MAX || self.is_probing()
     }
 
     /// Enters a request that is sent, or answered by us. Gives false where the server is going to skip it: then it
@@ -220,8 +221,7 @@ impl Exchange {
             }
             Owed::Sync(_) => {
                 self.skipping = false;
-                self.batch = Batch::None;
-                self.batches += 1;
+                self.end_batch();
             }
             Owed::CopyEnd => {
                 self.copy_in = CopyIn::Off;
@@ -232,6 +232,7 @@ impl Exchange {
             // Both end an open batch as a Sync does, unless they are skipped.
             Owed::Query(_) | Owed::FunctionCall if self.skipping => {}
             Owed::Query(_) | Owed::FunctionCall => self.batch = Batch::None,
+            Owed::Probe => {}
             Owed::Parse { .. }
             | Owed::Bind(_)
             | Owed::Describe(_)
@@ -283,8 +284,11 @@ impl Exchange {
     /// [`Exchange::own_reply`] until it has none before each. Not for messages that may come at any time (notices,
     /// notifications, parameter status).
     pub fn answered(&mut self, tag: u8, body: &[u8]) -> Verdict {
-        let Some(front) = self.owed.front().copied() else { return self.unasked(tag, body) };
+        let Some(front) = self.owed.front().copied() else {
+            return if self.is_probing() { self.probed(tag, body) } else { self.unasked(tag, body) };
+        };
         match (tag, front) {
+            (_, Owed::Probe) => self.probed(tag, body),
             (b'Z', _) => self.ready(body),
             (b'E', _) => self.failed(),
             (b'G', _) => self.copy_in(),
@@ -304,6 +308,12 @@ impl Exchange {
     fn crossed(&mut self, reply: Reply) -> Verdict {
         self.cross_out();
         verdict(reply)
+    }
+
+    fn end_batch(&mut self) {
+        self.batch = Batch::None;
+        self.batches += 1;
+        self.client_skips = false;
     }
 
     fn doubted(&mut self) -> Verdict {
@@ -338,6 +348,9 @@ impl Exchange {
         match self.owed.front() {
             Some(Owed::Query(reply)) => {
                 let reply = *reply;
+                if self.copy_in == CopyIn::OnWithSync {
+                    self.probe = Probe::wanted(In::Query);
+                }
                 self.copy_in = CopyIn::Off;
                 self.own_failures += u32::from(reply == Reply::Swallow);
                 return verdict(reply);
@@ -347,6 +360,12 @@ impl Exchange {
             Some(_) | None => {}
         }
         // A batch: the server skips to the next Sync.
+        if self.copy_in == CopyIn::OnWithSync && self.owed.len() == 1 {
+            self.copy_in = CopyIn::Off;
+            self.probe = Probe::wanted(In::Batch);
+            self.dropped.extend(self.owed.pop_front());
+            return Verdict::Pass;
+        }
         if self.copy_in == CopyIn::OnWithSync {
             self.trust = Trust::Doubtful;
         }
@@ -360,24 +379,6 @@ impl Exchange {
             self.dropped.extend(self.owed.pop_front());
         }
         Verdict::Pass
-    }
-
-    /// COPY data is asked for. Syncs sent before its end are read by the COPY and have no answer.
-    fn copy_in(&mut self) -> Verdict {
-        let front = self.owed.front().copied();
-        let reply = match front {
-            Some(Owed::Query(reply)) => reply,
-            Some(Owed::Execute) => Reply::Pass,
-            Some(_) | None => return self.doubted(),
-        };
-        let end = self.owed.iter().position(|request| matches!(request, Owed::CopyEnd));
-        let until = end.unwrap_or(self.owed.len());
-        if self.owed.range(1..until).any(|request| !matches!(request, Owed::Sync(_))) {
-            return self.doubted();
-        }
-        self.owed.drain(1..until);
-        self.copy_in = if end.is_none() { CopyIn::On } else { CopyIn::Off };
-        verdict(reply)
     }
 }
 

@@ -274,3 +274,48 @@ fn in_and_out_within_one_text() {
     });
     pair.end();
 }
+
+#[test]
+fn a_sync_sent_into_a_copy_that_fails() {
+    let mut pair = pair();
+    // Each is answered before the next is sent: what the COPY reads is the same in both.
+    for (what, sync_first) in [("before the row", true), ("behind the row", false)] {
+        for form in [Form::Simple, Form::Unnamed, Form::Prepared] {
+            pair.same(&format!("a Sync {what}, {form:?}"), |wire| {
+                let mut heard = Vec::new();
+                begin(wire, form, &mut heard);
+                wire.say(|out| {
+                    write_copy_data(out, GOOD);
+                    if sync_first {
+                        write_sync(out);
+                    }
+                    write_copy_data(out, BAD);
+                    if !sync_first {
+                        write_sync(out);
+                    }
+                });
+                heard.extend(wire.until(b'E'));
+                let own = match (form, sync_first) {
+                    (Form::Simple, true) | (Form::Unnamed | Form::Prepared, false) => 1,
+                    (Form::Simple, false) => 2,
+                    (Form::Unnamed | Form::Prepared, true) => 0,
+                };
+                heard.extend(wire.ready(own));
+                if own == 0 {
+                    // The batch has failed and goes on: all is skipped up to its Sync.
+                    wire.say(|out| {
+                        write_query(out, b"select 'skipped'");
+                        batch::run(out, "", "select 'skipped as well'", &[]);
+                        write_sync(out);
+                    });
+                    heard.extend(wire.until(b'Z'));
+                }
+                wire.say(|out| batch::whole(out, "", "select count(*) from t", &[]));
+                heard.extend(wire.until(b'Z'));
+                forget(wire, form);
+                heard
+            });
+        }
+    }
+    pair.end();
+}

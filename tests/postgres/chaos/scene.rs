@@ -141,7 +141,7 @@ impl<'p> Scene<'p> {
     /// The pool's figures are the server's, and nobody is left over.
     fn assert_rests(&self) {
         let mut look = Look::at(self.server, &self.proxy.database);
-        wait_to_see("the pool and the server tell the same, and nobody waits", || {
+        wait_to_see("the pool and the server tell the same, and nobody waits", PATIENCE, || {
             let pool = self.proxy.pool();
             let told: BTreeSet<u32> = pool.servers.iter().filter_map(|server| server.backend).collect();
             let is = |name: &str, count: usize| pool.signals.get(name) == Some(&Reading::Known(count as f64));

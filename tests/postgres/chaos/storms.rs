@@ -9,8 +9,9 @@ use crate::support::proxy::Proxy;
 use crate::support::relay::Relay;
 use crate::support::server::{Server, server};
 
-/// A pool that is smaller than the number of tellers.
-const KEYS: &str = "pool = { max = 3, connects = 3 }\nbreaker = { open = \"200ms\" }";
+/// A pool that is smaller than the number of tellers, and a breaker that forgets between two upsets, which never stop: else
+/// it would leave the server alone for ever longer.
+const KEYS: &str = "pool = { max = 3, connects = 3 }\nbreaker = { open = \"200ms\", window = \"500ms\" }";
 /// How long one upset goes on.
 const SPAN: Duration = Duration::from_secs(4);
 /// Says how many seconds all together go on.

@@ -19,11 +19,11 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
     }
 }
 
-/// The same, where what was seen last says why it is not so.
-pub(crate) fn wait_to_see(what: &str, mut look: impl FnMut() -> Result<(), String>) {
-    let end = Instant::now() + PATIENCE;
+/// The same for so long, where what was seen last says why it is not so.
+pub(crate) fn wait_to_see(what: &str, within: Duration, mut look: impl FnMut() -> Result<(), String>) {
+    let end = Instant::now() + within;
     while let Err(seen) = look() {
-        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}: {seen}");
+        assert!(Instant::now() < end, "not within {within:?}: {what}: {seen}");
         std::thread::sleep(LOOK);
     }
 }

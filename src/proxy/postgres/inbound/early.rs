@@ -11,13 +11,14 @@ impl Message<'_> {
     pub(super) fn is_early(&self, client: &ClientSide, server: &ServerSide, cx: &Cx<'_>) -> bool {
         let names = client.names.as_deref();
         let unsettled = names.is_some_and(Names::is_unsettled) || server.prepared.is_unsettled();
-        if !unsettled && server.unnamed_sent.is_none() {
+        let batch = server.exchange.batch_number();
+        let unnamed_is_unsure = server.unnamed_sent.is_some_and(|sent| sent < batch);
+        if !unsettled && !unnamed_is_unsure {
             return false;
         }
         if cx.mode == Mode::Session || server.exchange.skipping() {
             return false;
         }
-        let batch = server.exchange.batch_number();
         let is_unsure = |name: &[u8]| {
             let known = names.and_then(|names| names.find(name));
             names.is_some_and(|names| names.is_unsure(name, batch))
@@ -47,7 +48,7 @@ impl Message<'_> {
             | Kind::Terminate => None,
         };
         match name {
-            Some(name) if name.bytes.is_empty() => server.unnamed_sent.is_some_and(|sent| sent < batch),
+            Some(name) if name.bytes.is_empty() => unnamed_is_unsure,
             Some(name) => is_unsure(name.bytes),
             None => false,
         }

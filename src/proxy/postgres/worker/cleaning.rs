@@ -166,8 +166,8 @@ impl Worker {
     }
 }
 
-/// A portal that nobody makes: to run it is an error.
-const NO_PORTAL: &[u8] = b"(a batch that its client left)";
+/// A portal that nobody makes: to run it is an error, to close it is none.
+pub(super) const NO_PORTAL: &[u8] = b"(a portal of fdguard, which is not there)";
 
 /// Ends a batch whose Sync never came, so that nothing of it stays: an error first, since a Sync alone would commit it.
 fn end_batch(exchange: &mut Exchange, said: &mut Vec<u8>) {

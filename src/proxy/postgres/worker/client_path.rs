@@ -7,7 +7,7 @@ use crate::proxy::postgres::outbound;
 use crate::proxy::postgres::side::Mode;
 use crate::proxy::postgres::worker::client::State;
 use crate::proxy::postgres::worker::inbox::Carried;
-use crate::proxy::postgres::worker::server::{Holder, Server};
+use crate::proxy::postgres::worker::server::{Asking, Holder, Server};
 use crate::proxy::postgres::worker::token::Token;
 use crate::proxy::postgres::worker::{READS_MAX, Worker};
 use crate::proxy::transport::{Flow, Taken};
@@ -147,7 +147,10 @@ impl Worker {
             server.active = self.now;
         }
         let passed = inbound::take(&mut client.side, Some(&mut server.side), &mut cx, bytes, &mut assembly);
-        server.side.holds_back = matches!(passed, Ok((_, Next::Answers)));
+        server.asking = match passed {
+            Ok((_, Next::Answers)) => Asking::HeldBack,
+            Ok((_, Next::More | Next::Server | Next::Leave)) | Err(_) => Asking::Goes,
+        };
         let sent = server.transport.send(assembly.finish());
         let flushed = std::mem::take(&mut client.side.flushed);
         self.made = made;

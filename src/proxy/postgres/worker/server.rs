@@ -18,6 +18,15 @@ pub(super) enum Holder {
     Cleaner(Timestamp),
 }
 
+/// Whether more is taken from the client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Asking {
+    #[default]
+    Goes,
+    /// Its next request waits for an answer that the server still owes.
+    HeldBack,
+}
+
 /// A server connection.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -43,6 +52,8 @@ pub(crate) struct Server {
     pub(super) overdue: bool,
     /// Answers that came since it was last told to cancel.
     pub(super) answers: u32,
+    /// Whether its client's next request waits for an answer.
+    pub(super) asking: Asking,
     /// Since when it goes on with what a client left behind, though it was told to cancel.
     pub(super) deaf: Option<Timestamp>,
 }
@@ -57,7 +68,7 @@ impl Server {
     /// Whether it can be given more just now.
     pub(super) fn takes_more(&self) -> bool {
         !self.transport.blocked()
-            && !self.side.holds_back
+            && self.asking == Asking::Goes
             && !self.side.exchange.full()
             && !self.is_settling()
     }

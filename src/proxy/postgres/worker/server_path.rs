@@ -7,11 +7,15 @@ use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::outbound;
 use crate::proxy::postgres::side::Mode;
-use crate::proxy::postgres::worker::server::Holder;
+use crate::proxy::postgres::worker::cleaning::NO_PORTAL;
+use crate::proxy::postgres::worker::client::Client;
+use crate::proxy::postgres::worker::server::{Asking, Holder};
 use crate::proxy::postgres::worker::token::Token;
 use crate::proxy::postgres::worker::{READS_MAX, Worker};
 use crate::proxy::transport::{Flow, Taken};
 use crate::wire::postgres::backend::Transaction;
+use crate::wire::postgres::exchange::In;
+use crate::wire::postgres::frontend::{Target, write_close, write_sync};
 use crate::wire::postgres::sqlstate::{Report, SqlState};
 
 /// A connection that was idle for so long is looked at before it is handed out.
@@ -122,7 +126,7 @@ impl Worker {
     fn after_answers(&mut self, room: usize, connection: ConnectionId) {
         let by_statement = self.rooms[room].settings.mode == Mode::Statement;
         let Some(server) = self.rooms[room].server_mut(connection) else { return };
-        server.side.holds_back = false;
+        server.asking = Asking::Goes;
         let exchange = &server.side.exchange;
         if exchange.doubtful() {
             let reason = match server.holder {
@@ -130,6 +134,9 @@ impl Worker {
                 Holder::Client(_) | Holder::Cleaner(_) => CloseReason::UpstreamProtocol,
             };
             return self.server_lost(room, connection, reason);
+        }
+        if let (Holder::Client(_), Some(place)) = (server.holder, exchange.must_ask()) {
+            return self.ask_after_syncs(room, connection, place);
         }
         let (quiet, transaction) = (exchange.quiet(), exchange.transaction());
         let at_rest = exchange.at_rest() && server.side.rest.left == 0 && server.pending.is_empty();
@@ -166,6 +173,21 @@ impl Worker {
         }
     }
 
+    /// Asks the server what became of Syncs that were sent into a COPY that failed.
+    fn ask_after_syncs(&mut self, room: usize, connection: ConnectionId, place: In) {
+        let Some(server) = self.rooms[room].server_mut(connection) else { return };
+        let mut said = Vec::new();
+        if place == In::Batch {
+            write_sync(&mut said);
+        }
+        write_close(&mut said, Target::Portal, NO_PORTAL);
+        write_sync(&mut said);
+        server.side.exchange.asked();
+        if server.transport.send(&said).is_err() {
+            self.server_broken(room, connection);
+        }
+    }
+
     /// The server refused what was to bring the session to its client's settings.
     fn setup_failed(&mut self, room: usize, place: usize) {
         let Some(connection) = self.clients.get_mut(place).and_then(|client| client.lease.take()) else {
@@ -181,7 +203,9 @@ impl Worker {
 
     /// A client that had to wait for answers goes on.
     fn take_pending_of(&mut self, place: usize) {
-        let waits = self.clients.get(place).is_some_and(|client| !client.pending.is_empty());
+        // What it has said may be kept here, or not have been read while the server had to answer first.
+        let waits = |client: &Client| !client.pending.is_empty() || !client.drained;
+        let waits = self.clients.get(place).is_some_and(waits);
         if waits {
             self.take_pending(place);
             self.pump_client(place);

@@ -17,7 +17,7 @@ use crate::proxy::postgres::worker::client::State;
 use crate::proxy::postgres::worker::client_path::token_of;
 use crate::proxy::postgres::worker::inbox::{Carried, Errand, Failed, Message, Ready};
 use crate::proxy::postgres::worker::room::{Greeting, Room, RoomSettings};
-use crate::proxy::postgres::worker::server::{Holder, Server};
+use crate::proxy::postgres::worker::server::{Asking, Holder, Server};
 use crate::proxy::postgres::worker::token::Token;
 use crate::proxy::postgres::{inbound, settle};
 use crate::wire::postgres::exchange::{Owed, Reply};
@@ -183,6 +183,7 @@ impl Worker {
             overdue: false,
             answers: 0,
             deaf: None,
+            asking: Asking::default(),
         };
         if room.insert(connection, Box::new(server)).is_err() {
             return;

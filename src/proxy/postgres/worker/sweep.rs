@@ -35,12 +35,12 @@ enum Over {
 
 /// Whose move it is on a connection that a client has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Move {
+enum Turn {
     /// The client's, and it keeps the connection from others meanwhile.
-    OfClient,
-    OfServer,
+    Client,
+    Server,
     /// The client's, which keeps nobody waiting.
-    OfNobody,
+    Nobody,
 }
 
 impl Worker {
@@ -57,25 +57,25 @@ impl Worker {
     fn overdue(&self, room: usize) -> Vec<(ConnectionId, Over)> {
         let room = &self.rooms[room];
         let of = |(connection, server)| {
-            Some((connection, over(&room.settings, server, self.next_move(server), self.now)?))
+            Some((connection, over(&room.settings, server, self.turn(server), self.now)?))
         };
         room.servers().filter_map(of).collect()
     }
 
     /// Whose move it is. A client that has begun a message or a COPY and sends no more of it keeps its connection from
     /// others as one does that rests in a transaction; one whose server does not read can do nothing.
-    fn next_move(&self, server: &Server) -> Move {
+    fn turn(&self, server: &Server) -> Turn {
         let exchange = &server.side.exchange;
         if exchange.rests_with_client() {
             let open = exchange.transaction() != Transaction::Idle || exchange.in_batch();
-            return if open { Move::OfClient } else { Move::OfNobody };
+            return if open { Turn::Client } else { Turn::Nobody };
         }
         let half_said = match server.holder {
             Holder::Client(place) => self.clients.get(place).is_some_and(|client| client.side.rest.left > 0),
             Holder::Cleaner(_) | Holder::Pool => false,
         };
         let owes = exchange.copying_in() || half_said;
-        if owes && !server.transport.blocked() { Move::OfClient } else { Move::OfServer }
+        if owes && !server.transport.blocked() { Turn::Client } else { Turn::Server }
     }
 
     fn end_overdue(&mut self, room: usize, connection: ConnectionId, over: Over) {
@@ -116,7 +116,7 @@ impl Worker {
     }
 }
 
-fn over(settings: &RoomSettings, server: &Server, next: Move, now: Timestamp) -> Option<Over> {
+fn over(settings: &RoomSettings, server: &Server, turn: Turn, now: Timestamp) -> Option<Over> {
     let passed = now.since(server.active);
     match server.holder {
         Holder::Pool => None,
@@ -125,13 +125,13 @@ fn over(settings: &RoomSettings, server: &Server, next: Move, now: Timestamp) ->
             let deaf = server.deaf.is_some_and(|since| now.since(since) >= CANCEL_AGAIN);
             deaf.then_some(Over::Deaf)
         }
-        Holder::Client(place) => match next {
-            Move::OfNobody => None,
-            Move::OfClient => {
+        Holder::Client(place) => match turn {
+            Turn::Nobody => None,
+            Turn::Client => {
                 let late = settings.idle_transaction.is_some_and(|limit| passed >= limit);
                 late.then_some(Over::IdleTransaction(place))
             }
-            Move::OfServer => {
+            Turn::Server => {
                 let limit = settings.command_timeout?;
                 if server.overdue {
                     return (passed >= limit + CANCEL_WITHIN).then_some(Over::Cancel);

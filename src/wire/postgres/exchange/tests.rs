@@ -174,10 +174,59 @@ fn a_copy_in_a_batch_that_fails_skips_to_the_sync_after_it() {
 }
 
 #[test]
-fn whether_a_failed_copy_read_a_sync_can_not_be_known() {
+fn whether_a_failed_copy_read_a_sync_is_asked() {
+    let failed = || {
+        let mut exchange = sent(&[Owed::Execute, SYNC]);
+        seen(&mut exchange, "G");
+        exchange.enter(SYNC);
+        assert_eq!(seen(&mut exchange, "E"), "E");
+        assert!(exchange.must_ask() == Some(In::Batch) && exchange.full() && !exchange.at_rest());
+        exchange.asked();
+        assert!(exchange.must_ask().is_none() && exchange.full());
+        exchange
+    };
+    let mut read = failed();
+    assert_eq!(seen(&mut read, "Z3Z"), "");
+    assert!(read.client_skips() && !read.at_rest() && !read.full());
+    read.enter(SYNC);
+    assert_eq!(seen(&mut read, "Z"), "Z");
+    assert!(read.at_rest() && !read.client_skips());
+    let mut answered = failed();
+    assert_eq!(seen(&mut answered, "ZZ3Z"), "Z");
+    assert!(answered.at_rest() && !answered.client_skips());
+    let mut early = sent(&[Owed::Execute, SYNC]);
+    seen(&mut early, "G");
+    early.enter(SYNC);
+    assert_eq!(seen(&mut early, "EZ"), "EZ");
+    early.asked();
+    assert_eq!(seen(&mut early, "Z3Z"), "");
+    assert!(early.at_rest());
+    let mut lost = failed();
+    seen(&mut lost, "E");
+    assert!(lost.doubtful());
+}
+
+#[test]
+fn a_sync_in_a_simple_copy_that_failed_is_answered_or_not() {
+    for (heard, passed) in [("3Z", ""), ("Z3Z", "Z"), ("ZZ3Z", "ZZ")] {
+        let mut exchange = sent(&[QUERY]);
+        seen(&mut exchange, "G");
+        exchange.enter(SYNC);
+        exchange.enter(SYNC);
+        assert_eq!(seen(&mut exchange, "EZ"), "EZ");
+        assert_eq!(exchange.must_ask(), Some(In::Query));
+        exchange.asked();
+        assert_eq!(seen(&mut exchange, heard), passed);
+        assert!(exchange.at_rest());
+    }
+}
+
+#[test]
+fn what_goes_on_while_that_is_not_known_is_doubted() {
     let mut exchange = sent(&[Owed::Execute, SYNC]);
     seen(&mut exchange, "G");
     exchange.enter(SYNC);
+    exchange.enter(Owed::Bind(None));
     seen(&mut exchange, "E");
     assert!(exchange.doubtful());
 }
