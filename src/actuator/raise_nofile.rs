@@ -5,6 +5,8 @@
 //! short, and one that is not seen in a glance proves nothing: unless the file says that there is none the limit passes
 //! 1024 only where an epoll set shows how the target waits.
 
+use std::io;
+
 use crate::model::action::NofileGoal;
 use crate::model::decision::Done;
 use crate::model::kind::Kind;
@@ -92,10 +94,11 @@ fn select_use(order: &Order) -> Select {
 
 /// Looks how the target waits.
 fn how_it_waits(process: &Adopted) -> Select {
-    if let Some(thread) = thread_in_select(&ProcDir::of(process.dir())) {
+    let looked = thread_in_select(&ProcDir::of(process.dir()));
+    if let Ok(Some(thread)) = looked {
         return Select::Used(format!("thread {thread} is in select()"));
     }
-    if has_epoll(process) {
+    if looked.is_ok() && has_epoll(process) {
         return Select::Free("it waits with epoll, and no thread was seen in select()");
     }
     let hint =
@@ -103,15 +106,26 @@ fn how_it_waits(process: &Adopted) -> Select {
     Select::Used(hint.to_owned())
 }
 
-/// A thread that is in the call now. A call on no descriptor at all is only a way to sleep.
-fn thread_in_select(dir: &ProcDir) -> Option<u32> {
-    let is_in_select = |thread: &u32| {
-        let call = dir.text(format!("task/{thread}/syscall"), 512).unwrap_or_default();
+/// A thread that is in the call now; an error where one can't be looked at. A call on no descriptor at all is only a way
+/// to sleep.
+fn thread_in_select(dir: &ProcDir) -> io::Result<Option<u32>> {
+    if SELECT_CALLS.is_empty() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    for thread in dir.numbers("task", THREADS_MAX)? {
+        let call = match dir.text(format!("task/{thread}/syscall"), 512) {
+            Ok(call) => call,
+            // It has ended meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
         let mut words = call.split_whitespace();
         let (number, sets) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        SELECT_CALLS.contains(&number) && sets != "0x0"
-    };
-    dir.numbers("task", THREADS_MAX).ok()?.into_iter().find(is_in_select)
+        if SELECT_CALLS.contains(&number) && sets != "0x0" {
+            return Ok(Some(thread));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether it holds an epoll set.

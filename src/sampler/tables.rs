@@ -43,6 +43,11 @@ impl Tables {
         let Some(diag) = namespace.and_then(|namespace| self.diags.get_mut(&namespace)) else { return false };
         self.records.clear();
         let asked = diag.revisit(known, &mut self.records).is_ok();
+        if !asked {
+            // A broken netlink socket is not asked twice.
+            namespace.and_then(|namespace| self.diags.remove(&namespace));
+            self.records.clear();
+        }
         self.index.fill(&self.records);
         asked
     }

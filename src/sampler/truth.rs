@@ -28,12 +28,13 @@ const TEXT_MAX: usize = 64;
 const SOCKET_NAME: &str = ".s.PGSQL.";
 
 /// One row for each session of the asking user but its own, at least one; at most 10,000. Both counts are of the
-/// whole server.
+/// whole server. What kind of session another user's is the server hides from a user without rights: it counts all the
+/// same.
 const QUESTION: &str = "\
     select most, taken, pid, state, application_name, host(client_addr), \
            extract(epoch from clock_timestamp() - xact_start)::float8 \
     from (select current_setting('max_connections')::int4 as most, \
-                 (select count(*) from pg_catalog.pg_stat_activity where backend_type = 'client backend') as taken) as host \
+                 (select count(*) from pg_catalog.pg_stat_activity where backend_type = 'client backend' or (backend_type is null and usesysid is not null)) as taken) as host \
     left join pg_catalog.pg_stat_activity \
     on usename = current_user and backend_type = 'client backend' and pid <> pg_backend_pid() \
     limit 10000";
@@ -129,7 +130,7 @@ impl Witness {
         Self { settings, upstream, tls, connection: None, doubted: BTreeSet::new(), failures: 0 }
     }
 
-    /// Asks once. The connection of a question that failed is not used again.
+    /// Asks once. The connection of a question that failed is not used again, nor one whose answer can't be read.
     pub async fn ask(&mut self) -> Result<Seen, Silence> {
         let within = self.settings.timeout;
         let kept = self.connection.take();
@@ -137,11 +138,12 @@ impl Witness {
             Ok(answer) => answer,
             Err(_) => Err(Silence::Late(within)),
         };
-        match answer {
-            Ok((connection, rows)) => {
+        let read = answer.and_then(|(connection, rows)| Ok((connection, Seen::read(&rows)?)));
+        match read {
+            Ok((connection, seen)) => {
                 self.failures = 0;
                 self.connection = Some(connection);
-                Ok(Seen::read(&rows)?)
+                Ok(seen)
             }
             Err(silence) => {
                 self.failures = self.failures.saturating_add(1);
@@ -181,16 +183,20 @@ impl Witness {
     }
 
     async fn question(&self, kept: Option<PgConnection>) -> Result<(PgConnection, Vec<PgRow>), Silence> {
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => self.options()?.connect().await?,
-        };
         // In one text and without a statement prepared: nothing is left behind in the server.
+        if let Some(mut connection) = kept
+            && let Ok(rows) = sqlx::raw_sql(QUESTION).fetch_all(&mut connection).await
+        {
+            return Ok((connection, rows));
+        }
+        // The server may have closed it meanwhile.
+        let mut connection = self.options()?.connect().await?;
         let rows = sqlx::raw_sql(QUESTION).fetch_all(&mut connection).await?;
         Ok((connection, rows))
     }
 
-    /// All is said here: what the environment of the agent says to libpq is not meant for it.
+    /// All is said here: what the environment of the agent says to libpq is not meant for it. Only PGOPTIONS, and the
+    /// files of PGSSL* where the settings name none, can't be left out.
     fn options(&self) -> Result<PgConnectOptions, Silence> {
         let Truth { login, database, .. } = &self.settings;
         let password = match &login.password_file {
