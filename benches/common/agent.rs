@@ -27,7 +27,7 @@ impl Agent {
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("bench.toml"), policy).expect("the folder takes files");
         let targets = pids.iter().enumerate().map(|(place, pid)| {
-            format!("[target.bot-{place}]\nmatch = {{ pid = {pid} }}\npolicy = [\"bench.toml\"]\n\n")
+            format!("[target.bot-{place}]\nmatch = {{ pid = {pid} }}\npolicy = [\"bench.toml\"]\nselect = \"no\"\n\n")
         });
         let file = format!(
             "schema = 1\n\n{}[history]\nstore = \"sqlite:{}\"\n\n\
