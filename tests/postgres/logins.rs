@@ -165,7 +165,7 @@ fn a_file_that_others_can_read_is_refused_at_the_start() {
         .output()
         .unwrap();
     let said = complaint_of(&run);
-    assert!(said.contains("can be read by others") && !said.contains(PASSWORD), "{said}");
+    assert!(said.contains("is open to others") && !said.contains(PASSWORD), "{said}");
 }
 
 #[test]
@@ -397,7 +397,7 @@ fn a_socket_of_systemd_is_taken_over_and_not_inherited() {
         os.dup2(s.fileno(),3);os.set_inheritable(3,True)\n\
         os.environ.update(LISTEN_PID=str(os.getpid()),LISTEN_FDS='1',LISTEN_FDNAMES='db')\n\
         os.execv(sys.argv[2],sys.argv[2:])\n";
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = crate::support::proxy::free_address().port();
     let handed = |command: &mut Command| {
         let program = command.get_program().to_owned();
         let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();

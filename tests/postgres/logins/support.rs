@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -10,6 +10,8 @@ use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::support::proxy::free_address;
 
 /// The password of every user that has one; no log may have it.
 pub(crate) const PASSWORD: &str = "p-e-n-c-i-l-4711";
@@ -192,7 +194,7 @@ impl Proxy {
             fs::write(at.join(name), content).unwrap();
             fs::set_permissions(at.join(name), fs::Permissions::from_mode(0o600)).unwrap();
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_address().port();
         let dir = at.to_str().unwrap();
         let section = section
             .replace("{dir}", dir)

@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Duration;
 
 use fdguard::agent::status::HeldClient;
@@ -20,6 +20,10 @@ use super::servers::Servers;
 use super::tape::{self, Tape};
 use crate::support::agent::{Agent, FDGUARD, toml_text};
 use crate::support::wait::wait_for;
+
+/// Ports for pools are taken from here on.
+const PORTS_FROM: u16 = 27_000;
+const PORTS: u16 = 5_000;
 
 /// Connections that the server has for everybody.
 const SERVER_MAX: &str = "max_connections=12";
@@ -97,11 +101,20 @@ fn write_settings(folder: &Path, bot: Bot, listen: u16, (server, ports): (u16, &
     Agent::write_settings(folder, &sections);
 }
 
+/// A port below the range that the kernel hands out to clients, which any of them could take meanwhile.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap();
+    let next = || NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut ports = std::iter::from_fn(|| Some(PORTS_FROM + (own + next()) % PORTS));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
+}
+
 /// Runs the bot behind a pool until it was restarted often enough, and `enough` of it was seen.
 fn guarded(bot: Bot, venue: &Servers, server: &Servers, enough: impl Fn(&Course) -> bool) -> Course {
     let folder = tempfile::tempdir().unwrap();
     let port = |servers: &Servers| u16::try_from(servers.ports["postgres"].as_u64().unwrap()).unwrap();
-    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let listen = free_port();
     let mut ports = venue.ports.clone();
     ports.insert("postgres".to_owned(), listen.into());
     let ports = serde_json::Value::from(ports).to_string();
