@@ -257,11 +257,11 @@ impl Control {
             return;
         }
         let (started, restarts) = (nursery.start(now, &self.hands), nursery.restarts());
+        let is_down = nursery.is_done() && started.is_err();
         if started.is_err() && self.ends == Ends::WithChild && restarts == 0 {
             // A command that can't be started is told like a shell does, not tried again.
             nursery.give_up();
         }
-        let is_down = nursery.is_done();
         let about = About::target(&target.settings.name);
         match started {
             Ok(Started::Guarded(process)) => {
