@@ -8,7 +8,7 @@
 //! the end of the limit. A freeze by hand ends at its limit too.
 //!
 //! A hold that could not be taken is not kept: it is tried again, after [`RETRY_FIRST`] and then twice as long each
-//! time up to [`RETRY_MAX`], and what is undone at the end is what was taken.
+//! time up to [`kept::RETRY_MAX`], and what is undone at the end is what was taken.
 //!
 //! Nothing is computed while nothing moves: the ledger is rebuilt after a move, after a change of means, when
 //! a freeze runs out or a hold is to be tried again, and while a wanted hold still waits.
