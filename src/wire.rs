@@ -2,3 +2,4 @@
 //! network is decided by state machines of this room, so that tests can drive them by any split of a stream.
 
 pub mod postgres;
+pub mod websocket;
