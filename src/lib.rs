@@ -24,6 +24,8 @@ pub mod policy;
 
 pub mod pool;
 
+pub mod stream;
+
 pub mod sim;
 
 pub mod call;

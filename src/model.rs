@@ -13,6 +13,7 @@ pub mod deadline;
 pub mod decision;
 pub mod diagnostic;
 pub mod event;
+pub mod jitter;
 pub mod kind;
 pub mod name;
 pub mod observation;

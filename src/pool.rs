@@ -37,7 +37,6 @@ pub mod gate;
 mod grow;
 pub mod histogram;
 pub mod id;
-mod jitter;
 pub mod limits;
 mod list;
 mod logins;

@@ -1,6 +1,7 @@
 //! The pool itself: what it is made of, and the small questions about it.
 
 use crate::model::clock::Timestamp;
+use crate::model::jitter::Jitter;
 use crate::pool::client::Standing;
 use crate::pool::clients::Clients;
 use crate::pool::connection::{Connection, Serving};
@@ -8,7 +9,6 @@ use crate::pool::connections::Connections;
 use crate::pool::counters::Counters;
 use crate::pool::gate::Gatekeeper;
 use crate::pool::id::{ClientId, ConnectionId, Generation, Key};
-use crate::pool::jitter::Jitter;
 use crate::pool::limits::Limits;
 use crate::pool::logins::Logins;
 use crate::pool::mode::Mode;

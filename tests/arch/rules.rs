@@ -7,7 +7,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["model"],
     &["document"],
     &["config", "wire", "sys"],
-    &["policy", "pool", "call"],
+    &["policy", "pool", "stream", "call"],
     &["proxy", "journal", "sim"],
     &["sampler", "actuator"],
     &["agent"],
@@ -20,12 +20,13 @@ const NARROW: &[(&str, &[&str])] = &[
     ("policy", &["model", "document"]),
     ("wire", &["model"]),
     ("pool", &["model"]),
+    ("stream", &["model"]),
     ("config", &["model", "document"]),
     ("sim", &["model", "document", "policy"]),
 ];
 
 /// Rooms without I/O, clock, randomness, threads, logging or unordered maps.
-const PURE: &[&str] = &["model", "document", "config", "wire", "policy", "pool", "sim"];
+const PURE: &[&str] = &["model", "document", "config", "wire", "policy", "pool", "stream", "sim"];
 
 /// What a pure room may not name: each a run of path segments.
 const IMPURE: &[&[&str]] = &[

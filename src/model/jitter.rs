@@ -1,16 +1,17 @@
-//! Numbers that look random, from a seed that is handed in: the same seed gives the same pool.
+//! Numbers that look random, from a seed that is handed in: the same seed gives the same history.
 
 /// The generator known as SplitMix64.
 #[derive(Clone, Debug)]
-pub(super) struct Jitter(u64);
+pub struct Jitter(u64);
 
 impl Jitter {
-    pub(super) const fn new(seed: u64) -> Self {
+    /// One with this seed.
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// The next number from 0 up to but not including 1.
-    pub(super) fn fraction(&mut self) -> f64 {
+    pub fn fraction(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
