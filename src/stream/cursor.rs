@@ -237,7 +237,11 @@ mod tests {
         assert_eq!(judged, [new.clone(), new.clone(), old.clone(), old, gap(5, 8, true), new]);
         assert!(cursors.joins(&of(10)) && cursors.joins(&of(3)) && !cursors.joins(&of(11)));
         cursors.breach();
-        assert_eq!(cursors.judge(&of(10), Source::Socket, at(0)), Judged::New, "the numbers show that nothing was missed");
+        assert_eq!(
+            cursors.judge(&of(10), Source::Socket, at(0)),
+            Judged::New,
+            "the numbers show that nothing was missed"
+        );
     }
 
     #[test]
@@ -260,7 +264,11 @@ mod tests {
         assert_eq!(cursors.judge(&of(1_000), Source::Socket, at(0)), Judged::New);
         assert_eq!(cursors.judge(&of(1), Source::Socket, at(100)), Judged::Duplicate);
         assert_eq!(cursors.judge(&of(2), Source::Socket, at(129)), Judged::Duplicate);
-        assert_eq!(cursors.judge(&of(2), Source::Socket, at(130)), Judged::Duplicate, "what does not rise is no count");
+        assert_eq!(
+            cursors.judge(&of(2), Source::Socket, at(130)),
+            Judged::Duplicate,
+            "what does not rise is no count"
+        );
         assert_eq!(cursors.judge(&of(3), Source::Socket, at(159)), Judged::Duplicate);
         assert_eq!(cursors.judge(&of(4), Source::Socket, at(160)), gap(1_000, 4, false));
         assert_eq!(cursors.judge(&of(5), Source::Socket, at(160)), Judged::New);

@@ -180,7 +180,8 @@ impl Ledger {
         let mut new = Vec::new();
         for (name, value) in names.iter().zip(values) {
             self.turn += 1;
-            let fresh = Topic { value, shape: text.clone(), standing, holders: BTreeSet::new(), turn: self.turn };
+            let fresh =
+                Topic { value, shape: text.clone(), standing, holders: BTreeSet::new(), turn: self.turn };
             let topic = self.topics.entry(name.clone()).or_insert_with(|| {
                 new.push(name.clone());
                 fresh

@@ -163,7 +163,11 @@ mod tests {
         }
         outbox.sent(1);
         assert_eq!(outbox.push(Some("a"), b"a3."), Pushed::Kept);
-        assert_eq!((text(&outbox).as_str(), outbox.dropped()), ("1.b2.a3.", 2), "one that has begun is not dropped");
+        assert_eq!(
+            (text(&outbox).as_str(), outbox.dropped()),
+            ("1.b2.a3.", 2),
+            "one that has begun is not dropped"
+        );
         for (key, message) in [("c", "c1."), ("d", "d1.")] {
             outbox.push(Some(key), message.as_bytes());
         }
@@ -178,7 +182,11 @@ mod tests {
         assert_eq!(outbox.push(Some("a"), b"3"), Pushed::Full);
         assert_eq!((text(&outbox).as_str(), outbox.dropped()), ("onetwo", 0));
         outbox.put_control(b"bye");
-        assert_eq!((text(&outbox).as_str(), outbox.front(1).count()), ("onetwobye", 1), "it leaves in one write");
+        assert_eq!(
+            (text(&outbox).as_str(), outbox.front(1).count()),
+            ("onetwobye", 1),
+            "it leaves in one write"
+        );
         outbox.sent(1);
         outbox.clear();
         assert_eq!(text(&outbox), "netwobye");

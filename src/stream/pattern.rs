@@ -51,7 +51,9 @@ impl Pointer {
 pub(super) fn key(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
     }
 }
 
@@ -113,10 +115,8 @@ mod tests {
 
     #[test]
     fn all_of_a_pattern_must_hold() {
-        let pattern = Pattern(vec![
-            (at("/method"), Meant::Is(json!("SUBSCRIBE"))),
-            (at("/params"), Meant::Something),
-        ]);
+        let pattern =
+            Pattern(vec![(at("/method"), Meant::Is(json!("SUBSCRIBE"))), (at("/params"), Meant::Something)]);
         assert!(pattern.fits(&json!({"method": "SUBSCRIBE", "params": []})));
         assert!(!pattern.fits(&json!({"method": "SUBSCRIBE", "params": null})));
         assert!(!pattern.fits(&json!({"method": "subscribe", "params": []})));

@@ -52,7 +52,11 @@ impl Ledger {
             }
             names.entry(topic.shape.clone()).or_default().push(name.clone());
         }
-        order.into_iter().map(|shape| (names.remove(&shape).unwrap_or_default(), shape)).map(|(n, s)| (s, n)).collect()
+        order
+            .into_iter()
+            .map(|shape| (names.remove(&shape).unwrap_or_default(), shape))
+            .map(|(n, s)| (s, n))
+            .collect()
     }
 
     /// Whether a message names its topics in a list.
@@ -62,7 +66,8 @@ impl Ledger {
     }
 
     fn said(&mut self, mut message: Value, names: Vec<String>) -> String {
-        let mut values = names.iter().filter_map(|name| self.topics.get(name)).map(|topic| topic.value.clone());
+        let mut values =
+            names.iter().filter_map(|name| self.topics.get(name)).map(|topic| topic.value.clone());
         let place = self.patterns.subscribe.as_ref().and_then(|naming| naming.topics.of_mut(&mut message));
         if let Some(place) = place {
             *place = match place {

@@ -152,7 +152,12 @@ impl World {
             let before = self.feed.due();
             self.feed.tick(self.now);
             self.carry_out();
-            assert_ne!(self.feed.due(), before, "a tick that is due changes something: {:?}", self.feed.state());
+            assert_ne!(
+                self.feed.due(),
+                before,
+                "a tick that is due changes something: {:?}",
+                self.feed.state()
+            );
         }
         self.now = end;
     }
@@ -191,7 +196,9 @@ impl World {
                     self.feed.poll_failed(poll, Duration::from_secs(4), self.now);
                 }
             }
-            Event::Hold(how) => self.feed.want(Wanted::Polls { every: Duration::from_secs(2), how }, self.now),
+            Event::Hold(how) => {
+                self.feed.want(Wanted::Polls { every: Duration::from_secs(2), how }, self.now)
+            }
             Event::Release => self.feed.want(Wanted::Live, self.now),
             Event::Hand => self.feed.connect(self.now),
             Event::Wait(millis) => self.wait(Duration::from_millis(u64::from(millis))),
@@ -219,8 +226,9 @@ proptest! {
         // Whatever happened, it comes back once all goes well.
         world.happens(Event::Release);
         world.happens(Event::Hand);
-        for _ in 0..40 {
-            for event in [Event::Wait(10_000), Event::Opened, Event::Replayed, Event::Push(1), Event::Answer] {
+        // Longer than the slowest probe, and each connect is answered in time.
+        for _ in 0..200 {
+            for event in [Event::Wait(2_000), Event::Opened, Event::Replayed, Event::Push(1), Event::Answer] {
                 world.happens(event);
             }
             if world.feed.state() == State::Connected {

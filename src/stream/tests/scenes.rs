@@ -255,7 +255,10 @@ fn a_full_buffer_starts_the_way_back_anew() {
     assert!((10..100).contains(&kept.count()));
     assert_eq!(scene.told(), ["close", "priming>polling"]);
     let again = scene.after(2);
-    assert!(again.contains(&"connect".to_owned()) && again.contains(&"polling>priming".to_owned()), "{again:?}");
+    assert!(
+        again.contains(&"connect".to_owned()) && again.contains(&"polling>priming".to_owned()),
+        "{again:?}"
+    );
 }
 
 #[test]
@@ -347,7 +350,9 @@ fn an_answer_that_says_the_same_again_is_no_news() {
         bytes: text.as_bytes().to_vec(),
         ..Item::default()
     };
-    for (first, second, told) in [("a1", "b1", vec!["a1", "b1"]), ("a1", "b2", vec!["b2"]), ("a1", "b2", vec![])] {
+    for (first, second, told) in
+        [("a1", "b1", vec!["a1", "b1"]), ("a1", "b2", vec!["b2"]), ("a1", "b2", vec![])]
+    {
         scene.after(2);
         scene.feed.polled(scene.poll, vec![item(first, "a"), item(second, "b")], scene.now);
         assert_eq!(scene.told(), told);
