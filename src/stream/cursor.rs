@@ -202,13 +202,15 @@ impl Mark {
             return Judged::Duplicate;
         }
         *self = fresh;
-        match (seen.previous, rule.step) {
-            (Some(previous), _) if previous > last => gap(true),
-            (Some(_), _) => Judged::New,
-            (None, Step::ByOne) if cursor > last + 1 => gap(true),
-            (None, Step::ByOne) => Judged::New,
-            (None, Step::Rises) if breached => gap(false),
-            (None, Step::Rises) => Judged::New,
+        // The number right before this one, where it is known: nothing is missing if that was delivered.
+        let before = match rule.step {
+            Step::ByOne => Some(seen.previous.unwrap_or(cursor - 1)),
+            Step::Rises => seen.previous,
+        };
+        match before {
+            Some(before) if before > last => gap(true),
+            None if breached => gap(false),
+            Some(_) | None => Judged::New,
         }
     }
 }

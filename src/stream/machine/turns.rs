@@ -84,19 +84,18 @@ impl Machine {
     /// When to come again.
     pub(in crate::stream) fn due(&self) -> Option<Timestamp> {
         let phase = match &self.phase {
-            Phase::Disconnected => None,
             Phase::Dialing(_) => Some(self.since + self.settings.connect_within),
             Phase::Pausing { until: at } | Phase::Failed { probe: at } => Some(*at),
             Phase::Polling { retry } => (self.wanted == Wanted::Live).then_some(*retry),
             Phase::Priming(stage) => Some(self.since + self.patience(*stage)),
-            Phase::Connected => None,
+            Phase::Disconnected | Phase::Connected => None,
         };
         let poller = self.poller.as_ref().zip(self.settings.poll);
         let poller = poller.map(|(poller, polling)| match poller.asked {
             Some(asked) => asked + polling.within,
             None => poller.at,
         });
-        let health = self.health.as_ref().and_then(crate::stream::health::Health::next);
+        let health = self.health.as_ref().and_then(health::Health::next);
         let closing = self.closing.map(|(_, until)| until);
         [phase, poller, health, closing].into_iter().flatten().min()
     }

@@ -197,7 +197,7 @@ impl World {
                 }
             }
             Event::Hold(how) => {
-                self.feed.want(Wanted::Polls { every: Duration::from_secs(2), how }, self.now)
+                self.feed.want(Wanted::Polls { every: Duration::from_secs(2), how }, self.now);
             }
             Event::Release => self.feed.want(Wanted::Live, self.now),
             Event::Hand => self.feed.connect(self.now),

@@ -1,9 +1,9 @@
 //! Why a side closes: a code and words for people (RFC 6455, sections 5.5.1 and 7.4).
 
-use crate::wire::websocket::rules::{CONTROL_MAX, Offence};
+use crate::wire::websocket::rules::Offence;
 
 /// The longest reason in bytes: a control frame less the code.
-pub const REASON_MAX: usize = CONTROL_MAX as usize - 2;
+pub const REASON_MAX: usize = 123;
 
 /// The code of a close frame, one that may be sent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -84,6 +84,7 @@ impl<'a> Close<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::websocket::rules::CONTROL_MAX;
 
     #[test]
     fn codes_that_may_be_sent_are_those_of_the_registry_and_of_applications() {
@@ -115,6 +116,7 @@ mod tests {
     fn a_long_reason_is_cut_between_characters() {
         let reason = "é".repeat(100);
         let payload = Close { code: Some(Code::POLICY), reason: &reason }.payload();
+        assert_eq!(REASON_MAX as u64, CONTROL_MAX - 2);
         assert_eq!(payload.len(), 2 + 122);
         assert_eq!(Close::parse(&payload).unwrap().reason, "é".repeat(61));
         assert!(Close { code: None, reason: "lost" }.payload().is_empty());

@@ -38,14 +38,14 @@ pub struct Head {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HeadBytes {
     bytes: [u8; HEAD_MAX],
-    len: u8,
+    len: usize,
 }
 
 impl std::ops::Deref for HeadBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        &self.bytes[..self.len]
     }
 }
 
@@ -120,8 +120,7 @@ impl Head {
             put(key);
         }
         bytes[1] |= short;
-        let len = u8::try_from(at).unwrap_or(HEAD_MAX as u8);
-        HeadBytes { bytes, len }
+        HeadBytes { bytes, len: at }
     }
 }
 
