@@ -226,7 +226,7 @@ impl Pool {
             return Some(Refusal::LoginRefused);
         }
         let nothing = self.connections.total().size() == 0;
-        let too_late = nothing && self.upstreams.next_attempt() > now + self.limits.wait;
+        let too_late = nothing && self.upstreams.back_at() > now + self.limits.wait;
         too_late.then_some(Refusal::UpstreamDown)
     }
 

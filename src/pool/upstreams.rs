@@ -2,8 +2,13 @@
 //!
 //! Two things keep an upstream from being connected to: the pause after a failed connect, which grows with every
 //! failure in a row, and its breaker, which trips after [`DOWN_AFTER`] of them, or when too many units of work
-//! fail. While it is tripped, single trials in the background find out when it is back. Where there are others, it
-//! then gets load again over [`RAMP`], not all at once.
+//! fail. While it is tripped, single trials in the background find out when it is back; while none is up they come at
+//! least every [`TRY_EVERY`]. Where there are others, an upstream that is back gets load again over [`RAMP`], not all
+//! at once.
+//!
+//! Trials and patience are two things. Who comes is told at once that nothing can be had where the pause outlasts its
+//! wait, for a host that was away for long may stay so; who waits already does so until its last trial; and it is
+//! noticed within a second that a host is back.
 
 use std::time::Duration;
 
@@ -22,8 +27,8 @@ pub(super) const DOWN_AFTER: u32 = 3;
 pub(super) const RAMP: Duration = Duration::from_secs(10);
 /// An upstream that is preferred gets back what others took over once it was up for so long.
 pub(super) const FAILBACK_AFTER: Duration = Duration::from_secs(30);
-/// The longest that an upstream is left alone while none is up.
-const NONE_UP_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// While none is up each is tried so often: a connect that fails costs little, and each client waits for one that does not.
+const TRY_EVERY: Duration = Duration::from_secs(1);
 
 /// A connect that failed.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +73,11 @@ impl Upstream {
     fn next_attempt(&self) -> Timestamp {
         self.breaker.trial_at().unwrap_or(self.retry_at)
     }
+
+    /// When its pause is over. While a trial is under way, its outcome comes first.
+    fn back_at(&self) -> Timestamp {
+        self.breaker.open_until().unwrap_or(self.retry_at)
+    }
 }
 
 /// All upstreams of a pool, at least one.
@@ -111,6 +121,12 @@ impl Upstreams {
     /// The earliest time at which any may be tried.
     pub(super) fn next_attempt(&self) -> Timestamp {
         let times = self.all.iter().map(Upstream::next_attempt);
+        times.min().expect("there is at least one upstream")
+    }
+
+    /// The earliest time at which the pause of any is over.
+    pub(super) fn back_at(&self) -> Timestamp {
+        let times = self.all.iter().map(Upstream::back_at);
         times.min().expect("there is at least one upstream")
     }
 
@@ -170,26 +186,25 @@ impl Upstreams {
         (self.balance == Balance::Priority && now.since(since) >= FAILBACK_AFTER).then_some(best)
     }
 
-    /// An upstream has just tripped. Where it was the last one, the others are tried soon, however long they were left
-    /// alone for: they may be back, and there is nothing better.
+    /// An upstream has just tripped. Where it was the last one, the pauses of the others end soon, however long they were
+    /// left alone for: they may be back, and there is nothing better.
     pub(super) fn hasten_others(&mut self, tripped: UpstreamId, limits: &Limits, now: Timestamp) {
         if self.state() == BreakerState::Closed {
             return;
         }
         for id in self.ids().filter(|id| *id != tripped) {
-            self.get_mut(id).breaker.hasten(now + limits.trip.pause.first);
+            self.get_mut(id).breaker.hasten(now + limits.retry.first);
         }
+        // Where connects succeed and work fails, another connect proves nothing: it has its rest, but no longer one.
+        self.get_mut(tripped).breaker.try_by(now + limits.trip.pause.first);
     }
 
-    /// While none is up, none is left alone for long: a connect that fails costs little, and each client waits for one that
-    /// does not.
-    fn hasten_all(&mut self, limits: &Limits, now: Timestamp) {
+    /// While none is up, each is tried soon.
+    fn try_all(&mut self, now: Timestamp) {
         if self.state() == BreakerState::Closed {
             return;
         }
-        for upstream in &mut self.all {
-            upstream.breaker.hasten(now + NONE_UP_PAUSE_MAX.max(limits.trip.pause.first));
-        }
+        self.all.iter_mut().for_each(|upstream| upstream.breaker.try_by(now + TRY_EVERY));
     }
 
     /// A connect succeeded.
@@ -236,10 +251,15 @@ impl Upstreams {
         if trial || (closed && upstream.streak >= DOWN_AFTER) {
             upstream.streak = 0;
             upstream.breaker.trip(&limits.trip, now, fraction);
+            let retry_at = upstream.retry_at;
+            if self.state() != BreakerState::Closed {
+                // There is no other to spare it for.
+                self.get_mut(id).breaker.hasten(retry_at);
+            }
             if closed {
                 self.hasten_others(id, limits, now);
             }
-            self.hasten_all(limits, now);
+            self.try_all(now);
             return if closed { Verdict::Tripped } else { Verdict::Unchanged };
         }
         Verdict::Unchanged
