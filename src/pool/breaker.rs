@@ -10,8 +10,6 @@
 //!
 //! In half-open exactly one trial is under way. A breaker that trips again soon after it closed goes on with the
 //! longer pauses where it left off; one that stayed closed for a whole window starts anew.
-//!
-//! A trial may be brought forward: the pause says when the upstream is held to be back, a trial may find it sooner.
 
 use std::time::Duration;
 
@@ -55,7 +53,7 @@ pub enum BreakerState {
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     Closed { since: Timestamp },
-    Open { until: Timestamp, trial_at: Timestamp },
+    Open { until: Timestamp },
     HalfOpen,
 }
 
@@ -95,15 +93,7 @@ impl Breaker {
     /// When a trial may begin; none where it is closed or one is under way.
     pub fn trial_at(&self) -> Option<Timestamp> {
         match self.phase {
-            Phase::Open { trial_at, .. } => Some(trial_at),
-            Phase::Closed { .. } | Phase::HalfOpen => None,
-        }
-    }
-
-    /// When the pause is over; none where it is closed or a trial is under way.
-    pub fn open_until(&self) -> Option<Timestamp> {
-        match self.phase {
-            Phase::Open { until, .. } => Some(until),
+            Phase::Open { until } => Some(until),
             Phase::Closed { .. } | Phase::HalfOpen => None,
         }
     }
@@ -147,13 +137,13 @@ impl Breaker {
             self.trips = 0;
         }
         self.trips = self.trips.saturating_add(1);
-        self.open(now + trip.pause.pause(self.trips, fraction));
+        self.phase = Phase::Open { until: now + trip.pause.pause(self.trips, fraction) };
     }
 
     /// Begins the one trial if it is time; it must end in `restored`, `trip` or `undecided`.
     pub fn begin_trial(&mut self, now: Timestamp) -> Trial {
         match self.phase {
-            Phase::Open { trial_at, .. } if trial_at <= now => {
+            Phase::Open { until } if until <= now => {
                 self.phase = Phase::HalfOpen;
                 Trial::Begun
             }
@@ -167,27 +157,16 @@ impl Breaker {
         self.window = Window::new(now);
     }
 
-    /// The pause of an open one is over at this time at the latest.
+    /// An open one is tried at this time at the latest.
     pub fn hasten(&mut self, at: Timestamp) {
-        if let Phase::Open { until, trial_at } = &mut self.phase {
-            (*until, *trial_at) = (at.min(*until), at.min(*trial_at));
+        if let Phase::Open { until } = &mut self.phase {
+            *until = at.min(*until);
         }
-    }
-
-    /// An open one is tried at this time at the latest, though nobody should count on it.
-    pub fn try_by(&mut self, at: Timestamp) {
-        if let Phase::Open { trial_at, .. } = &mut self.phase {
-            *trial_at = at.min(*trial_at);
-        }
-    }
-
-    fn open(&mut self, until: Timestamp) {
-        self.phase = Phase::Open { until, trial_at: until };
     }
 
     /// The trial ended without saying anything about the upstream: another may begin at once.
     pub fn undecided(&mut self, now: Timestamp) {
-        self.open(now);
+        self.phase = Phase::Open { until: now };
     }
 }
 

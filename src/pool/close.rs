@@ -111,18 +111,25 @@ impl Pool {
         }
     }
 
-    /// Turns those away whose wait ends before any upstream is tried again, where there is no connection left that
-    /// could come free.
+    /// Turns those away who wait in vain.
     pub(super) fn despair(&mut self, now: Timestamp) {
-        if self.connections.total().size() > 0 || self.mode != Mode::Running {
-            return;
-        }
-        let next = self.upstreams.next_attempt();
-        while let Some(client) = self.clients.oldest()
-            && next > now
-            && self.clients.deadline(client, self.limits.wait) < next
+        while self.mode == Mode::Running
+            && let Some(client) = self.clients.oldest()
+            && self.is_vain(self.clients.deadline(client, self.limits.wait), now)
         {
             self.turn_away(client, Refusal::UpstreamDown, now);
         }
+    }
+
+    /// Whether it is vain to wait until then: no connection is left that could come free, and none can be made before,
+    /// or all upstreams were away for as long as anybody would wait.
+    pub(super) fn is_vain(&self, until: Timestamp, now: Timestamp) -> bool {
+        let total = self.connections.total();
+        if total.size() > total.connecting() {
+            return false;
+        }
+        let long_away = self.upstreams.away_since().is_some_and(|since| now.since(since) >= self.limits.wait);
+        let next = self.upstreams.next_attempt();
+        long_away || (total.size() == 0 && next > now && next > until)
     }
 }

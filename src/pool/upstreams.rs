@@ -6,14 +6,14 @@
 //! least every [`TRY_EVERY`]. Where there are others, an upstream that is back gets load again over [`RAMP`], not all
 //! at once.
 //!
-//! Trials and patience are two things. Who comes is told at once that nothing can be had where the pause outlasts its
-//! wait, for a host that was away for long may stay so; who waits already does so until its last trial; and it is
-//! noticed within a second that a host is back.
+//! Who waits does so until its time is over, for a host that restarts is soon back. Once all were away for as long as a
+//! client would wait, nobody who comes has to: it is told at once, and a trial finds them when they are back.
 
 use std::time::Duration;
 
 use crate::model::clock::Timestamp;
 use crate::pool::address::{AddressBook, Lookup};
+use crate::pool::backoff::Backoff;
 use crate::pool::breaker::{Breaker, BreakerState, Verdict};
 use crate::pool::connections::Connections;
 use crate::pool::id::{Key, UpstreamId};
@@ -27,8 +27,9 @@ pub(super) const DOWN_AFTER: u32 = 3;
 pub(super) const RAMP: Duration = Duration::from_secs(10);
 /// An upstream that is preferred gets back what others took over once it was up for so long.
 pub(super) const FAILBACK_AFTER: Duration = Duration::from_secs(30);
-/// While none is up each is tried so often: a connect that fails costs little, and each client waits for one that does not.
-const TRY_EVERY: Duration = Duration::from_secs(1);
+/// While none is up, each is tried so often: a connect that fails costs little, and clients wait for one that does not.
+/// A server that goes up and down by itself must not meet the trials only while it is down, so the pause is spread.
+const TRY_EVERY: Backoff = Backoff { first: Duration::from_millis(500), most: Duration::from_millis(500) };
 
 /// A connect that failed.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,8 @@ pub(super) struct Upstream {
     streak: u32,
     /// No connect before this.
     retry_at: Timestamp,
+    /// Since its first failed connect in a row.
+    failing_since: Option<Timestamp>,
     /// As whom to try it in the background.
     pub(super) key: Key,
 }
@@ -61,6 +64,7 @@ impl Upstream {
             failures: 0,
             streak: 0,
             retry_at: now,
+            failing_since: None,
             key: Key::HOME,
         }
     }
@@ -72,11 +76,6 @@ impl Upstream {
     /// When it may be tried next. While a trial is under way, its outcome comes first.
     fn next_attempt(&self) -> Timestamp {
         self.breaker.trial_at().unwrap_or(self.retry_at)
-    }
-
-    /// When its pause is over. While a trial is under way, its outcome comes first.
-    fn back_at(&self) -> Timestamp {
-        self.breaker.open_until().unwrap_or(self.retry_at)
     }
 }
 
@@ -124,10 +123,10 @@ impl Upstreams {
         times.min().expect("there is at least one upstream")
     }
 
-    /// The earliest time at which the pause of any is over.
-    pub(super) fn back_at(&self) -> Timestamp {
-        let times = self.all.iter().map(Upstream::back_at);
-        times.min().expect("there is at least one upstream")
+    /// Since when all of them fail; none while any does not.
+    pub(super) fn away_since(&self) -> Option<Timestamp> {
+        let each: Option<Vec<_>> = self.all.iter().map(|upstream| upstream.failing_since).collect();
+        each?.into_iter().max()
     }
 
     /// The best state of all: closed while any is.
@@ -196,21 +195,23 @@ impl Upstreams {
             self.get_mut(id).breaker.hasten(now + limits.retry.first);
         }
         // Where connects succeed and work fails, another connect proves nothing: it has its rest, but no longer one.
-        self.get_mut(tripped).breaker.try_by(now + limits.trip.pause.first);
+        self.get_mut(tripped).breaker.hasten(now + limits.trip.pause.first);
     }
 
     /// While none is up, each is tried soon.
-    fn try_all(&mut self, now: Timestamp) {
+    fn try_all(&mut self, now: Timestamp, fraction: f64) {
         if self.state() == BreakerState::Closed {
             return;
         }
-        self.all.iter_mut().for_each(|upstream| upstream.breaker.try_by(now + TRY_EVERY));
+        let at = now + TRY_EVERY.pause(1, fraction);
+        self.all.iter_mut().for_each(|upstream| upstream.breaker.hasten(at));
     }
 
     /// A connect succeeded.
     pub(super) fn connected(&mut self, id: UpstreamId, now: Timestamp) {
         let upstream = self.get_mut(id);
         (upstream.failures, upstream.streak, upstream.retry_at) = (0, 0, now);
+        upstream.failing_since = None;
         if upstream.breaker.state() == BreakerState::HalfOpen {
             upstream.breaker.restored(now);
         }
@@ -247,19 +248,15 @@ impl Upstreams {
         };
         upstream.failures = upstream.failures.saturating_add(1);
         upstream.retry_at = now + limits.retry.pause(upstream.failures, fraction);
+        upstream.failing_since.get_or_insert(now);
         let closed = upstream.breaker.state() == BreakerState::Closed;
         if trial || (closed && upstream.streak >= DOWN_AFTER) {
             upstream.streak = 0;
             upstream.breaker.trip(&limits.trip, now, fraction);
-            let retry_at = upstream.retry_at;
-            if self.state() != BreakerState::Closed {
-                // There is no other to spare it for.
-                self.get_mut(id).breaker.hasten(retry_at);
-            }
             if closed {
                 self.hasten_others(id, limits, now);
             }
-            self.try_all(now);
+            self.try_all(now, fraction);
             return if closed { Verdict::Tripped } else { Verdict::Unchanged };
         }
         Verdict::Unchanged
