@@ -29,8 +29,8 @@ pub(super) struct Guarded {
     pub(super) since: WallTime,
     /// Dead sockets of the last scan.
     pub(super) aged: Option<Arc<AgedSockets>>,
-    /// Its sockets in the last scan: inode and descriptor, by inode.
-    pub(super) sockets: Arc<[(u64, u32)]>,
+    /// Its sockets in the last scan: inode and descriptor, by inode; none where they were not seen.
+    pub(super) sockets: Option<Arc<[(u64, u32)]>>,
     /// The next fast look.
     pub(super) look_due: Timestamp,
     /// The next full scan.

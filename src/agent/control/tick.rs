@@ -137,7 +137,7 @@ impl Control {
     pub(super) fn take_pool(&mut self, name: Name, asked: Timestamp, view: Box<View>) {
         self.pools.take(name, asked, view);
         for guarded in self.targets.iter_mut().flat_map(|target| target.guarded.values_mut()) {
-            guarded.eye.tell_pools(Arc::clone(self.pools.answers()));
+            guarded.eye.tell_pools(Arc::new(self.pools.answers_to(guarded.sockets.as_deref())));
         }
     }
 
