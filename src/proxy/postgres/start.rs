@@ -117,6 +117,7 @@ fn cache(cache: &config::Cache) -> Option<CacheSettings> {
         query: query.query.clone(),
         ttl: query.ttl,
         size: usize::try_from(query.size).unwrap_or(usize::MAX),
+        tables: query.tables.clone(),
     };
     let size = usize::try_from(cache.size).unwrap_or(usize::MAX);
     (!cache.queries.is_empty())

@@ -20,6 +20,8 @@ pub(crate) struct Wanted {
     pub(crate) ttl: Duration,
     /// A larger answer is not kept.
     pub(crate) size: usize,
+    /// Tables that it depends on beside the names in it.
+    pub(crate) tables: Vec<String>,
 }
 
 /// A declared read, by its place in the settings.
@@ -75,7 +77,8 @@ impl Declared {
             normalise(text, Strings::Standard, &mut normal);
             skeleton(&normal, &mut frame);
             by_skeleton.entry(frame.into()).or_default().push(id);
-            kept.names.into_iter().for_each(|name| by_name.entry(name).or_default().push(id));
+            let more = one.tables.iter().map(|table| table.clone().into_bytes());
+            kept.names.into_iter().chain(more).for_each(|name| by_name.entry(name).or_default().push(id));
             match kept.calls {
                 Calls::Still | Calls::Moving => {}
                 Calls::Unseen => of_any.push(id),
