@@ -121,7 +121,7 @@ const fn now_of(command: &Command) -> &'static str {
         Command::Pool { work: PoolWork::Resume | PoolWork::Enable, .. } => "; at work",
         Command::Pool { work: PoolWork::Disable, .. } => "; disabled, new clients and new work are refused",
         Command::Pool { work: PoolWork::Kill, .. } => "; closed and paused until `resume`",
-        Command::Pool { work: PoolWork::Reconnect, .. }
+        Command::Pool { work: PoolWork::Reconnect | PoolWork::FlushCache, .. }
         | Command::ResetPool { .. }
         | Command::Reload
         | Command::Release { .. }
@@ -162,6 +162,7 @@ fn work_of(work: PoolWork) -> proxy::Command {
         PoolWork::Reconnect => proxy::Command::Reconnect,
         PoolWork::Disable => proxy::Command::Disable,
         PoolWork::Kill => proxy::Command::Kill,
+        PoolWork::FlushCache => proxy::Command::FlushCache,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::model::clock::Timestamp;
 use crate::pool::id::ConnectionId;
+use crate::pool::mode::Mode;
 use crate::pool::reason::Farewell;
 use crate::proxy::postgres::cache::{Answer, Asker, Cache, Mark, Patience, Waiter};
 use crate::proxy::postgres::worker::Worker;
@@ -37,8 +38,8 @@ impl Worker {
         let Some(client) = self.clients.get_mut(place) else { return Kept::Stops(0) };
         let room = &mut self.rooms[usize::from(client.room)];
         let Some(cache) = room.cache.as_deref_mut() else { return Kept::Not };
-        if client.mark.is_some() {
-            // It has asked already, and the connection that it got was gone.
+        if client.mark.is_some() || room.pool.mode() != Mode::Running {
+            // It has asked already, and the connection that it got was gone; or new work is not wanted.
             return Kept::Not;
         }
         let mut asker = Asker {
