@@ -19,6 +19,8 @@ mod flights;
 mod question;
 mod recording;
 mod store;
+#[cfg(test)]
+mod tests;
 mod understand;
 mod writes;
 

@@ -196,3 +196,87 @@ fn fits(declared: &[u8], normal: &[u8]) -> bool {
 fn is_dollar_quoted(literal: &[u8]) -> bool {
     literal.get(1).is_none_or(|byte| !byte.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(queries: &[(&str, &[&str])]) -> Declared {
+        let wanted = queries.iter().map(|(query, tables)| Wanted {
+            query: (*query).to_owned(),
+            ttl: Duration::from_secs(1),
+            size: 1,
+            tables: tables.iter().map(|table| (*table).to_owned()).collect(),
+        });
+        Declared::of(&wanted.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_text_is_a_read_where_it_differs_in_values_of_parameters_alone() {
+        let mut declared = declared(&[
+            ("select v from t where id = $1 and kind = 'open'", &[]),
+            ("select v from t where id = $1 and kind = $2", &[]),
+            ("select v from t limit 5", &[]),
+        ]);
+        let mut find = |text: &str| declared.find(text.as_bytes(), &mut Vec::new());
+        assert_eq!(find("select v from t where id = $1 and kind = 'open'"), Some(0));
+        assert_eq!(find("SELECT v FROM t\n WHERE id = 17 AND kind = 'open';"), Some(0));
+        assert_eq!(find("select v from t where id = 17 and kind = 'shut'"), Some(1));
+        assert_eq!(find("select v from t where id = $2 and kind = $1"), Some(1));
+        assert_eq!(find("select v from t limit 5"), Some(2));
+        assert_eq!(find("select v from t limit 6"), None);
+        assert_eq!(find("select v from t where id = x and kind = 'open'"), None);
+        assert_eq!(find("select v from t where id = 1 and kind = 'open'; delete from t"), None);
+        assert_eq!(find(""), None);
+    }
+
+    #[test]
+    fn writes_touch_the_reads_that_name_their_table_and_those_that_may_read_any() {
+        let mut declared =
+            declared(&[("select v from a", &[]), ("select w from view_of_b", &["b"]), ("select f()", &[])]);
+        let mut touched = |text: &str| match declared.touch(text.as_bytes(), Strings::Standard) {
+            Touch::Nothing => Vec::new(),
+            Touch::Name(name) => declared.list(name).to_vec(),
+            Touch::Everything => vec![0, 1, 2],
+        };
+        assert_eq!(touched("update a set v = 1"), [0, 2]);
+        assert_eq!(touched("insert into public.A (v) values (1)"), [0, 2]);
+        assert_eq!(touched("copy b (v) from stdin"), [1, 2]);
+        assert_eq!(touched("delete from elsewhere"), [2]);
+        assert_eq!(touched("truncate a"), [0, 2]);
+        assert_eq!(touched("update a set v = 1; update a set v = 2"), [0, 2]);
+        let all = [
+            "truncate a, b",
+            "truncate a cascade",
+            "update a set v = g()",
+            "select g()",
+            "do $$ begin end $$",
+            "call p()",
+            "execute s",
+            "create table c (v int)",
+            "drop view v",
+            "with x as (insert into a values (1) returning 1) select * from x",
+            "update a set v = 1; delete from b",
+            "commit prepared 'x'",
+            "copy (delete from a returning 1) to stdout",
+            "merge into U&\"\\0061\" using b on true when matched then do nothing",
+            "grunt",
+        ];
+        for text in all {
+            assert_eq!(touched(text), [0, 1, 2], "{text}");
+        }
+        let none = [
+            "select 1",
+            "select count(*), now() from a",
+            "select f()",
+            "begin; select v from a; commit",
+            "set timezone to 'UTC'",
+            "copy a to stdout",
+            "select * from a for update",
+            "listen x",
+        ];
+        for text in none {
+            assert_eq!(touched(text), [0_u16; 0], "{text}");
+        }
+    }
+}

@@ -139,3 +139,79 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::ZERO + Duration::from_secs(seconds)
+    }
+
+    /// One done to the store and to a plain list, oldest use first.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Get(u8),
+        Put(u8, usize),
+        DropRead(ReadId),
+        Pass(u64),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0..12_u8).prop_map(Step::Get),
+            4 => (0..12_u8, 0..400_usize).prop_map(|(key, len)| Step::Put(key, len)),
+            1 => (0..3_u16).prop_map(Step::DropRead),
+            1 => (0..3_u64).prop_map(Step::Pass),
+        ];
+        prop::collection::vec(step, 1..200)
+    }
+
+    const MOST: usize = 1_000;
+    const TTL: u64 = 4;
+
+    proptest! {
+        #[test]
+        fn it_keeps_what_a_plain_list_would(steps in steps()) {
+            let mut store = Store::new(3, MOST);
+            // Key, bytes of the answer, good until.
+            let mut list: Vec<(u8, usize, u64)> = Vec::new();
+            let cost = |len: usize| 1 + len + OVERHEAD;
+            let mut now = 0;
+            for step in steps {
+                match step {
+                    Step::Get(key) => {
+                        let found = list.iter().position(|(own, ..)| *own == key);
+                        let wanted = found.map(|place| list.remove(place)).filter(|(_, _, until)| *until > now);
+                        list.extend(wanted);
+                        let got = store.get(&[key], at(now)).map(|answer| answer.len());
+                        prop_assert_eq!(got, wanted.map(|(_, len, _)| len));
+                    }
+                    Step::Put(key, len) => {
+                        list.retain(|(own, ..)| *own != key);
+                        let answer: Rc<[u8]> = vec![key; len].into();
+                        store.put(u16::from(key % 3), Rc::from([key]), answer, at(now + TTL));
+                        if cost(len) <= MOST {
+                            list.push((key, len, now + TTL));
+                        }
+                        while list.iter().map(|(_, len, _)| cost(*len)).sum::<usize>() > MOST {
+                            list.remove(0);
+                        }
+                    }
+                    Step::DropRead(read) => {
+                        let before = list.len();
+                        list.retain(|(key, ..)| u16::from(key % 3) != read);
+                        prop_assert_eq!(store.drop_read(read), before - list.len());
+                    }
+                    Step::Pass(seconds) => now += seconds,
+                }
+                prop_assert_eq!(store.len(), list.len());
+                prop_assert_eq!(store.bytes(), list.iter().map(|(_, len, _)| cost(*len)).sum::<usize>());
+            }
+        }
+    }
+}

@@ -128,3 +128,11 @@ impl Cache {
         reads
     }
 }
+
+#[cfg(test)]
+impl Cache {
+    /// Whether no write is under way.
+    pub(super) fn is_settled(&self) -> bool {
+        self.standings.iter().all(|standing| standing.writers == 0)
+    }
+}

@@ -96,8 +96,8 @@ pub fn kept(text: &[u8], strings: Strings) -> Result<Kept, Unfit> {
             | Token::Comma
             | Token::Symbol => continue,
         };
-        let moves = call == Some(Calls::Moving) || is_one_of(name.bytes, MOMENTS);
-        if moves && token.token == Token::Word {
+        let moment = token.token == Token::Word && is_one_of(name.bytes, MOMENTS);
+        if moment || call == Some(Calls::Moving) {
             return Err(Unfit::Moves(String::from_utf8_lossy(name.bytes).into_owned()));
         }
         names.push(name.folded());
@@ -277,3 +277,85 @@ const MOVING: &[&str] = &[
     "pg_sleep_for", "pg_sleep_until", "pg_terminate_backend", "random", "random_normal", "set_config", "setseed",
     "setval", "statement_timestamp", "timeofday", "transaction_timestamp", "txid_current", "uuidv4", "uuidv7",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn called(text: &str) -> Calls {
+        calls(text.as_bytes(), Strings::Standard)
+    }
+
+    #[test]
+    fn what_is_called_is_told_by_its_name_and_place() {
+        let still = [
+            "select a from t where b in (1, 2) and exists (select 1)",
+            "select count(*), max(a), coalesce(b, 0)::numeric(10, 2) from t group by (a)",
+            "insert into t (a, b) values (1, 2) on conflict (a) do nothing",
+            "insert into s.t (a) select 1",
+            "insert into \"S\".\"t\" (a) values (1)",
+            "copy t (a, b) from stdin",
+            "with recursive x (a) as (select 1) select * from x as y (z)",
+            "select cast(a as varchar(3)), pg_catalog.lower(b) from t",
+            "select 'now()', \"now\" from t -- random()",
+        ];
+        for text in still {
+            assert_eq!(called(text), Calls::Still, "{text}");
+        }
+        let moving = [
+            "select now()",
+            "select pg_sleep(1)",
+            "select pg_catalog.NOW ( )",
+            "select pg_advisory_xact_lock(1)",
+        ];
+        for text in moving {
+            assert_eq!(called(text), Calls::Moving, "{text}");
+        }
+        let unseen = [
+            "select risk(1)",
+            "select now(), risk(1)",
+            "select mine.count(a) from t",
+            "select \"count\"(a), \"Max\"(a) from t",
+            "insert into t (a) values (risk(1))",
+            "truncate t cascade",
+            "update U&\"d\\0061t\" set a = 1",
+            "select a from risk(1) as r (a)",
+        ];
+        for text in unseen {
+            assert_eq!(called(text), Calls::Unseen, "{text}");
+        }
+    }
+
+    fn names(text: &str) -> Vec<String> {
+        let kept = kept(text.as_bytes(), Strings::Standard).unwrap();
+        kept.names.into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_name_of_a_read_counts_and_nothing_in_strings_and_comments() {
+        let text = "SELECT a.Price FROM Public.Orders a JOIN \"Fills\" f USING (id) -- from x\nWHERE f.note = 'from y'";
+        let found = names(text);
+        for name in ["orders", "Fills", "price", "public"] {
+            assert!(found.iter().any(|own| own == name), "{name}: {found:?}");
+        }
+        assert!(!found.iter().any(|own| own == "x" || own == "y" || own == "Orders"), "{found:?}");
+    }
+
+    #[test]
+    fn what_moves_or_does_more_is_not_kept() {
+        let unfit = |text: &str| kept(text.as_bytes(), Strings::Standard).unwrap_err();
+        assert_eq!(unfit("select Now()"), Unfit::Moves("Now".to_owned()));
+        assert_eq!(unfit("select current_timestamp"), Unfit::Moves("current_timestamp".to_owned()));
+        assert_eq!(unfit("select 1 from t tablesample system (1)"), Unfit::Moves("tablesample".to_owned()));
+        assert_eq!(unfit("select 1 from t for share"), Unfit::Locks);
+        assert_eq!(unfit("select * into u from t"), Unfit::NotARead);
+        assert_eq!(unfit("with d as (delete from t returning 1) select 1 from d"), Unfit::NotARead);
+        assert_eq!(unfit(" ; "), Unfit::NotOne);
+        assert_eq!(unfit("select U&\"a\" from t"), Unfit::Escapes);
+        assert_eq!(
+            kept(b"select risk(a) from t", Strings::Standard).map(|kept| kept.calls),
+            Ok(Calls::Unseen)
+        );
+        assert!(kept(b"show timezone;", Strings::Standard).is_ok());
+    }
+}
