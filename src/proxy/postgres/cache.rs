@@ -64,7 +64,7 @@ pub(super) enum Answer {
     /// Here it is, for so many bytes of the client's.
     Known(Rc<[u8]>, usize),
     /// It goes to the server, and its answer is to be kept.
-    Asked(Box<Mark>),
+    Asked(Mark),
     /// It is on its way already.
     Awaited,
 }
@@ -155,14 +155,14 @@ impl Cache {
             Boarding::Alone => None,
         };
         let size = self.declared.read(read).size;
-        Answer::Asked(Box::new(Mark { read, key, turn, flight, len: question.len, size }))
+        Answer::Asked(Mark { read, key, turn, flight, len: question.len, size })
     }
 
     /// A question is sent to the server.
-    pub(super) fn sent(&mut self, mut mark: Box<Mark>) -> Box<Recording> {
+    pub(super) fn sent(&mut self, mut mark: Mark) -> Recording {
         self.misses += 1;
         mark.turn = self.standings[usize::from(mark.read)].turn;
-        Box::new(Recording::of(*mark))
+        Recording::of(mark)
     }
 
     /// What a client is told goes by; gives who waited, once nobody has to any more.

@@ -4,6 +4,7 @@
 //! a parameter: clients without parameters of their own write values into the text.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::wire::postgres::statement::{
@@ -99,6 +100,11 @@ impl Declared {
 
     pub(super) fn len(&self) -> usize {
         self.reads.len()
+    }
+
+    /// All of them.
+    pub(super) fn ids(&self) -> Range<ReadId> {
+        0..ReadId::try_from(self.reads.len()).unwrap_or(ReadId::MAX)
     }
 
     pub(super) fn read(&self, id: ReadId) -> &Read {

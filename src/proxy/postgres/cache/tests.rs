@@ -64,7 +64,7 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::ZERO + Duration::from_secs(seconds)
 }
 
-fn marked(answer: Answer) -> Box<Mark> {
+fn marked(answer: Answer) -> Mark {
     match answer {
         Answer::Asked(mark) => mark,
         other => panic!("{other:?}"),
@@ -72,7 +72,7 @@ fn marked(answer: Answer) -> Box<Mark> {
 }
 
 /// The first read is on its way to the server.
-fn begun(cache: &mut Cache) -> Box<Recording> {
+fn begun(cache: &mut Cache) -> Recording {
     let mark = marked(ask(cache, 0, (0, 0), Patience::Fresh, at(0)));
     cache.sent(mark)
 }
@@ -80,7 +80,7 @@ fn begun(cache: &mut Cache) -> Box<Recording> {
 #[test]
 fn an_answer_is_kept_for_its_time_and_given_whole() {
     let mut cache = cache();
-    let mut slot = Some(begun(&mut cache));
+    let mut slot = Some(Box::new(begun(&mut cache)));
     let whole = said([1, 2]);
     for (place, byte) in whole.iter().enumerate() {
         assert!(slot.is_some(), "it ended at byte {place}");
@@ -107,13 +107,13 @@ fn errors_notices_and_large_answers_are_not_kept() {
     two.extend(said([1, 1]));
     for (what, heard) in [("notice", bad), ("large", large), ("in a transaction", open)] {
         let mut cache = cache();
-        let mut slot = Some(begun(&mut cache));
+        let mut slot = Some(Box::new(begun(&mut cache)));
         cache.hear(&mut slot, &heard, at(0));
         assert!(slot.is_none() && cache.view().entries == 0, "{what}");
     }
     // What comes behind the answer belongs to the next question.
     let mut cache = cache();
-    let mut slot = Some(begun(&mut cache));
+    let mut slot = Some(Box::new(begun(&mut cache)));
     cache.hear(&mut slot, &two, at(0));
     match ask(&mut cache, 0, (0, 0), Patience::Fresh, at(0)) {
         Answer::Known(answer, _) => assert_eq!(*answer, *said([1, 1])),
@@ -247,7 +247,7 @@ impl Toy {
                         self.see(read, state_in(&answer), least);
                     }
                     Answer::Asked(mark) => {
-                        let slot = Some(cache.sent(mark));
+                        let slot = Some(Box::new(cache.sent(mark)));
                         self.sent.push(Sent { read, slot, least, looked: None });
                     }
                     Answer::Foreign => self.see(read, self.tables, least),

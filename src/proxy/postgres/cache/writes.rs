@@ -88,7 +88,7 @@ impl Cache {
             }
             Touch::Everything => {
                 if !std::mem::replace(&mut writes.everything, true) {
-                    (0..self.declared.len()).for_each(|at| self.begin_write(at as ReadId));
+                    self.declared.ids().for_each(|read| self.begin_write(read));
                 }
             }
         }
@@ -123,7 +123,7 @@ impl Cache {
         let mut reads: Vec<ReadId> =
             writes.names.iter().flat_map(|name| self.declared.list(*name).iter().copied()).collect();
         if writes.everything {
-            reads.extend((0..self.declared.len()).map(|at| at as ReadId));
+            reads.extend(self.declared.ids());
         }
         reads
     }

@@ -51,7 +51,7 @@ impl Worker {
         match cache.ask(&mut asker, &mut room.statements, bytes, self.now) {
             Answer::Foreign => Kept::Not,
             Answer::Asked(mark) => {
-                client.mark = Some(mark);
+                client.mark = Some(Box::new(mark));
                 Kept::Not
             }
             Answer::Awaited => {

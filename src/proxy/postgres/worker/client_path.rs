@@ -155,7 +155,7 @@ impl Worker {
             && let Some(mark) = client.mark.take()
         {
             marked = mark.len();
-            server.recording = Some(cache.sent(mark));
+            server.recording = Some(Box::new(cache.sent(*mark)));
         }
         let mut cx = Cx { mode, keeps, statements, cache };
         let exchange = &server.side.exchange;

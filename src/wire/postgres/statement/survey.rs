@@ -185,27 +185,16 @@ impl<'q> Walk<'q> {
     fn look_back(&mut self, token: Lexed) {
         let Some(last) = self.last else { return };
         let bytes = self.bytes(last);
-        self.before = match last.token {
-            // A qualified name: what stood before its schema holds on.
-            Token::Dot if self.before == Before::NoCall => Before::NoCall,
-            Token::Dot => self.before,
-            Token::Word if token.token == Token::Dot && self.before != Before::NoCall => {
-                if bytes.eq_ignore_ascii_case(b"pg_catalog") { Before::Catalogue } else { Before::Schema }
-            }
-            Token::Word if token.token == Token::Dot => Before::NoCall,
-            Token::Quoted if token.token == Token::Dot && self.before != Before::NoCall => Before::Schema,
-            Token::Quoted if token.token == Token::Dot => Before::NoCall,
-            Token::Word if is_one_of(bytes, &["into", "as", "with", "recursive", "copy"]) => Before::NoCall,
-            Token::Symbol if bytes == b":" => Before::NoCall,
-            Token::Word
-            | Token::Quoted
-            | Token::Symbol
-            | Token::Text
-            | Token::Number
-            | Token::Semicolon
-            | Token::Open
-            | Token::Close
-            | Token::Comma => Before::Anything,
+        let schema = token.token == Token::Dot && matches!(last.token, Token::Word | Token::Quoted);
+        let leads = last.token == Token::Word && is_one_of(bytes, NO_CALL) || bytes == b":";
+        self.before = match (last.token, self.before) {
+            // Within a qualified name, what stood before its schema holds on.
+            (Token::Dot, before) => before,
+            (_, Before::NoCall) if schema => Before::NoCall,
+            (Token::Word, _) if schema && bytes.eq_ignore_ascii_case(b"pg_catalog") => Before::Catalogue,
+            _ if schema => Before::Schema,
+            _ if leads => Before::NoCall,
+            _ => Before::Anything,
         };
     }
 
@@ -242,6 +231,9 @@ fn of_name(name: &Name<'_>) -> Calls {
         Some(Advisory::None) | None => Calls::Unseen,
     }
 }
+
+/// Behind these a name with a parenthesis is a table with its columns, an alias or a type.
+const NO_CALL: &[&str] = &["into", "as", "with", "recursive", "copy"];
 
 /// Words that are another moment each time, without a parenthesis; and rows taken at random.
 const MOMENTS: &[&str] =
