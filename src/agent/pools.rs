@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::agent::status::{HeldClient, PoolClient, PoolServer, PoolStatus, PoolTraffic, PoolTruth, Told};
+use crate::agent::status::{
+    HeldClient, PoolCache, PoolClient, PoolServer, PoolStatus, PoolTraffic, PoolTruth, Told,
+};
 use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::model::reading::{Gap, Reading};
@@ -13,7 +15,7 @@ use crate::pool::gate::Gate;
 use crate::pool::mode::Mode;
 use crate::pool::reason::{CloseReason, Farewell, OpenReason, Refusal};
 use crate::pool::snapshot::{Activity, ClientActivity};
-use crate::proxy::view::{ClientView, Parted, ServerView, Traffic, View};
+use crate::proxy::view::{CacheView, ClientView, Parted, ServerView, Traffic, View};
 use crate::proxy::{Command, Proxies};
 use crate::sampler::pools::{PoolAnswer, PoolAnswers};
 use crate::sampler::truth::Testimony;
@@ -110,6 +112,7 @@ impl Pools {
         status.clients = view.clients.iter().map(client).collect();
         status.clients_more = view.clients_more;
         status.traffic = view.traffic.map(traffic);
+        status.cache = view.cache.map(cache);
         status
     }
 
@@ -219,6 +222,11 @@ fn truth((upstream, heard): (&String, &Heard), now: Timestamp) -> PoolTruth {
         Err(why) => Told::Failed(why.clone()),
     };
     PoolTruth { upstream: upstream.clone(), asked: now.since(heard.asked), told }
+}
+
+const fn cache(seen: CacheView) -> PoolCache {
+    let CacheView { entries, bytes, hits, misses, dropped } = seen;
+    PoolCache { entries, bytes, hits, misses, dropped }
 }
 
 const fn traffic(seen: Traffic) -> PoolTraffic {

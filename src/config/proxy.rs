@@ -199,7 +199,9 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
             foreign::refuse(&mut section, foreign::OF_PROXY, cx);
             Some(Protocol::Tcp)
         }
-        (Kind::Postgres, sessions, admission) => postgres(&mut section, (sessions, admission), &upstream, cx),
+        (Kind::Postgres, sessions, admission) => {
+            postgres(&mut section, (sessions, admission), (&upstream, pool.mode), cx)
+        }
     };
     let breaker = breaker::read(&mut section, cx);
     let env = variable::read(&mut section, &listen, cx);
@@ -225,11 +227,11 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
 fn postgres(
     section: &mut Section<'_>,
     (sessions, admission): (Option<Sessions>, Option<Admission>),
-    upstream: &[Upstream],
+    (upstream, mode): (&[Upstream], Mode),
     cx: &mut Context<'_>,
 ) -> Option<Protocol> {
     let tls = tls::read(section, upstream, cx);
-    let cache = cache::read(section, cx);
+    let cache = cache::read(section, mode, cx);
     let console = access::read(section, cx, "console");
     let login = sessions.as_ref().and_then(|sessions| sessions.login.as_ref());
     let truth = truth::read(section, login, &tls, cx);

@@ -22,6 +22,8 @@ pub(in crate::proxy) fn obey(pool: &mut Pool, command: Command, now: Timestamp) 
         }
         Command::Disable => pool.disable(now),
         Command::Kill => pool.kill(now),
+        // What is kept of answers stands beside the pool.
+        Command::FlushCache => {}
         Command::Adjust(limits) => pool.adjust(&limits, now),
     }
 }
@@ -48,6 +50,7 @@ impl Standing {
             closed: self.open.difference(&after.open).count(),
             retired: after.retired.difference(&self.retired).count(),
             clients: self.clients.saturating_sub(after.clients) as usize,
+            answers: None,
         }
     }
 }

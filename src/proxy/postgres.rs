@@ -1,6 +1,7 @@
 //! Pools of PostgreSQL connections.
 
 mod assembly;
+mod cache;
 mod connect;
 mod console;
 mod credentials;

@@ -67,14 +67,6 @@ pub enum StartError {
         /// Why.
         source: SecretError,
     },
-    /// Something that the settings know and that nothing serves yet.
-    #[error("{name}: this version does not serve {what}; take it out")]
-    NotServed {
-        /// The proxy.
-        name: String,
-        /// What.
-        what: &'static str,
-    },
     /// No thread or descriptor could be had.
     #[error("the proxies have no room to start")]
     Room(#[from] io::Error),

@@ -42,6 +42,23 @@ pub struct View {
     pub doors: Vec<DoorView>,
     /// Bytes that have passed, where they are counted.
     pub traffic: Option<Traffic>,
+    /// Its read cache, where it has one.
+    pub cache: Option<CacheView>,
+}
+
+/// A read cache at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CacheView {
+    /// Answers that are kept.
+    pub entries: u64,
+    /// Their bytes, with all that keeping them costs.
+    pub bytes: u64,
+    /// Questions answered here.
+    pub hits: u64,
+    /// Questions of declared reads that went to the server.
+    pub misses: u64,
+    /// Answers dropped because of a write.
+    pub dropped: u64,
 }
 
 /// One user and database of a proxy.

@@ -5,8 +5,8 @@ use crate::tree::{File, Tree, crates_named};
 /// Rooms by rank. A room imports only lower ranks.
 pub(crate) const RANKS: &[&[&str]] = &[
     &["model"],
-    &["document"],
-    &["config", "wire", "sys"],
+    &["document", "wire"],
+    &["config", "sys"],
     &["policy", "pool", "call"],
     &["proxy", "journal", "sim"],
     &["sampler", "actuator"],
@@ -20,7 +20,7 @@ const NARROW: &[(&str, &[&str])] = &[
     ("policy", &["model", "document"]),
     ("wire", &["model"]),
     ("pool", &["model"]),
-    ("config", &["model", "document"]),
+    ("config", &["model", "document", "wire"]),
     ("sim", &["model", "document", "policy"]),
 ];
 

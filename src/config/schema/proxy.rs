@@ -145,13 +145,14 @@ fn upstream_tls() -> Value {
 }
 
 fn cached() -> Value {
-    let size = pattern("Its answers have at most so many bytes together.", SIZE);
+    let size = pattern("A larger answer is not kept.", SIZE);
     table(
         "A read whose answers are kept.",
         json!({
             "query": text("Its text."),
             "ttl": pattern("An answer is good for so long.", SPAN),
             "size": usual(size, format_bytes(defaults::CACHE_QUERY_SIZE)),
+            "tables": list("Tables that it depends on beside the names in it.", text("A table, without its schema.")),
         }),
         &["query", "ttl"],
     )

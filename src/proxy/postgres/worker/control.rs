@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::pool::reason::Farewell;
 use crate::proxy::command::{Command, Done};
 use crate::proxy::obey::{Standing, obey};
+use crate::proxy::postgres::cache::Cache;
 use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::client::Client;
 use crate::proxy::proxies::{self, Question};
@@ -36,7 +37,18 @@ impl Worker {
 
     fn obey(&mut self, place: u16, command: Command) -> Option<Done> {
         let now = self.now;
-        let pool = &mut self.rooms.get_mut(usize::from(place))?.pool;
+        let room = self.rooms.get_mut(usize::from(place))?;
+        let answers = match command {
+            // A person means to change something past the proxy.
+            Command::FlushCache | Command::Pause | Command::Reconnect | Command::Disable | Command::Kill => {
+                room.cache.as_deref_mut().map_or(0, Cache::flush)
+            }
+            Command::Reset { .. } | Command::Admit(_) | Command::Resume | Command::Adjust(_) => 0,
+        };
+        if command == Command::FlushCache {
+            return Some(Done { answers: Some(answers), ..Done::default() });
+        }
+        let pool = &mut room.pool;
         let before = Standing::of(pool, now);
         obey(pool, command, now);
         let done = before.until(&Standing::of(pool, now));

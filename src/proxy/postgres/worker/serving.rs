@@ -99,6 +99,7 @@ impl Worker {
             return false;
         };
         server.holder = Holder::Client(place);
+        server.recording = None;
         server.active = self.now;
         server.overdue = false;
         client.lease = Some(connection);
@@ -184,6 +185,7 @@ impl Worker {
             answers: 0,
             deaf: None,
             asking: Asking::default(),
+            recording: None,
         };
         if room.insert(connection, Box::new(server)).is_err() {
             return;
@@ -212,6 +214,7 @@ impl Worker {
     }
 
     fn close(&mut self, room_place: usize, connection: ConnectionId) {
+        let waited = self.forget_answers(room_place, connection);
         let Some(mut server) = self.rooms[room_place].remove(connection) else {
             return self.errand(Errand::Abandon { room: narrow(room_place), connection });
         };
@@ -233,6 +236,7 @@ impl Worker {
                 }
             }
         }
+        self.wake(&waited);
     }
 
     fn ping(&mut self, room_place: usize, connection: ConnectionId) {
@@ -262,7 +266,7 @@ impl Worker {
         let client = &mut self.clients[place];
         match client.state {
             State::Greeting => self.greeted_by_lease(place),
-            State::Waiting | State::Open => {
+            State::Waiting | State::Open | State::Awaiting | State::Sated => {
                 client.state = State::Open;
                 self.take_pending(place);
                 if self.clients.get(place).is_some_and(|client| !client.drained) {
@@ -291,7 +295,7 @@ impl Worker {
                     self.cancel_on(room, connection);
                 }
             }
-            None if client.state == State::Waiting => {
+            None if matches!(client.state, State::Waiting | State::Awaiting) => {
                 let report =
                     Report::new(SqlState::QueryCanceled, "canceled while waiting for a server connection");
                 self.dismiss(place, &report.fatal(), Farewell::Left);

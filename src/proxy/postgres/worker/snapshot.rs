@@ -35,6 +35,7 @@ impl Worker {
             servers: self.server_views(room),
             doors,
             traffic: None,
+            cache: room.cache.as_ref().map(|cache| cache.view()),
         })
     }
 

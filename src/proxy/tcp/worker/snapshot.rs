@@ -33,6 +33,7 @@ impl Worker {
             parted: room.parted.view(self.now),
             servers: self.server_views(room),
             doors: Vec::new(),
+            cache: None,
             traffic: Some(room.traffic),
         })
     }
