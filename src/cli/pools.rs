@@ -30,7 +30,7 @@ pub(super) fn start(config: &Config, residents: &Residents) -> Result<Option<Run
             Protocol::Postgres(settings) if !settings.cache.queries.is_empty() => {
                 return Err(not_served(proxy, "`cache`"));
             }
-            Protocol::Postgres(_) | Protocol::Tcp => {}
+            Protocol::Postgres(_) | Protocol::Http(_) | Protocol::Tcp => {}
         }
     }
     let id = |id: &u64| u32::try_from(*id).ok().map(Id::Number);

@@ -14,7 +14,6 @@ mod outbound;
 mod piece;
 mod prepared;
 mod route;
-mod secrets;
 mod settle;
 pub mod side;
 mod socket;
@@ -24,6 +23,4 @@ mod tls;
 mod worker;
 
 pub use login::users::UsersError;
-pub use secrets::{SecretError, read_password};
 pub(in crate::proxy) use start::{begin, need};
-pub use tls::TlsError;

@@ -2,18 +2,18 @@
 
 use super::fields::Fields;
 
-/// Writes a head without what is cut, and with `extra` (whole lines) before its blank line. What stands before `from` is left
-/// out too: the caller has written another first line.
+/// Writes a head without what is cut, and with `extra` (whole lines) behind its first line. What stands before `from` is left
+/// out too: blank lines, or what the caller has written otherwise.
 pub fn write(head: &[u8], fields: &Fields, from: usize, extra: &[&[u8]], out: &mut Vec<u8>) {
     let end = head.len() - 2;
-    let mut at = from;
+    let mut at = if fields.is_empty() { end } else { fields.line(0).start };
+    out.extend_from_slice(&head[from..at]);
+    for line in extra {
+        out.extend_from_slice(line);
+    }
     for cut in fields.cuts() {
         out.extend_from_slice(&head[at..cut.start]);
         at = cut.end;
     }
-    out.extend_from_slice(&head[at..end]);
-    for line in extra {
-        out.extend_from_slice(line);
-    }
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(&head[at..]);
 }
