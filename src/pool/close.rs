@@ -37,6 +37,15 @@ impl Pool {
         self.discard(id, reason, now);
     }
 
+    /// A unit of work ended well, and its connection is not to be used again.
+    pub fn finish(&mut self, id: ConnectionId, reason: CloseReason, now: Timestamp) {
+        if let Some(slot) = self.connections.find_in(id, State::Leased) {
+            let upstream = self.connections.get(slot).upstream;
+            self.upstreams.get_mut(upstream).breaker.success(&self.limits.trip, now);
+        }
+        self.spend(id, reason, now);
+    }
+
     /// Whether a connection is in the hands of a client that rests.
     pub(super) fn rests_in_hand(&self, connection: &Connection) -> bool {
         let holder = connection.holder.filter(|_| connection.state == State::Leased);

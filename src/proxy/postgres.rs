@@ -15,7 +15,6 @@ mod outbound;
 mod piece;
 mod prepared;
 mod route;
-mod secrets;
 mod settle;
 pub mod side;
 mod socket;
@@ -25,6 +24,4 @@ mod tls;
 mod worker;
 
 pub use login::users::UsersError;
-pub use secrets::{SecretError, read_password};
 pub(in crate::proxy) use start::{begin, need};
-pub use tls::TlsError;

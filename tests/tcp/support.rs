@@ -7,6 +7,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+/// What the proxy speaks.
+pub(crate) const PROTOCOL: &str = "tcp";
 /// How long anything may take that is on its way, on a machine that is busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Time between two looks.
