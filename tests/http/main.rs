@@ -13,6 +13,7 @@ mod ends;
 mod pooling;
 mod refusals;
 mod requests;
+mod secure;
 mod strangers;
 mod support;
 mod tools;

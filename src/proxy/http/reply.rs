@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::pool::reason::{Party, Refusal};
+use crate::pool::reason::Refusal;
 use crate::wire::http::fault::Fault;
 use crate::wire::http::head::{After, Method};
 
@@ -46,11 +46,7 @@ impl Reply {
             | Refusal::OutOfTurn => RETRY_AFTER,
         };
         let retry_after = refusal.retryable().then_some(after);
-        // That nothing came free is the pool's own doing, whoever asked too much of it.
-        let status = match refusal.party() {
-            Party::Client | Party::Upstream | Party::Operator | Party::Agent => 503,
-        };
-        Self { retry_after, ..Self::new(status, refusal.name(), refusal.meaning()) }
+        Self { retry_after, ..Self::new(503, refusal.name(), refusal.meaning()) }
     }
 
     /// The request can't be passed on.
