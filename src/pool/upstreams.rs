@@ -123,8 +123,12 @@ impl Upstreams {
         times.min().expect("there is at least one upstream")
     }
 
-    /// Since when all of them fail; none while any does not.
+    /// Since when all of them fail, where all are tried in the background; none while any does not fail, or is tried only
+    /// for those that wait: who is sent away could not have it tried.
     pub(super) fn away_since(&self) -> Option<Timestamp> {
+        if self.state() == BreakerState::Closed {
+            return None;
+        }
         let each: Option<Vec<_>> = self.all.iter().map(|upstream| upstream.failing_since).collect();
         each?.into_iter().max()
     }

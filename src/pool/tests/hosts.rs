@@ -166,6 +166,25 @@ fn a_host_that_comes_back_after_long_is_found_at_once_though_nobody_waits_for_it
 }
 
 #[test]
+fn a_host_that_failed_once_or_twice_is_tried_again_however_short_clients_wait() {
+    let mut hands = Hands::new(&Limits { max: 1, wait: Duration::from_millis(200), ..Limits::default() });
+    hands.attach(0..2);
+    for failures in 1..super::super::upstreams::DOWN_AFTER {
+        hands.pass(Duration::from_secs(20));
+        assert_eq!(hands.check_out(0, HOME), CheckOut::Wait, "after {failures} less one");
+        let orders = hands.orders();
+        hands.fail(connects(&orders)[0], ConnectFailure::Unreachable);
+        hands.pass(Duration::from_millis(500));
+        assert!(hands.pool.upstream(FIRST).breaker == BreakerState::Closed);
+        let _told = hands.orders();
+    }
+    hands.pass(Duration::from_secs(20));
+    assert_eq!(hands.check_out(1, HOME), CheckOut::Wait);
+    let orders = hands.orders();
+    assert_eq!(hands.pool.connected(connects(&orders)[0], hands.now), Released::Serve(ClientId(1)));
+}
+
+#[test]
 fn a_single_host_that_restarts_is_waited_for_though_work_that_fails_is_given_long_rest() {
     let mut limits = Limits { max: 1, ..Limits::default() };
     limits.trip.pause.first = Duration::from_secs(10);
