@@ -171,7 +171,9 @@ impl Session {
         let Answer::Over(after) = self.ask.answer else { return };
         if let Some(mut link) = self.link.take() {
             let room = usize::from(self.seat.room);
-            if after == After::Keep && !link.side.has_ended() && self.ask.takes == Takes::Yes {
+            // An answer may come before the request has gone out whole: what is left of that would reach the next one.
+            let whole = self.ask.takes == Takes::Yes && !link.side.is_blocked();
+            if after == After::Keep && whole && !link.side.has_ended() {
                 link.used = true;
                 self.web.check_in(room, link);
             } else {
