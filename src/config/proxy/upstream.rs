@@ -71,6 +71,21 @@ pub(super) enum Scheme {
     Https,
 }
 
+/// An upstream as it is written.
+struct Written {
+    place: Upstream,
+    scheme: Scheme,
+}
+
+impl Show for Written {
+    fn show(&self) -> String {
+        match self.scheme {
+            Scheme::Plain => self.place.show(),
+            Scheme::Https => quoted(&format!("https://{}", self.place)),
+        }
+    }
+}
+
 impl Scheme {
     /// How an upstream is written, and the rest of it with its port.
     fn split(text: &str) -> (Self, Cow<'_, str>) {
@@ -101,27 +116,27 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) 
         };
         section.miss(cx, "upstream", Some(help));
     }
-    let mut schemes = Vec::new();
     hide_passwords(section, cx);
     let base = Arc::clone(&cx.base);
     let places = section.get(cx, "upstream", |value, faults| {
-        let mut places = Vec::new();
+        let mut places: Vec<Written> = Vec::new();
         for item in read::one_or_many(value, 1..=UPSTREAMS_MAX, faults)? {
             let Some((place, scheme)) = place(&base, kind, item, faults) else { continue };
-            schemes.push(scheme);
-            if schemes[0] != scheme {
+            if places.first().is_some_and(|first| first.scheme != scheme) {
                 let message = "some upstreams are https and some are not";
                 let help = "make two proxies of them";
                 faults.push(Diagnostic::error("mixed-schemes", item.span(), message).help(help));
             }
-            if places.contains(&place) {
+            if places.iter().any(|other| other.place == place) {
                 faults.push(Diagnostic::error("listed-twice", item.span(), "this upstream is listed twice"));
             }
-            places.push(place);
+            places.push(Written { place, scheme });
         }
         Some(places)
     });
-    (places.unwrap_or_default(), schemes.first().copied().unwrap_or(Scheme::Plain))
+    let places = places.unwrap_or_default();
+    let scheme = places.first().map_or(Scheme::Plain, |first| first.scheme);
+    (places.into_iter().map(|written| written.place).collect(), scheme)
 }
 
 /// Who writes a whole URL here may have written a password with it.
