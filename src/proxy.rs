@@ -6,6 +6,7 @@ pub mod console;
 mod ear;
 mod guests;
 mod http;
+mod links;
 mod obey;
 mod parted;
 mod place;

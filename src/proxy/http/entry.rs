@@ -74,7 +74,7 @@ impl Web {
         let (stream, ends) = accepted;
         let settings = &self.settings[usize::from(room_place)];
         let now = self.now.get();
-        let judged = settings.judge(seen);
+        let judged = settings.guests.judge(seen);
         if seen == Seen::Foreign {
             // One that can't be watched here is asked now and then; one that can't be asked is served all the same.
             let _watched = keep_alive(&stream, KEEP_ALIVE);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::pool::reason::Refusal;
 use crate::wire::http::fault::Fault;
-use crate::wire::http::head::{After, Method};
+use crate::wire::http::head::Method;
 
 /// A client that was refused may come again after so many seconds.
 const RETRY_AFTER: u32 = 1;
@@ -88,8 +88,8 @@ impl Reply {
         self.reason
     }
 
-    /// Writes it as the answer of a proxy to a request by that method.
-    pub(super) fn write(&self, proxy: &str, (method, after): (Method, After), out: &mut Vec<u8>) {
+    /// Writes it as the answer of a proxy to a request by that method, the last one of its connection.
+    pub(super) fn write(&self, proxy: &str, method: Method, out: &mut Vec<u8>) {
         let body = serde_json::json!({
             "error": { "proxy": proxy, "reason": self.reason, "message": self.message },
         });
@@ -104,10 +104,7 @@ impl Reply {
             // Writing to a text does not fail.
             let _written = write!(head, "Retry-After: {seconds}\r\n");
         }
-        if after == After::Close {
-            head.push_str("Connection: close\r\n");
-        }
-        head.push_str("\r\n");
+        head.push_str("Connection: close\r\n\r\n");
         out.extend_from_slice(head.as_bytes());
         if method != Method::Head {
             out.extend_from_slice(body.as_bytes());
@@ -134,18 +131,18 @@ const fn phrase(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
-    fn text(reply: &Reply, method: Method, after: After) -> String {
+    fn text(reply: &Reply, method: Method) -> String {
         let mut out = Vec::new();
-        reply.write("api", (method, after), &mut out);
+        reply.write("api", method, &mut out);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn it_names_the_proxy_and_the_reason() {
         let reply = Reply::refused(Refusal::QueueFull);
-        let said = text(&reply, Method::Get, After::Keep);
+        let said = text(&reply, Method::Get);
         assert!(said.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{said}");
-        assert!(said.contains("\r\nRetry-After: 1\r\n") && !said.contains("Connection"), "{said}");
+        assert!(said.contains("\r\nRetry-After: 1\r\nConnection: close\r\n"), "{said}");
         let (head, body) = said.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("Content-Length: {}", body.len())));
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
@@ -157,7 +154,7 @@ mod tests {
 
     #[test]
     fn an_answer_to_head_has_no_body() {
-        let said = text(&Reply::fault(Fault::Host), Method::Head, After::Close);
+        let said = text(&Reply::fault(Fault::Host), Method::Head);
         assert!(said.ends_with("Connection: close\r\n\r\n"), "{said}");
     }
 }

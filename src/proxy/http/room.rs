@@ -8,21 +8,13 @@ use crate::config::proxy::HostRule;
 use crate::pool::Pool;
 use crate::pool::id::{ConnectionId, UpstreamId};
 use crate::pool::state::Settings;
-use crate::proxy::guests::{Guests, Seen};
+use crate::proxy::guests::Guests;
 use crate::proxy::http::side::Side;
+use crate::proxy::links::Links;
 use crate::proxy::parted::PartedClients;
 use crate::proxy::place::Place;
 use crate::proxy::tls::Connector;
 use crate::proxy::view::Traffic;
-
-/// Whether clients of other machines are let in: there is nothing by which they could show who they are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Strangers {
-    /// They are: the settings expose the proxy to them.
-    Welcome,
-    /// They are not.
-    Refused,
-}
 
 /// What a proxy is set to, for its thread.
 pub(super) struct RoomSettings {
@@ -30,8 +22,6 @@ pub(super) struct RoomSettings {
     pub(super) name: String,
     /// Who may come.
     pub(super) guests: Guests,
-    /// Whether others may.
-    pub(super) strangers: Strangers,
     /// The most bytes read at once, in each direction.
     pub(super) buffer: usize,
     /// Where its upstreams are.
@@ -75,10 +65,20 @@ pub(super) enum Held {
     Lent(usize),
 }
 
+impl Held {
+    /// The connection, where it is with nobody.
+    fn link(&mut self) -> Option<&mut Link> {
+        match self {
+            Self::Here(link) => Some(link),
+            Self::Connecting(_) | Self::Lent(_) => None,
+        }
+    }
+}
+
 /// One proxy.
 pub(super) struct Room {
     pub(super) pool: Pool,
-    links: Vec<Option<(ConnectionId, Held)>>,
+    pub(super) links: Links<Held>,
     /// The pool's orders are being carried out: what one of them brings about waits for its turn.
     pub(super) carrying_out: bool,
     /// Clients that this side has closed.
@@ -91,59 +91,20 @@ impl Room {
     pub(super) fn new(pool: Pool) -> Self {
         Self {
             pool,
-            links: Vec::new(),
+            links: Links::default(),
             carrying_out: false,
             parted: PartedClients::default(),
             traffic: Traffic::default(),
         }
     }
 
-    /// The pool has a new connection, which is being connected.
-    pub(super) fn begin(&mut self, connection: ConnectionId, dialling: AbortHandle) {
-        let slot = usize::from(connection.slot());
-        if self.links.len() <= slot {
-            self.links.resize_with(slot + 1, || None);
-        }
-        self.links[slot] = Some((connection, Held::Connecting(dialling)));
-    }
-
-    /// Puts a connection elsewhere, and gives where it was; none where the pool has given it up.
-    pub(super) fn put(&mut self, connection: ConnectionId, held: Held) -> Option<Held> {
-        let link = self.links.get_mut(usize::from(connection.slot()))?.as_mut();
-        let (_, place) = link.filter(|(name, _)| *name == connection)?;
-        Some(std::mem::replace(place, held))
-    }
-
-    /// The connection is gone; gives where it was.
-    pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<Held> {
-        let link = self.links.get_mut(usize::from(connection.slot()))?;
-        link.take_if(|(name, _)| *name == connection).map(|(_, held)| held)
-    }
-
     /// A connection that is here.
     pub(super) fn here(&mut self, connection: ConnectionId) -> Option<&mut Link> {
-        let link = self.links.get_mut(usize::from(connection.slot()))?.as_mut();
-        match link.filter(|(name, _)| *name == connection) {
-            Some((_, Held::Here(link))) => Some(link),
-            Some((_, Held::Connecting(_) | Held::Lent(_))) | None => None,
-        }
+        self.links.get_mut(connection).and_then(Held::link)
     }
 
     /// Those that are here.
     pub(super) fn all_here(&mut self) -> impl Iterator<Item = &mut Link> {
-        self.links.iter_mut().flatten().filter_map(|(_, held)| match held {
-            Held::Here(link) => Some(link),
-            Held::Connecting(_) | Held::Lent(_) => None,
-        })
-    }
-}
-
-impl RoomSettings {
-    /// Whether a client may come, by what the kernel says of it.
-    pub(super) fn judge(&self, seen: Seen) -> Result<(), String> {
-        match (seen, self.strangers) {
-            (Seen::Foreign, Strangers::Welcome) => Ok(()),
-            (Seen::User(..) | Seen::Foreign | Seen::Gone | Seen::Unknown, _) => self.guests.judge(seen),
-        }
+        self.links.iter_mut().filter_map(Held::link)
     }
 }

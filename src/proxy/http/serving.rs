@@ -66,13 +66,14 @@ impl Web {
             }
             web.carry_out(room_place);
         });
-        self.rooms[room_place].borrow_mut().begin(connection, dialling.abort_handle());
+        let held = Held::Connecting(dialling.abort_handle());
+        self.rooms[room_place].borrow_mut().links.begin(connection, held);
     }
 
     fn connected(self: &Rc<Self>, room_place: usize, link: Link) {
         let mut room = self.rooms[room_place].borrow_mut();
         let connection = link.id;
-        if room.put(connection, Held::Here(link)).is_none() {
+        if room.links.put(connection, Held::Here(link)).is_none() {
             return;
         }
         let released = room.pool.connected(connection, self.now.get());
@@ -84,7 +85,7 @@ impl Web {
     pub(super) fn check_in(self: &Rc<Self>, room_place: usize, link: Link) {
         let mut room = self.rooms[room_place].borrow_mut();
         let connection = link.id;
-        room.put(connection, Held::Here(link));
+        room.links.put(connection, Held::Here(link));
         let released = room.pool.check_in(connection, self.now.get());
         drop(room);
         self.released(connection, released);
@@ -103,7 +104,7 @@ impl Web {
     pub(super) fn discard(self: &Rc<Self>, room_place: usize, connection: ConnectionId, reason: CloseReason) {
         let mut room = self.rooms[room_place].borrow_mut();
         // Its session has let go of it: nobody is told.
-        room.remove(connection);
+        room.links.remove(connection);
         room.pool.discard(connection, reason, self.now.get());
         drop(room);
         self.carry_out(room_place);
@@ -112,7 +113,7 @@ impl Web {
     /// A connection whose work ended well is not used again.
     pub(super) fn finish(self: &Rc<Self>, room_place: usize, connection: ConnectionId, reason: CloseReason) {
         let mut room = self.rooms[room_place].borrow_mut();
-        room.remove(connection);
+        room.links.remove(connection);
         room.pool.finish(connection, reason, self.now.get());
         drop(room);
         self.carry_out(room_place);
@@ -145,7 +146,7 @@ impl Web {
 
     /// The pool has closed a connection: whoever has it ends with it.
     fn close(&self, room_place: usize, connection: ConnectionId) {
-        let held = self.rooms[room_place].borrow_mut().remove(connection);
+        let held = self.rooms[room_place].borrow_mut().links.remove(connection);
         match held {
             Some(Held::Connecting(dialling)) => dialling.abort(),
             Some(Held::Lent(place)) => {

@@ -6,7 +6,7 @@ use crate::config::proxy::{Http, Proxy};
 use crate::proxy::bounds::pool_settings;
 use crate::proxy::ear::FirstWord;
 use crate::proxy::http::entry::REFUSED_MAX;
-use crate::proxy::http::room::{RoomSettings, Strangers};
+use crate::proxy::http::room::RoomSettings;
 use crate::proxy::http::web::{self, Parts, WebLine};
 use crate::proxy::place::Place;
 use crate::proxy::running::Thread;
@@ -57,8 +57,7 @@ fn room(proxy: &Proxy, http: &Http, around: &Surroundings) -> Result<RoomSetting
     let usual = if tls.is_some() { 443 } else { 80 };
     Ok(RoomSettings {
         name: proxy.name.to_string(),
-        guests: guests(proxy, proxy.allow.as_ref(), around)?,
-        strangers: if proxy.expose { Strangers::Welcome } else { Strangers::Refused },
+        guests: guests(proxy, proxy.allow.as_ref(), around)?.exposed(proxy.expose),
         buffer: usize::try_from(proxy.clients.buffer).unwrap_or(usize::MAX),
         hosts: places.iter().map(|place| host(place, usual)).collect(),
         places,

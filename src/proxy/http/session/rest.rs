@@ -159,7 +159,7 @@ impl Session {
 
     /// Takes a connection from the room; gives whether it is good.
     fn adopt(&mut self, connection: ConnectionId) -> bool {
-        let held = self.room().put(connection, Held::Lent(self.place));
+        let held = self.room().links.put(connection, Held::Lent(self.place));
         let Some(Held::Here(mut link)) = held else {
             self.web.discard(usize::from(self.seat.room), connection, CloseReason::Unwanted);
             return false;
