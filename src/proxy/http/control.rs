@@ -10,33 +10,21 @@ use crate::pool::reason::Farewell;
 use crate::proxy::command::{Command, Done};
 use crate::proxy::http::seat::Told;
 use crate::proxy::http::web::Web;
-use crate::proxy::obey::{Standing, obey};
+use crate::proxy::obey::{Owner, Standing, obey};
 use crate::proxy::porch::Porch;
-use crate::proxy::proxies::{Client, Question};
+use crate::proxy::proxies::Client;
+use crate::proxy::view::View;
 
 /// After the last drain time, until what is left is dropped as it is.
 const FORCED_AFTER: Duration = Duration::from_secs(2);
 
-impl Web {
-    /// Answers a question about a room. One about a room that is not there is dropped, which says so.
-    pub(super) fn asked(self: &Rc<Self>, place: u16, question: Question) {
-        match question {
-            Question::View(reply) => {
-                if let Some(view) = self.view(place) {
-                    reply.send(Box::new(view));
-                }
-            }
-            Question::Do(command, reply) => {
-                if let Some(done) = self.obey(place, command) {
-                    reply.send(done);
-                }
-            }
-            Question::KillClient(client, reply) => reply.send(self.kill_client(place, client)),
-        }
+impl Owner for Rc<Web> {
+    fn view(&self, place: u16) -> Option<View> {
+        self.room_view(place)
     }
 
     /// Ends one session, with its server connection.
-    fn kill_client(&self, room: u16, client: Client) -> Done {
+    fn kill_client(&mut self, room: u16, client: Client) -> Done {
         let seats = self.seats.borrow();
         let seat = seats.get(client.place as usize);
         match seat.filter(|seat| seat.room == room && seat.turn == client.turn) {
@@ -48,19 +36,18 @@ impl Web {
         }
     }
 
-    fn obey(self: &Rc<Self>, place: u16, command: Command) -> Option<Done> {
+    fn obey(&mut self, place: u16, command: Command) -> Option<Done> {
         let (room_place, now) = (usize::from(place), self.now.get());
         let mut room = self.rooms.get(room_place)?.borrow_mut();
-        if command == Command::FlushCache {
-            return Some(Done { answers: Some(0), ..Done::default() });
-        }
         let before = Standing::of(&room.pool, now);
         obey(&mut room.pool, command, now);
         drop(room);
         self.carry_out(room_place);
         Some(before.until(&Standing::of(&self.rooms[room_place].borrow().pool, now)))
     }
+}
 
+impl Web {
     /// Begins to end.
     pub(super) fn begin_to_end(self: &Rc<Self>) {
         if self.ending.replace(true) {

@@ -1,18 +1,16 @@
 //! What the thread tells of a room: see [`View`].
 
-use std::cmp::Reverse;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::pool::Pool;
-use crate::pool::snapshot::ConnectionView;
 use crate::proxy::http::seat::Seat;
 use crate::proxy::http::web::{Web, client_of};
-use crate::proxy::view::{CLIENTS_SHOWN_MAX, ClientView, ServerView, View};
+use crate::proxy::view::{ClientView, ServerView, View, longest_unused, servers};
 
 impl Web {
     /// A room at this moment; none where there is none.
-    pub(super) fn view(&self, place: u16) -> Option<View> {
+    pub(super) fn room_view(&self, place: u16) -> Option<View> {
         let room = self.rooms.get(usize::from(place))?.borrow();
         let (now, seats) = (self.now.get(), self.seats.borrow());
         // Those that are only told why they may not come are none of the pool's.
@@ -20,12 +18,7 @@ impl Web {
             seat.room == place && room.pool.client(client_of(*number), now).is_some()
         });
         let mut clients: Vec<(usize, &Rc<Seat>)> = of_room.collect();
-        let clients_more = clients.len().saturating_sub(CLIENTS_SHOWN_MAX);
-        if clients_more > 0 {
-            clients.select_nth_unstable_by_key(CLIENTS_SHOWN_MAX, |(_, seat)| seat.active.get());
-            clients.truncate(CLIENTS_SHOWN_MAX);
-        }
-        clients.sort_unstable_by_key(|(_, seat)| seat.active.get());
+        let clients_more = longest_unused(&mut clients, |seat| seat.active.get());
         let view = |(number, seat): &(usize, &Rc<Seat>)| self.client_view(&room.pool, *number, seat);
         Some(View {
             at: now,
@@ -36,7 +29,7 @@ impl Web {
             clients: clients.iter().filter_map(view).collect(),
             clients_more,
             parted: room.parted.view(now),
-            servers: self.server_views(&room.pool),
+            servers: servers(&room.pool, now, ServerView::of),
             doors: Vec::new(),
             cache: None,
             traffic: Some(room.traffic),
@@ -55,24 +48,5 @@ impl Web {
             pinned: false,
             traffic: Some(seat.traffic.get()),
         })
-    }
-
-    fn server_views(&self, pool: &Pool) -> Vec<ServerView> {
-        let mut connections: Vec<ConnectionView> = pool.connections(self.now.get()).collect();
-        connections.sort_by_key(|seen| Reverse(seen.age));
-        let server_view = |seen: ConnectionView| ServerView {
-            connection: seen.connection,
-            activity: seen.activity,
-            since: seen.since,
-            age: seen.age,
-            uses: seen.uses,
-            upstream: seen.upstream.0,
-            user: String::new(),
-            database: String::new(),
-            backend: None,
-            holder: seen.holder.map(|client| client.0),
-            retired: seen.retired,
-        };
-        connections.into_iter().map(server_view).collect()
     }
 }

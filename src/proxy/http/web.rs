@@ -16,6 +16,7 @@ use crate::pool::reason::Farewell;
 use crate::proxy::ear::Ear;
 use crate::proxy::http::room::{Room, RoomSettings};
 use crate::proxy::http::seat::{Seat, Told};
+use crate::proxy::obey::answer;
 use crate::proxy::porch::Porch;
 use crate::proxy::proxies::{Line, Question};
 use crate::sys::clock::SystemClock;
@@ -92,7 +93,7 @@ pub(super) struct Web {
 /// Works until it is told to end and everything is drained.
 pub(super) async fn run(parts: Parts) {
     let Parts { rooms, ears, mut inbox } = parts;
-    let web = Rc::new(Web::new(rooms));
+    let mut web = Rc::new(Web::new(rooms));
     web.begin();
     web.open_porch(ears);
     let mut ticks = interval(SWEEP_EVERY);
@@ -102,7 +103,7 @@ pub(super) async fn run(parts: Parts) {
             message = inbox.recv() => {
                 web.look_at_clock();
                 match message {
-                    Some(Message::Asked(room, question)) => web.asked(room, question),
+                    Some(Message::Asked(room, question)) => answer(&mut web, room, question),
                     // The threads around may have ended first: nobody asked then.
                     Some(Message::End) | None => web.begin_to_end(),
                 }

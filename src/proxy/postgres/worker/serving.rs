@@ -11,6 +11,7 @@ use crate::pool::check_out::{CheckOut, Released};
 use crate::pool::id::{ClientId, ConnectionId, Key, UpstreamId};
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, Farewell};
+use crate::proxy::obey::answer;
 use crate::proxy::postgres::side::ServerSide;
 use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::client::State;
@@ -43,7 +44,7 @@ impl Worker {
                 self.resolved(usize::from(room), upstream, &addresses);
             }
             Message::Listen(hall) => self.open_hall(*hall),
-            Message::Asked(room, question) => self.asked(room, question),
+            Message::Asked(room, question) => answer(self, room, question),
             Message::End => self.begin_to_end(),
         }
     }

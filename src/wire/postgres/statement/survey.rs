@@ -84,17 +84,10 @@ pub fn kept(text: &[u8], strings: Strings) -> Result<Kept, Unfit> {
     let mut walk = Walk::new(text, strings);
     let mut names = Vec::new();
     while let Some((token, call)) = walk.next() {
-        let name = match token.token {
-            Token::Word => Name::bare(walk.bytes(token)),
-            Token::Quoted => quoted(walk.bytes(token)).ok_or(Unfit::Escapes)?,
-            Token::Text
-            | Token::Number
-            | Token::Semicolon
-            | Token::Open
-            | Token::Close
-            | Token::Dot
-            | Token::Comma
-            | Token::Symbol => continue,
+        let name = match walk.named(token) {
+            Named::Plainly(name) => name,
+            Named::ByEscapes => return Err(Unfit::Escapes),
+            Named::Not => continue,
         };
         let moment = token.token == Token::Word && is_one_of(name.bytes, MOMENTS);
         if moment || call == Some(Calls::Moving) {
@@ -113,18 +106,10 @@ pub fn calls(text: &[u8], strings: Strings) -> Calls {
     let mut walk = Walk::new(text, strings);
     let mut worst = Calls::Still;
     while let Some((token, call)) = walk.next() {
-        let bytes = walk.bytes(token);
-        let hidden = match token.token {
-            Token::Word => bytes.eq_ignore_ascii_case(b"cascade"),
-            Token::Quoted => quoted(bytes).is_none(),
-            Token::Text
-            | Token::Number
-            | Token::Semicolon
-            | Token::Open
-            | Token::Close
-            | Token::Dot
-            | Token::Comma
-            | Token::Symbol => false,
+        let hidden = match walk.named(token) {
+            Named::Plainly(name) => token.token == Token::Word && name.bytes.eq_ignore_ascii_case(b"cascade"),
+            Named::ByEscapes => true,
+            Named::Not => false,
         };
         worst = worst.max(call.unwrap_or(Calls::Still));
         if hidden {
@@ -134,11 +119,14 @@ pub fn calls(text: &[u8], strings: Strings) -> Calls {
     worst
 }
 
-/// A name in plain double quotes; none where it has escapes.
-fn quoted(bytes: &[u8]) -> Option<Name<'_>> {
-    let inner = bytes.strip_prefix(b"\"")?;
-    let inner = inner.strip_suffix(b"\"").unwrap_or(inner);
-    Some(Name { bytes: inner, quoting: Quoting::Quoted })
+/// What a token names.
+enum Named<'q> {
+    /// This, as a word or in plain double quotes.
+    Plainly(Name<'q>),
+    /// Something, in double quotes with Unicode escapes.
+    ByEscapes,
+    /// Nothing.
+    Not,
 }
 
 /// What stands before a name.
@@ -198,12 +186,17 @@ impl<'q> Walk<'q> {
         };
     }
 
-    fn call(&self, token: Lexed) -> Option<Calls> {
+    fn named(&self, token: Lexed) -> Named<'q> {
         let bytes = self.bytes(token);
-        let name = match token.token {
-            Token::Word if is_keyword(bytes) => return None,
-            Token::Word => Name::bare(bytes),
-            Token::Quoted => quoted(bytes).unwrap_or(Name::bare(bytes)),
+        match token.token {
+            Token::Word => Named::Plainly(Name::bare(bytes)),
+            Token::Quoted => match bytes.strip_prefix(b"\"") {
+                Some(inner) => {
+                    let inner = inner.strip_suffix(b"\"").unwrap_or(inner);
+                    Named::Plainly(Name { bytes: inner, quoting: Quoting::Quoted })
+                }
+                None => Named::ByEscapes,
+            },
             Token::Text
             | Token::Number
             | Token::Semicolon
@@ -211,12 +204,20 @@ impl<'q> Walk<'q> {
             | Token::Close
             | Token::Dot
             | Token::Comma
-            | Token::Symbol => return None,
-        };
-        match self.before {
-            Before::NoCall => None,
-            Before::Schema => Some(Calls::Unseen),
-            Before::Anything | Before::Catalogue => Some(of_name(&name)),
+            | Token::Symbol => Named::Not,
+        }
+    }
+
+    /// What a call of this token's name does; none where it is no name of a function.
+    fn call(&self, token: Lexed) -> Option<Calls> {
+        if token.token == Token::Word && is_keyword(self.bytes(token)) {
+            return None;
+        }
+        let name = self.named(token);
+        match (self.before, &name) {
+            (_, Named::Not) | (Before::NoCall, _) => None,
+            (Before::Schema, _) | (_, Named::ByEscapes) => Some(Calls::Unseen),
+            (Before::Anything | Before::Catalogue, Named::Plainly(name)) => Some(of_name(name)),
         }
     }
 }
