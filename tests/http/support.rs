@@ -7,33 +7,18 @@ pub(crate) mod message;
 #[path = "../tcp/support/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of streams, which use all of it")]
 pub(crate) mod server;
+#[path = "../tcp/support/wait.rs"]
+mod wait;
 
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use message::{Message, read};
 use server::Server;
+pub(crate) use wait::{LOOK, PATIENCE, wait_for};
 
 /// What the proxy speaks.
 pub(crate) const PROTOCOL: &str = "http";
-/// How long anything may take that is on its way, on a machine that is busy with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// Time between two looks.
-const LOOK: Duration = Duration::from_millis(10);
-
-/// Looks until `look` gives something; fails after [`PATIENCE`].
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
-        std::thread::sleep(LOOK);
-    }
-}
-
 /// The head of a plain request.
 pub(crate) fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: bot\r\n\r\n")
