@@ -20,6 +20,7 @@ mod secrets;
 mod start;
 mod tcp;
 mod tls;
+mod told;
 pub mod transport;
 pub mod view;
 

@@ -14,6 +14,7 @@ use crate::proxy::links::Links;
 use crate::proxy::parted::PartedClients;
 use crate::proxy::place::Place;
 use crate::proxy::tls::Connector;
+use crate::proxy::told::Told;
 use crate::proxy::view::Traffic;
 
 /// What a proxy is set to, for its thread.
@@ -83,6 +84,8 @@ pub(super) struct Room {
     pub(super) carrying_out: bool,
     /// Clients that this side has closed.
     pub(super) parted: PartedClients,
+    /// Trouble with its upstreams that was told.
+    pub(super) told: Told,
     /// What has passed through it.
     pub(super) traffic: Traffic,
 }
@@ -94,6 +97,7 @@ impl Room {
             links: Links::default(),
             carrying_out: false,
             parted: PartedClients::default(),
+            told: Told::default(),
             traffic: Traffic::default(),
         }
     }

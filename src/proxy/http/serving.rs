@@ -60,8 +60,11 @@ impl Web {
             match dialled {
                 Ok(side) => web.connected(room_place, Link { id: connection, side, upstream, used: false }),
                 Err((failure, why)) => {
-                    tracing::warn!(proxy = web.settings[room_place].name, why, "no server connection");
-                    web.rooms[room_place].borrow_mut().pool.failed(connection, failure, now);
+                    let mut room = web.rooms[room_place].borrow_mut();
+                    if room.told.is_due(&why, now) {
+                        tracing::warn!(proxy = web.settings[room_place].name, why, "no server connection");
+                    }
+                    room.pool.failed(connection, failure, now);
                 }
             }
             web.carry_out(room_place);

@@ -5,6 +5,7 @@ use crate::pool::state::Settings;
 use crate::proxy::guests::Guests;
 use crate::proxy::links::Links;
 use crate::proxy::parted::PartedClients;
+use crate::proxy::told::Told;
 use crate::proxy::transport::Stream;
 use crate::proxy::view::Traffic;
 
@@ -42,6 +43,8 @@ pub(super) struct Room {
     pub(super) carrying_out: bool,
     /// Clients that this side has closed.
     pub(super) parted: PartedClients,
+    /// Trouble with its upstreams that was told.
+    pub(super) told: Told,
     /// What has passed through it.
     pub(super) traffic: Traffic,
 }
@@ -54,6 +57,7 @@ impl Room {
             links: Links::default(),
             carrying_out: false,
             parted: PartedClients::default(),
+            told: Told::default(),
             traffic: Traffic::default(),
         }
     }

@@ -12,6 +12,7 @@ use crate::proxy::postgres::cache::{Cache, CacheSettings};
 use crate::proxy::postgres::side::{Keeps, Mode};
 use crate::proxy::postgres::statements::Statements;
 use crate::proxy::postgres::worker::Server;
+use crate::proxy::told::Told;
 
 /// The most users and databases of one proxy.
 const KEYS_MAX: usize = 1_024;
@@ -82,6 +83,8 @@ pub(super) struct Room {
     /// The pool's orders are being carried out: what one of them brings about waits for its turn.
     pub(super) carrying_out: bool,
     pub(super) parted: PartedClients,
+    /// Trouble with its upstreams that was told.
+    pub(super) told: Told,
 }
 
 impl Room {
@@ -97,6 +100,7 @@ impl Room {
             keys: HashMap::new(),
             carrying_out: false,
             parted: PartedClients::default(),
+            told: Told::default(),
         }
     }
 

@@ -209,7 +209,9 @@ impl Worker {
         {
             door.refused = failed.said;
         }
-        tracing::warn!(proxy = room.settings.name, why = failed.why, "no server connection");
+        if room.told.is_due(&failed.why, self.now) {
+            tracing::warn!(proxy = room.settings.name, why = failed.why, "no server connection");
+        }
         room.pool.failed(connection, failed.failure, self.now);
         self.carry_out(room_place);
     }

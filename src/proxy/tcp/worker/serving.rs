@@ -86,7 +86,9 @@ impl Worker {
         (failure, why): (ConnectFailure, &str),
     ) {
         let room = &mut self.rooms[room_place];
-        tracing::warn!(proxy = room.settings.name, why, "no server connection");
+        if room.told.is_due(why, self.now) {
+            tracing::warn!(proxy = room.settings.name, why, "no server connection");
+        }
         room.pool.failed(connection, failure, self.now);
         self.carry_out(room_place);
     }
