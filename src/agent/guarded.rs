@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::actuator::Subject;
 use crate::model::aged::AgedSockets;
@@ -29,8 +30,8 @@ pub(super) struct Guarded {
     pub(super) since: WallTime,
     /// Dead sockets of the last scan.
     pub(super) aged: Option<Arc<AgedSockets>>,
-    /// Its sockets in the last scan: inode and descriptor, by inode.
-    pub(super) sockets: Arc<[(u64, u32)]>,
+    /// Its sockets in the last scan: inode and descriptor, by inode; none where they were not seen.
+    pub(super) sockets: Option<Arc<[(u64, u32)]>>,
     /// The next fast look.
     pub(super) look_due: Timestamp,
     /// The next full scan.
@@ -44,6 +45,11 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
+    /// Whether the next fast look may be done now: it is due, or within `slack` and a quarter of its period.
+    pub(super) fn is_due(&self, now: Timestamp, slack: Duration) -> bool {
+        self.look_due <= now + slack.min(self.eye.period() / 4)
+    }
+
     /// Which watched signals have been lost or are back since the last call. Passing reasons of a young
     /// process are no loss.
     pub(super) fn changes(&mut self) -> (Vec<(Signal, Gap)>, Vec<Signal>) {

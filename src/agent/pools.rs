@@ -1,19 +1,21 @@
 //! The agent's own proxies as the control loop knows them: what each said last, and what is told of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::agent::status::{HeldClient, PoolClient, PoolServer, PoolStatus, PoolTraffic, PoolTruth, Told};
+use crate::agent::status::{
+    HeldClient, PoolCache, PoolClient, PoolServer, PoolStatus, PoolTraffic, PoolTruth, Told,
+};
 use crate::model::clock::Timestamp;
 use crate::model::name::Name;
+use crate::model::reading::{Gap, Reading};
 use crate::pool::breaker::BreakerState;
 use crate::pool::counters::Counters;
 use crate::pool::gate::Gate;
 use crate::pool::mode::Mode;
 use crate::pool::reason::{CloseReason, Farewell, OpenReason, Refusal};
 use crate::pool::snapshot::{Activity, ClientActivity};
-use crate::proxy::view::{ClientView, ServerView, Traffic, View};
+use crate::proxy::view::{CacheView, ClientView, Parted, ServerView, Traffic, View};
 use crate::proxy::{Command, Proxies};
 use crate::sampler::pools::{PoolAnswer, PoolAnswers};
 use crate::sampler::truth::Testimony;
@@ -23,7 +25,7 @@ use crate::sampler::truth::Testimony;
 pub(super) struct Pools {
     proxies: Option<Proxies>,
     views: BTreeMap<Name, (Timestamp, Box<View>)>,
-    answers: Arc<PoolAnswers>,
+    answers: PoolAnswers,
     /// What the upstreams of each said themselves.
     truth: BTreeMap<Name, BTreeMap<String, Heard>>,
 }
@@ -41,12 +43,12 @@ impl Pools {
     pub(super) fn new(proxies: Option<Proxies>) -> Self {
         let names = proxies.iter().flat_map(Proxies::names);
         let answers = names.map(|name| (name.clone(), PoolAnswer::UNHEARD)).collect();
-        Self { proxies, views: BTreeMap::new(), answers: Arc::new(answers), truth: BTreeMap::new() }
+        Self { proxies, views: BTreeMap::new(), answers, truth: BTreeMap::new() }
     }
 
     /// A pool has answered.
     pub(super) fn take(&mut self, name: Name, asked: Timestamp, view: Box<View>) {
-        Arc::make_mut(&mut self.answers).insert(name.clone(), PoolAnswer::new(asked, &view.pool));
+        self.answers.insert(name.clone(), PoolAnswer::new(asked, &view.pool));
         self.views.insert(name, (asked, view));
     }
 
@@ -55,9 +57,17 @@ impl Pools {
         self.truth.entry(name).or_default().insert(upstream, heard);
     }
 
-    /// What they said last.
-    pub(super) fn answers(&self) -> &Arc<PoolAnswers> {
-        &self.answers
+    /// What they said last, for a process with these sockets: those that a pool has closed and the process keeps open are
+    /// told with it.
+    pub(super) fn answers_to(&self, sockets: Option<&[(u64, u32)]>) -> PoolAnswers {
+        let told = |(name, answer): (&Name, &PoolAnswer)| {
+            let abandoned = match (sockets, self.views.get(name)) {
+                (Some(sockets), Some((_, view))) => Reading::Known(count_abandoned(sockets, &view.parted)),
+                (None, _) | (_, None) => Reading::Unavailable(Gap::NotYet),
+            };
+            (name.clone(), answer.with_abandoned(abandoned))
+        };
+        self.answers.iter().map(told).collect()
     }
 
     /// Has a pool do something, and does not wait for it; why not, where it can't be told.
@@ -102,6 +112,7 @@ impl Pools {
         status.clients = view.clients.iter().map(client).collect();
         status.clients_more = view.clients_more;
         status.traffic = view.traffic.map(traffic);
+        status.cache = view.cache.map(cache);
         status
     }
 
@@ -136,6 +147,12 @@ impl Pools {
         held.sort_by_key(|client| client.descriptor);
         held
     }
+}
+
+/// How many of these clients a process still has open.
+fn count_abandoned(sockets: &[(u64, u32)], parted: &[Parted]) -> f64 {
+    let held = |parted: &&Parted| descriptor(sockets, parted.identity.inode).is_some();
+    parted.iter().filter(held).count() as f64
 }
 
 /// `sockets` is ordered by inode.
@@ -205,6 +222,11 @@ fn truth((upstream, heard): (&String, &Heard), now: Timestamp) -> PoolTruth {
         Err(why) => Told::Failed(why.clone()),
     };
     PoolTruth { upstream: upstream.clone(), asked: now.since(heard.asked), told }
+}
+
+const fn cache(seen: CacheView) -> PoolCache {
+    let CacheView { entries, bytes, hits, misses, dropped } = seen;
+    PoolCache { entries, bytes, hits, misses, dropped }
 }
 
 const fn traffic(seen: Traffic) -> PoolTraffic {

@@ -138,6 +138,8 @@ pub enum PoolWork {
     Enable,
     /// Close all clients and server connections now, and pause.
     Kill,
+    /// Drop what its read cache keeps.
+    FlushCache,
 }
 
 impl PoolWork {
@@ -150,6 +152,7 @@ impl PoolWork {
             Self::Disable => "disable",
             Self::Enable => "enable",
             Self::Kill => "kill",
+            Self::FlushCache => "flush-cache",
         }
     }
 }

@@ -123,6 +123,9 @@ pub struct PoolStatus {
     /// Bytes that have passed, where they are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<PoolTraffic>,
+    /// Its read cache, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<PoolCache>,
     /// What its upstreams say themselves, where they are asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub truth: Vec<PoolTruth>,
@@ -158,6 +161,21 @@ pub struct PoolTraffic {
     pub down: u64,
 }
 
+/// The read cache of a pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PoolCache {
+    /// Answers that are kept.
+    pub entries: u64,
+    /// Their bytes, with all that keeping them costs.
+    pub bytes: u64,
+    /// Questions answered by it.
+    pub hits: u64,
+    /// Questions of declared reads that went to the server, to be kept.
+    pub misses: u64,
+    /// Answers dropped because of a write, or by hand.
+    pub dropped: u64,
+}
+
 impl PoolStatus {
     /// A pool of which nothing is known.
     pub(super) fn blank() -> Self {
@@ -175,6 +193,7 @@ impl PoolStatus {
             clients: Vec::new(),
             clients_more: 0,
             traffic: None,
+            cache: None,
             truth: Vec::new(),
         }
     }

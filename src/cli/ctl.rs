@@ -80,6 +80,7 @@ fn pool(work: PoolVerb) -> Command {
         PoolVerb::Disable { pool } => (pool, PoolWork::Disable),
         PoolVerb::Enable { pool } => (pool, PoolWork::Enable),
         PoolVerb::Kill { pool } => (pool, PoolWork::Kill),
+        PoolVerb::FlushCache { pool } => (pool, PoolWork::FlushCache),
     };
     Command::Pool { pool, work }
 }

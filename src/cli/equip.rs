@@ -21,7 +21,10 @@ pub(super) fn no_restart(target: &Target) -> Option<String> {
 /// Words that can't work here, and why.
 pub(super) fn impossible(config: &Config, ability: &Ability) -> BTreeMap<Word, String> {
     let mut words = BTreeMap::new();
-    let has_pools = config.proxies.values().any(|proxy| matches!(proxy.protocol, Protocol::Postgres(_)));
+    let has_pools = config
+        .proxies
+        .values()
+        .any(|proxy| matches!(proxy.protocol, Protocol::Postgres(_) | Protocol::Http(_)));
     if !has_pools {
         for word in [Word::ResetPool, Word::ThrottleConnects] {
             words.insert(word, "this agent has no pools".to_owned());

@@ -231,7 +231,7 @@ fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
 /// The proxies whose pools policies may speak of.
 fn pools(config: &Config) -> BTreeSet<Name> {
     let with_pool = config.proxies.values().filter(|proxy| match proxy.protocol {
-        Protocol::Postgres(_) => true,
+        Protocol::Postgres(_) | Protocol::Http(_) => true,
         Protocol::Tcp => false,
     });
     with_pool.map(|proxy| proxy.name.clone()).collect()

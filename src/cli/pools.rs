@@ -9,8 +9,8 @@ use tokio::time::{sleep, timeout};
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::agent::request::{Answer, Command, Envelope, PoolWork, Request};
 use crate::agent::settings::Settings;
-use crate::config::proxy::{Access, Id, Protocol};
-use crate::config::{Config, Proxy};
+use crate::config::Config;
+use crate::config::proxy::{Access, Id};
 use crate::model::clock::Clock as _;
 use crate::model::name::Name;
 use crate::proxy::console::Word;
@@ -25,24 +25,11 @@ pub(super) use truth::ask_upstreams;
 
 /// Starts what the file says under `[proxy]`.
 pub(super) fn start(config: &Config, residents: &Residents) -> Result<Option<Running>, StartError> {
-    for proxy in config.proxies.values() {
-        match &proxy.protocol {
-            Protocol::Postgres(settings) if !settings.cache.queries.is_empty() => {
-                return Err(not_served(proxy, "`cache`"));
-            }
-            Protocol::Postgres(_) | Protocol::Tcp => {}
-        }
-    }
     let id = |id: &u64| u32::try_from(*id).ok().map(Id::Number);
     let (users, groups) = (config.admin.uids.iter(), config.admin.gids.iter());
     let admins = Access { users: users.filter_map(id).collect(), groups: groups.filter_map(id).collect() };
     let around = Surroundings { residents: residents.clone(), admins };
     proxy::start(&config.proxies.values().collect::<Vec<_>>(), &around)
-}
-
-/// What the settings know and nothing does yet is refused, rather than passed over.
-fn not_served(proxy: &Proxy, what: &'static str) -> StartError {
-    StartError::NotServed { name: proxy.name.to_string(), what }
 }
 
 /// Asks every pool, again and again, and tells the control loop.
@@ -134,7 +121,7 @@ const fn now_of(command: &Command) -> &'static str {
         Command::Pool { work: PoolWork::Resume | PoolWork::Enable, .. } => "; at work",
         Command::Pool { work: PoolWork::Disable, .. } => "; disabled, new clients and new work are refused",
         Command::Pool { work: PoolWork::Kill, .. } => "; closed and paused until `resume`",
-        Command::Pool { work: PoolWork::Reconnect, .. }
+        Command::Pool { work: PoolWork::Reconnect | PoolWork::FlushCache, .. }
         | Command::ResetPool { .. }
         | Command::Reload
         | Command::Release { .. }
@@ -175,6 +162,7 @@ fn work_of(work: PoolWork) -> proxy::Command {
         PoolWork::Reconnect => proxy::Command::Reconnect,
         PoolWork::Disable => proxy::Command::Disable,
         PoolWork::Kill => proxy::Command::Kill,
+        PoolWork::FlushCache => proxy::Command::FlushCache,
     }
 }
 

@@ -109,6 +109,23 @@ pub const CLIENTS_TRIES: Quota = Quota { count: 10, per: Duration::from_mins(1) 
 /// Held for one client in each direction: rows that one write takes.
 pub const CLIENTS_BUFFER: u64 = 64 * KIB;
 
+/// Connections of a proxy for HTTP: what a bot with a client for each venue and each task opens at its busiest.
+pub const HTTP_MAX: u32 = 100;
+/// Of them, to one upstream: venues count connections of one address.
+pub const HTTP_PER_HOST: u32 = 30;
+/// A connect, TLS included, over a far network that loses a packet.
+pub const HTTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connects at once: a burst of requests is not to wait for one handshake after the other.
+pub const HTTP_CONNECTS: u32 = 8;
+/// Silence of an upstream that has been asked: longer than a slow query, shorter than a client's own patience.
+pub const HTTP_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// From a request to the head of its answer.
+pub const HTTP_TOTAL_TIMEOUT: Duration = Duration::from_mins(1);
+/// The head of a request: its client is on this machine.
+pub const HTTP_HEAD: Duration = Duration::from_secs(10);
+/// Names of HTTP upstreams are looked up again: they are behind load balancers that tell addresses for minutes.
+pub const HTTP_LOOKUP: Duration = Duration::from_mins(5);
+
 /// All cached answers.
 pub const CACHE_SIZE: u64 = 16 * MIB;
 /// The answers of one read.

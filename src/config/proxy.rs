@@ -11,6 +11,7 @@ mod cache;
 mod clients;
 pub mod env;
 mod foreign;
+mod http;
 mod listen;
 mod pool;
 mod rivals;
@@ -27,6 +28,7 @@ pub use admission::{Admission, Auth, ListenerTls};
 pub use breaker::Breaker;
 pub use cache::{Cache, CachedQuery};
 pub use clients::Clients;
+pub use http::{HostRule, Http};
 pub use listen::Listen;
 pub use pool::{Mode, Pool};
 pub use session::{Login, Reset, SessionState, Sessions};
@@ -53,8 +55,8 @@ pub(super) const PROXIES_MAX: usize = 32;
 const BALANCES: &[(&str, Balance)] =
     &[("least-connections", Balance::LeastConnections), ("failover", Balance::Failover)];
 /// Protocols that proxies are meant to learn.
-const LATER: &[&str] = &["http", "websocket", "redis", "mongodb", "amqp", "clickhouse", "mysql"];
-const PROTOCOLS: &[(&str, Kind)] = &[("postgres", Kind::Postgres), ("tcp", Kind::Tcp)];
+const LATER: &[&str] = &["websocket", "redis", "mongodb", "amqp", "clickhouse", "mysql"];
+const PROTOCOLS: &[(&str, Kind)] = &[("postgres", Kind::Postgres), ("http", Kind::Http), ("tcp", Kind::Tcp)];
 
 /// A local listener and the pool behind it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,6 +96,8 @@ pub enum Protocol {
     Tcp,
     /// PostgreSQL's protocol, version 3.
     Postgres(Box<Postgres>),
+    /// HTTP/1.1 and HTTP/1.0.
+    Http(Box<Http>),
 }
 
 /// What only a proxy for PostgreSQL has.
@@ -144,6 +148,7 @@ impl Protocol {
         match self {
             Self::Tcp => "tcp",
             Self::Postgres(_) => "postgres",
+            Self::Http(_) => "http",
         }
     }
 }
@@ -153,6 +158,7 @@ impl Protocol {
 enum Kind {
     Tcp,
     Postgres,
+    Http,
 }
 
 impl Show for Kind {
@@ -160,6 +166,7 @@ impl Show for Kind {
         let word = match self {
             Self::Tcp => "tcp",
             Self::Postgres => "postgres",
+            Self::Http => "http",
         };
         super::show::quoted(word)
     }
@@ -171,35 +178,43 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
     let expose = section.or(cx, "expose", false, read::flag);
     let audience = if expose { Audience::Everybody } else { Audience::Home };
     let listen = listen::read(&mut section, kind, audience, cx);
-    let upstream = upstream::read(&mut section, kind, cx);
+    let (upstream, scheme) = upstream::read(&mut section, kind, cx);
     let balance = section.or(cx, "balance", Balance::LeastConnections, read::word(BALANCES));
     let lookup = Duration::from_secs(1)..=Duration::from_hours(24);
-    let lookup = section.or(cx, "lookup", defaults::PROXY_LOOKUP, read::span(lookup));
+    let usual = if kind == Kind::Http { defaults::HTTP_LOOKUP } else { defaults::PROXY_LOOKUP };
+    let lookup = section.or(cx, "lookup", usual, read::span(lookup));
     let drain = Duration::from_millis(100)..=Duration::from_hours(1);
     let drain = section.or(cx, "drain", defaults::PROXY_DRAIN, read::span(drain));
     let allow = access::read(&mut section, cx, "allow");
     let mut inner = section.section(cx, "pool");
     let pool = pool::read(&mut inner, kind, cx);
-    let sessions = match kind {
-        Kind::Postgres => Some(session::read(&mut inner, &pool, cx)),
-        Kind::Tcp => None,
+    let inside = match kind {
+        Kind::Postgres => Inside::Postgres(session::read(&mut inner, &pool, cx)),
+        Kind::Http => Inside::Http(http::bounds(&mut inner, cx)),
+        Kind::Tcp => Inside::Tcp,
     };
     inner.finish(cx);
     let place = section.key_span("expose").unwrap_or_else(|| section.span());
     let reach = Reach { listen: &listen, audience, span: place };
     let mut inner = section.section(cx, "clients");
     let clients = clients::read(&mut inner, kind, cx);
-    let admission = match kind {
-        Kind::Postgres => admission::read(&mut inner, &reach, cx),
-        Kind::Tcp => None,
-    };
-    inner.finish(cx);
-    let protocol = match (kind, sessions, admission) {
-        (Kind::Tcp, _, _) => {
-            foreign::refuse(&mut section, foreign::OF_PROXY, cx);
+    let protocol = match inside {
+        Inside::Postgres(sessions) => {
+            let admission = admission::read(&mut inner, &reach, cx);
+            inner.finish(cx);
+            postgres(&mut section, (sessions, admission), (&upstream, pool.mode), cx)
+        }
+        Inside::Http(bounds) => {
+            let head = http::head(&mut inner, cx);
+            inner.finish(cx);
+            let http = http::read(&mut section, (bounds, head), (&upstream, scheme), cx);
+            Some(Protocol::Http(Box::new(http)))
+        }
+        Inside::Tcp => {
+            inner.finish(cx);
+            foreign::refuse(&mut section, foreign::TCP, foreign::OF_PROXY, cx);
             Some(Protocol::Tcp)
         }
-        (Kind::Postgres, sessions, admission) => postgres(&mut section, (sessions, admission), &upstream, cx),
     };
     let breaker = breaker::read(&mut section, cx);
     let env = variable::read(&mut section, &listen, cx);
@@ -222,18 +237,24 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
     })
 }
 
+/// What a protocol has in its `pool`.
+enum Inside {
+    Tcp,
+    Postgres(Sessions),
+    Http(http::Bounds),
+}
+
 fn postgres(
     section: &mut Section<'_>,
-    (sessions, admission): (Option<Sessions>, Option<Admission>),
-    upstream: &[Upstream],
+    (sessions, admission): (Sessions, Option<Admission>),
+    (upstream, mode): (&[Upstream], Mode),
     cx: &mut Context<'_>,
 ) -> Option<Protocol> {
     let tls = tls::read(section, upstream, cx);
-    let cache = cache::read(section, cx);
+    let cache = cache::read(section, mode, cx);
     let console = access::read(section, cx, "console");
-    let login = sessions.as_ref().and_then(|sessions| sessions.login.as_ref());
-    let truth = truth::read(section, login, &tls, cx);
-    let (sessions, admission) = (sessions?, admission?);
+    let truth = truth::read(section, sessions.login.as_ref(), &tls, cx);
+    let admission = admission?;
     Some(Protocol::Postgres(Box::new(Postgres { sessions, admission, tls, cache, console, truth })))
 }
 
@@ -241,13 +262,13 @@ fn postgres(
 /// where it is one of later versions nothing more is read, for its keys are not known.
 fn kind(section: &mut Section<'_>, cx: &mut Context<'_>) -> Option<Kind> {
     let Some(value) = section.value("protocol") else {
-        section.miss(cx, "protocol", Some("write protocol = \"postgres\" or protocol = \"tcp\""));
+        section.miss(cx, "protocol", Some("write protocol = \"postgres\", \"http\" or \"tcp\""));
         return Some(Kind::Postgres);
     };
     if let Some(word) = later(value) {
         let message = format!("the protocol `{word}` is not part of this version");
         let fault = Diagnostic::error("not-yet", value.span(), message);
-        cx.faults.push(fault.help("this version has postgres, and tcp for any stream of bytes"));
+        cx.faults.push(fault.help("this version has postgres, http, and tcp for any stream of bytes"));
         return None;
     }
     Some(section.get(cx, "protocol", read::word(PROTOCOLS)).unwrap_or(Kind::Postgres))

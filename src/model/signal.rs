@@ -165,6 +165,7 @@ catalogue! {
     PoolBreaker "pool[].breaker" Named Unit::Word(BREAKER_STATES), Proxy, "State of the breaker: closed passes, open is tripped.";
     PoolClients "pool[].clients" Named Unit::Count, Proxy, "Client connections.";
     PoolClientOldestIdle "pool[].client_oldest_idle" Named Unit::Duration, Proxy, "Idle time of the client longest idle.";
+    PoolAbandoned "pool[].abandoned" Named Unit::Count, Proxy, "Descriptors of the process that are clients which the pool has closed: the latest 256 are looked for.";
     StreamState "stream[].state" Named Unit::Word(STREAM_STATES), Proxy, "State of the stream.";
     StreamSilence "stream[].silence" Named Unit::Duration, Proxy, "Time since the last message of data.";
     StreamMessages "stream[].messages" Named Unit::Count, Proxy, "Messages so far.";

@@ -66,6 +66,13 @@ impl Pool {
         }
     }
 
+    /// A client at rest was served without a connection: it rests since now. No unit of work is counted.
+    pub fn served_aside(&mut self, client: ClientId, now: Timestamp) {
+        if self.clients.get(client).standing == Standing::Resting {
+            self.clients.enter(client, Standing::Resting, now);
+        }
+    }
+
     /// A client that kept its connection begins its next unit of work. Keep-alives of a protocol are none.
     pub fn stir(&mut self, client: ClientId, now: Timestamp) {
         let seen = self.clients.get(client);

@@ -225,9 +225,7 @@ impl Pool {
         if self.connections.of_key(key).size() == 0 && self.logins.pauses(key, now) {
             return Some(Refusal::LoginRefused);
         }
-        let nothing = self.connections.total().size() == 0;
-        let too_late = nothing && self.upstreams.next_attempt() > now + self.limits.wait;
-        too_late.then_some(Refusal::UpstreamDown)
+        self.is_vain(now + self.limits.wait, now).then_some(Refusal::UpstreamDown)
     }
 
     fn refuse(&mut self, refusal: Refusal) -> CheckOut {

@@ -37,6 +37,15 @@ impl Pool {
         self.discard(id, reason, now);
     }
 
+    /// A unit of work ended well, and its connection is not to be used again.
+    pub fn finish(&mut self, id: ConnectionId, reason: CloseReason, now: Timestamp) {
+        if let Some(slot) = self.connections.find_in(id, State::Leased) {
+            let upstream = self.connections.get(slot).upstream;
+            self.upstreams.get_mut(upstream).breaker.success(&self.limits.trip, now);
+        }
+        self.spend(id, reason, now);
+    }
+
     /// Whether a connection is in the hands of a client that rests.
     pub(super) fn rests_in_hand(&self, connection: &Connection) -> bool {
         let holder = connection.holder.filter(|_| connection.state == State::Leased);
@@ -111,18 +120,25 @@ impl Pool {
         }
     }
 
-    /// Turns those away whose wait ends before any upstream is tried again, where there is no connection left that
-    /// could come free.
+    /// Turns those away who wait in vain.
     pub(super) fn despair(&mut self, now: Timestamp) {
-        if self.connections.total().size() > 0 || self.mode != Mode::Running {
-            return;
-        }
-        let next = self.upstreams.next_attempt();
-        while let Some(client) = self.clients.oldest()
-            && next > now
-            && self.clients.deadline(client, self.limits.wait) < next
+        while self.mode == Mode::Running
+            && let Some(client) = self.clients.oldest()
+            && self.is_vain(self.clients.deadline(client, self.limits.wait), now)
         {
             self.turn_away(client, Refusal::UpstreamDown, now);
         }
+    }
+
+    /// Whether it is vain to wait until then: no connection is left that could come free, and none can be made before,
+    /// or all upstreams were away for as long as anybody would wait.
+    pub(super) fn is_vain(&self, until: Timestamp, now: Timestamp) -> bool {
+        let total = self.connections.total();
+        if total.size() > total.connecting() {
+            return false;
+        }
+        let long_away = self.upstreams.away_since().is_some_and(|since| now.since(since) >= self.limits.wait);
+        let next = self.upstreams.next_attempt();
+        long_away || (total.size() == 0 && next > now && next > until)
     }
 }

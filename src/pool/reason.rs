@@ -78,6 +78,7 @@ words! {
         AddressGone "address_gone" Agent "The name of its upstream no longer gives its address.",
         UpstreamClosed "upstream_closed" Upstream "The upstream closed it while it was idle.",
         UpstreamSpoke "upstream_spoke" Upstream "The upstream sent something nobody asked for.",
+        LastAnswer "last_answer" Upstream "The upstream said that its answer was the last on it, or ended it with the answer.",
         UpstreamLost "upstream_lost" Upstream "The upstream went away during a unit of work.",
         UpstreamProtocol "upstream_protocol" Upstream "The upstream broke the protocol.",
         CommandLate "command_late" Upstream "A unit of work took longer than the settings allow.",
@@ -130,6 +131,7 @@ impl CloseReason {
             | Self::AddressGone
             | Self::UpstreamClosed
             | Self::UpstreamSpoke
+            | Self::LastAnswer
             | Self::LoginRefused
             | Self::UpstreamCrowded
             | Self::UpstreamStarting
@@ -155,7 +157,8 @@ impl CloseReason {
     /// Whether `pool[].errors` counts it. An upstream that closes what was idle is within its rights.
     pub const fn is_error(self) -> bool {
         let blames_upstream = matches!(self.party(), Party::Upstream);
-        (blames_upstream || matches!(self, Self::LoginRefused)) && !matches!(self, Self::UpstreamClosed)
+        (blames_upstream || matches!(self, Self::LoginRefused))
+            && !matches!(self, Self::UpstreamClosed | Self::LastAnswer)
     }
 }
 

@@ -13,6 +13,20 @@ use crate::pool::reason::CloseReason;
 use crate::pool::state::Pool;
 use crate::pool::upstream::UpstreamView;
 
+/// The signals `pool[...]` that a pool can tell by itself.
+pub const POOL_SIGNALS: [Signal; 10] = [
+    Signal::PoolActive,
+    Signal::PoolIdle,
+    Signal::PoolWaiting,
+    Signal::PoolMaxWait,
+    Signal::PoolConnects,
+    Signal::PoolErrors,
+    Signal::PoolQueries,
+    Signal::PoolBreaker,
+    Signal::PoolClients,
+    Signal::PoolClientOldestIdle,
+];
+
 /// What the signals `pool[...]` show, and what the console adds to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Snapshot {
@@ -137,19 +151,20 @@ impl KeyView {
 }
 
 impl Snapshot {
-    /// What the signals `pool[...]` read, in the units of the catalogue.
-    pub fn signals(&self) -> [(Signal, f64); 10] {
+    /// What [`POOL_SIGNALS`] read, in their order, in the units of the catalogue.
+    pub fn figures(&self) -> [f64; POOL_SIGNALS.len()] {
         [
-            (Signal::PoolActive, self.active.into()),
-            (Signal::PoolIdle, self.idle.into()),
-            (Signal::PoolWaiting, self.waiting.into()),
-            (Signal::PoolMaxWait, self.max_wait.as_secs_f64()),
-            (Signal::PoolConnects, self.connects as f64),
-            (Signal::PoolErrors, self.errors as f64),
-            (Signal::PoolQueries, self.units as f64),
-            (Signal::PoolBreaker, f64::from(self.breaker as u8)),
-            (Signal::PoolClients, self.clients.into()),
-            (Signal::PoolClientOldestIdle, self.client_oldest_idle.as_secs_f64()),
+            self.active.into(),
+            self.idle.into(),
+            self.waiting.into(),
+            self.max_wait.as_secs_f64(),
+            self.connects as f64,
+            self.errors as f64,
+            self.units as f64,
+            // In the order of the words of the signal.
+            f64::from(self.breaker as u8),
+            self.clients.into(),
+            self.client_oldest_idle.as_secs_f64(),
         ]
     }
 }

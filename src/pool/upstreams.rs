@@ -2,13 +2,18 @@
 //!
 //! Two things keep an upstream from being connected to: the pause after a failed connect, which grows with every
 //! failure in a row, and its breaker, which trips after [`DOWN_AFTER`] of them, or when too many units of work
-//! fail. While it is tripped, single trials in the background find out when it is back. Where there are others, it
-//! then gets load again over [`RAMP`], not all at once.
+//! fail. While it is tripped, single trials in the background find out when it is back; while none is up they come at
+//! least every [`TRY_EVERY`]. Where there are others, an upstream that is back gets load again over [`RAMP`], not all
+//! at once.
+//!
+//! Who waits does so until its time is over, for a host that restarts is soon back. Once all were away for as long as a
+//! client would wait, nobody who comes has to: it is told at once, and a trial finds them when they are back.
 
 use std::time::Duration;
 
 use crate::model::clock::Timestamp;
 use crate::pool::address::{AddressBook, Lookup};
+use crate::pool::backoff::Backoff;
 use crate::pool::breaker::{Breaker, BreakerState, Verdict};
 use crate::pool::connections::Connections;
 use crate::pool::id::{Key, UpstreamId};
@@ -22,8 +27,9 @@ pub(super) const DOWN_AFTER: u32 = 3;
 pub(super) const RAMP: Duration = Duration::from_secs(10);
 /// An upstream that is preferred gets back what others took over once it was up for so long.
 pub(super) const FAILBACK_AFTER: Duration = Duration::from_secs(30);
-/// The longest that an upstream is left alone while none is up.
-const NONE_UP_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// While none is up, each is tried so often: a connect that fails costs little, and clients wait for one that does not.
+/// A server that goes up and down by itself must not meet the trials only while it is down, so the pause is spread.
+const TRY_EVERY: Backoff = Backoff { first: Duration::from_millis(500), most: Duration::from_millis(500) };
 
 /// A connect that failed.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +50,8 @@ pub(super) struct Upstream {
     streak: u32,
     /// No connect before this.
     retry_at: Timestamp,
+    /// Since its first failed connect in a row.
+    failing_since: Option<Timestamp>,
     /// As whom to try it in the background.
     pub(super) key: Key,
 }
@@ -56,6 +64,7 @@ impl Upstream {
             failures: 0,
             streak: 0,
             retry_at: now,
+            failing_since: None,
             key: Key::HOME,
         }
     }
@@ -114,6 +123,16 @@ impl Upstreams {
         times.min().expect("there is at least one upstream")
     }
 
+    /// Since when all of them fail, where all are tried in the background; none while any does not fail, or is tried only
+    /// for those that wait: who is sent away could not have it tried.
+    pub(super) fn away_since(&self) -> Option<Timestamp> {
+        if self.state() == BreakerState::Closed {
+            return None;
+        }
+        let each: Option<Vec<_>> = self.all.iter().map(|upstream| upstream.failing_since).collect();
+        each?.into_iter().max()
+    }
+
     /// The best state of all: closed while any is.
     pub(super) fn state(&self) -> BreakerState {
         let states = self.all.iter().map(|upstream| upstream.breaker.state());
@@ -170,32 +189,33 @@ impl Upstreams {
         (self.balance == Balance::Priority && now.since(since) >= FAILBACK_AFTER).then_some(best)
     }
 
-    /// An upstream has just tripped. Where it was the last one, the others are tried soon, however long they were left
-    /// alone for: they may be back, and there is nothing better.
+    /// An upstream has just tripped. Where it was the last one, the pauses of the others end soon, however long they were
+    /// left alone for: they may be back, and there is nothing better.
     pub(super) fn hasten_others(&mut self, tripped: UpstreamId, limits: &Limits, now: Timestamp) {
         if self.state() == BreakerState::Closed {
             return;
         }
         for id in self.ids().filter(|id| *id != tripped) {
-            self.get_mut(id).breaker.hasten(now + limits.trip.pause.first);
+            self.get_mut(id).breaker.hasten(now + limits.retry.first);
         }
+        // Where connects succeed and work fails, another connect proves nothing: it has its rest, but no longer one.
+        self.get_mut(tripped).breaker.hasten(now + limits.trip.pause.first);
     }
 
-    /// While none is up, none is left alone for long: a connect that fails costs little, and each client waits for one that
-    /// does not.
-    fn hasten_all(&mut self, limits: &Limits, now: Timestamp) {
+    /// While none is up, each is tried soon.
+    fn try_all(&mut self, now: Timestamp, fraction: f64) {
         if self.state() == BreakerState::Closed {
             return;
         }
-        for upstream in &mut self.all {
-            upstream.breaker.hasten(now + NONE_UP_PAUSE_MAX.max(limits.trip.pause.first));
-        }
+        let at = now + TRY_EVERY.pause(1, fraction);
+        self.all.iter_mut().for_each(|upstream| upstream.breaker.hasten(at));
     }
 
     /// A connect succeeded.
     pub(super) fn connected(&mut self, id: UpstreamId, now: Timestamp) {
         let upstream = self.get_mut(id);
         (upstream.failures, upstream.streak, upstream.retry_at) = (0, 0, now);
+        upstream.failing_since = None;
         if upstream.breaker.state() == BreakerState::HalfOpen {
             upstream.breaker.restored(now);
         }
@@ -232,6 +252,7 @@ impl Upstreams {
         };
         upstream.failures = upstream.failures.saturating_add(1);
         upstream.retry_at = now + limits.retry.pause(upstream.failures, fraction);
+        upstream.failing_since.get_or_insert(now);
         let closed = upstream.breaker.state() == BreakerState::Closed;
         if trial || (closed && upstream.streak >= DOWN_AFTER) {
             upstream.streak = 0;
@@ -239,7 +260,7 @@ impl Upstreams {
             if closed {
                 self.hasten_others(id, limits, now);
             }
-            self.hasten_all(limits, now);
+            self.try_all(now, fraction);
             return if closed { Verdict::Tripped } else { Verdict::Unchanged };
         }
         Verdict::Unchanged

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::proxy::{Balance, Proxy};
+use crate::config::proxy::{Balance, Protocol, Proxy};
 use crate::pool::address::Lookup;
 use crate::pool::backoff::Backoff;
 use crate::pool::breaker::Trip;
@@ -37,6 +37,10 @@ pub fn limits(proxy: &Proxy) -> Limits {
             reserve: proxy.clients.reserve,
             idle: proxy.clients.idle.unwrap_or(Duration::MAX),
         },
+        per_upstream: match &proxy.protocol {
+            Protocol::Http(http) => http.per_host,
+            Protocol::Postgres(_) | Protocol::Tcp => u32::MAX,
+        },
         ..Limits::default()
     }
 }
@@ -65,6 +69,9 @@ pub fn differ_in_limits_alone(old: &Proxy, new: &Proxy) -> bool {
     (pool.min, pool.max, pool.waiters) = (kept.min, kept.max, kept.waiters);
     (pool.wait, pool.idle, pool.check) = (kept.wait, kept.idle, kept.check);
     (pool.lifetime, pool.max_uses, pool.connects) = (kept.lifetime, kept.max_uses, kept.connects);
+    if let (Protocol::Http(old), Protocol::Http(new)) = (&old.protocol, &mut same.protocol) {
+        new.per_host = old.per_host;
+    }
     same == *old
 }
 

@@ -28,6 +28,8 @@ pub enum Command {
     Disable,
     /// Close all clients and server connections now, and pause.
     Kill,
+    /// Drop what the read cache keeps.
+    FlushCache,
     /// Change the limits; what still fits stays.
     Adjust(Box<Limits>),
 }
@@ -41,10 +43,15 @@ pub struct Done {
     pub retired: usize,
     /// Clients told to go.
     pub clients: usize,
+    /// Cached answers dropped, where that was asked for.
+    pub answers: Option<usize>,
 }
 
 impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(answers) = self.answers {
+            return write!(f, "dropped {answers} cached {}", if answers == 1 { "answer" } else { "answers" });
+        }
         let connections = |count| if count == 1 { "connection" } else { "connections" };
         write!(f, "closed {} {}", self.closed, connections(self.closed))?;
         if self.retired > 0 {
@@ -64,7 +71,12 @@ mod tests {
 
     #[test]
     fn it_says_what_was_done() {
-        let done = |closed, retired, clients| Done { closed, retired, clients }.to_string();
+        let done = |closed, retired, clients| Done { closed, retired, clients, answers: None }.to_string();
+        let dropped = |answers| Done { answers: Some(answers), ..Done::default() }.to_string();
+        assert_eq!(
+            (dropped(1), dropped(0)),
+            ("dropped 1 cached answer".to_owned(), "dropped 0 cached answers".to_owned())
+        );
         assert_eq!(done(0, 0, 0), "closed 0 connections");
         assert_eq!(done(1, 2, 0), "closed 1 connection; 2 in use, closed when they come back");
         assert_eq!(done(3, 0, 1), "closed 3 connections; 1 client was told to go");

@@ -47,12 +47,22 @@ pub enum GuestError {
     LookUp(#[from] io::Error),
 }
 
+/// Whether clients of other machines are let in: there is nothing by which they could show who they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Strangers {
+    /// They are: the settings expose the proxy to them.
+    Welcome,
+    /// They are not.
+    Refused,
+}
+
 /// Who may use a proxy. Root and the agent's own user always may: they could anyway.
 #[derive(Clone, Debug)]
 pub(crate) struct Guests {
     users: BTreeSet<u32>,
     groups: BTreeSet<u32>,
     residents: Option<Residents>,
+    strangers: Strangers,
 }
 
 impl Guests {
@@ -62,6 +72,7 @@ impl Guests {
             users: BTreeSet::from([0, own_uid()]),
             groups: BTreeSet::new(),
             residents: access.is_none().then(|| residents.clone()),
+            strangers: Strangers::Refused,
         };
         let Some(access) = access else { return Ok(guests) };
         for id in &access.users {
@@ -79,6 +90,12 @@ impl Guests {
         Ok(guests)
     }
 
+    /// The same, and all of other machines, where the settings expose a proxy that asks for no password.
+    pub(super) fn exposed(self, expose: bool) -> Self {
+        let strangers = if expose { Strangers::Welcome } else { Strangers::Refused };
+        Self { strangers, ..self }
+    }
+
     /// Whether a user may come; `gid` is the group it came with, where that is known.
     pub(crate) fn admit(&self, uid: u32, gid: Option<u32>) -> bool {
         self.users.contains(&uid)
@@ -93,6 +110,7 @@ impl Guests {
         match seen {
             Seen::User(uid, gid) if self.admit(uid, gid) => Ok(()),
             Seen::User(uid, _) => Err(format!("user {uid} of this machine may not use this proxy")),
+            Seen::Foreign if self.strangers == Strangers::Welcome => Ok(()),
             Seen::Foreign => Err("clients of other machines can't be told apart".to_owned()),
             Seen::Unknown => Err("the kernel does not say whose this client is".to_owned()),
             Seen::Gone => Err("nobody holds the other end of this connection any more".to_owned()),

@@ -1,4 +1,4 @@
-//! What a pool does when it is told to, and how it is told what came of it.
+//! What the owner of pools does when it is asked, what a pool does when it is told to, and how it is told what came of it.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,42 @@ use crate::pool::Pool;
 use crate::pool::id::ConnectionId;
 use crate::pool::reset::{Reset, ResetCause, Scope};
 use crate::proxy::command::{Command, Done};
+use crate::proxy::proxies::{Client, Question};
+use crate::proxy::view::View;
+
+/// The thread that owns pools, each at its place.
+pub(in crate::proxy) trait Owner {
+    /// What there is; none where there is no such place.
+    fn view(&self, place: u16) -> Option<View>;
+    /// Has a pool do something; none where there is no such place.
+    fn obey(&mut self, place: u16, command: Command) -> Option<Done>;
+    /// Drops what is kept of answers, where any are; how many that were.
+    fn flush_cache(&mut self, _place: u16) -> usize {
+        0
+    }
+    /// Closes one client, if it is still there.
+    fn kill_client(&mut self, place: u16, client: Client) -> Done;
+}
+
+/// Answers a question about a pool. One about a place that is not there is dropped, which says so.
+pub(in crate::proxy) fn answer(owner: &mut impl Owner, place: u16, question: Question) {
+    match question {
+        Question::View(reply) => {
+            if let Some(view) = owner.view(place) {
+                reply.send(Box::new(view));
+            }
+        }
+        Question::Do(Command::FlushCache, reply) => {
+            reply.send(Done { answers: Some(owner.flush_cache(place)), ..Done::default() });
+        }
+        Question::Do(command, reply) => {
+            if let Some(done) = owner.obey(place, command) {
+                reply.send(done);
+            }
+        }
+        Question::KillClient(client, reply) => reply.send(owner.kill_client(place, client)),
+    }
+}
 
 /// Has a pool do something. Its orders are still to be carried out.
 pub(in crate::proxy) fn obey(pool: &mut Pool, command: Command, now: Timestamp) {
@@ -22,6 +58,8 @@ pub(in crate::proxy) fn obey(pool: &mut Pool, command: Command, now: Timestamp) 
         }
         Command::Disable => pool.disable(now),
         Command::Kill => pool.kill(now),
+        // What is kept of answers stands beside the pool.
+        Command::FlushCache => {}
         Command::Adjust(limits) => pool.adjust(&limits, now),
     }
 }
@@ -48,6 +86,7 @@ impl Standing {
             closed: self.open.difference(&after.open).count(),
             retired: after.retired.difference(&self.retired).count(),
             clients: self.clients.saturating_sub(after.clients) as usize,
+            answers: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
 use mio::{Registry, Token};
@@ -48,6 +49,11 @@ impl Porch {
                 tracing::error!(%error, "a listener can't be polled");
             }
         }
+    }
+
+    /// Duplicates of the listeners, in their order, for a poll of another kind.
+    pub(in crate::proxy) fn descriptors(&self) -> impl Iterator<Item = io::Result<OwnedFd>> {
+        self.ears.iter().map(|(_, ear)| ear.as_fd().try_clone_to_owned())
     }
 
     /// The room that a listener leads to.

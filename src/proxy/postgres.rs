@@ -1,6 +1,7 @@
 //! Pools of PostgreSQL connections.
 
 mod assembly;
+mod cache;
 mod connect;
 mod console;
 mod credentials;
@@ -14,7 +15,6 @@ mod outbound;
 mod piece;
 mod prepared;
 mod route;
-mod secrets;
 mod settle;
 pub mod side;
 mod socket;
@@ -24,6 +24,4 @@ mod tls;
 mod worker;
 
 pub use login::users::UsersError;
-pub use secrets::{SecretError, read_password};
 pub(in crate::proxy) use start::{begin, need};
-pub use tls::TlsError;

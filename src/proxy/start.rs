@@ -9,16 +9,21 @@ use crate::config::proxy::{Access, Protocol, Proxy};
 use crate::proxy::console::WORDS_MAX;
 use crate::proxy::ear::{Ear, FirstWord};
 use crate::proxy::guests::{GuestError, Guests, Residents};
+use crate::proxy::http;
 use crate::proxy::porch::RESERVE;
-use crate::proxy::postgres::{self, SecretError, TlsError, UsersError};
+use crate::proxy::postgres::{self, UsersError};
 use crate::proxy::proxies::{EndNote, Group, Proxies};
 use crate::proxy::running::{Running, Thread};
+use crate::proxy::secrets::SecretError;
 use crate::proxy::tcp;
+use crate::proxy::tls::TlsError;
 use crate::sys::handed::Offer;
 use crate::sys::limits::NoFile;
 
 /// Threads of a desk for what takes long: derivations of keys, and names that are looked up.
 const BLOCKING_MAX: usize = 8;
+/// Turns of tasks that carry traffic between two looks at the poll, where there is no end of them.
+const TURNS: u32 = 256;
 /// Descriptors of everything else that the agent does: its targets, its history, its socket.
 const OWN: u64 = 256;
 
@@ -67,14 +72,6 @@ pub enum StartError {
         /// Why.
         source: SecretError,
     },
-    /// Something that the settings know and that nothing serves yet.
-    #[error("{name}: this version does not serve {what}; take it out")]
-    NotServed {
-        /// The proxy.
-        name: String,
-        /// What.
-        what: &'static str,
-    },
     /// No thread or descriptor could be had.
     #[error("the proxies have no room to start")]
     Room(#[from] io::Error),
@@ -99,24 +96,29 @@ pub struct Surroundings {
 
 /// Starts proxies; none where there are none.
 pub fn start(proxies: &[&Proxy], around: &Surroundings) -> Result<Option<Running>, StartError> {
-    let (mut postgres, mut tcp) = (Vec::new(), Vec::new());
+    let (mut postgres, mut http, mut tcp) = (Vec::new(), Vec::new(), Vec::new());
     for proxy in proxies {
         match &proxy.protocol {
             Protocol::Postgres(settings) => postgres.push((*proxy, &**settings)),
+            Protocol::Http(settings) => http.push((*proxy, &**settings)),
             Protocol::Tcp => tcp.push(*proxy),
         }
     }
     let need = if postgres.is_empty() { 0 } else { postgres::need(&postgres) };
+    let need = need + if http.is_empty() { 0 } else { http::need(&http) };
     let need = need + if tcp.is_empty() { 0 } else { tcp::need(&tcp) };
     if proxies.is_empty() {
         return Ok(None);
     }
-    descriptors(OWN + 2 * RESERVE as u64 + need);
+    descriptors(OWN + 3 * RESERVE as u64 + need);
     let offer = Offer::of_environment();
     let (words, heard) = mpsc::channel(WORDS_MAX);
     let mut begun = Vec::new();
     if !postgres.is_empty() {
         begun.push(postgres::begin(&postgres, around, &offer, words)?);
+    }
+    if !http.is_empty() {
+        begun.push(http::begin(&http, around, &offer)?);
     }
     if !tcp.is_empty() {
         begun.push(tcp::begin(&tcp, around, &offer)?);
@@ -165,6 +167,17 @@ pub(in crate::proxy) fn guests(
 ) -> Result<Guests, StartError> {
     Guests::of(allowed, &around.residents)
         .map_err(|source| StartError::Allow { name: proxy.name.to_string(), source })
+}
+
+/// The work of a thread that carries traffic in tasks: the poll is asked once all tasks that are ready had their turn.
+pub(in crate::proxy) fn block_on_web(work: impl Future<Output = ()>) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .event_interval(TURNS)
+        .max_blocking_threads(BLOCKING_MAX)
+        .build()?;
+    LocalSet::new().block_on(&runtime, work);
+    Ok(())
 }
 
 /// The work of a thread that may wait.

@@ -3,16 +3,18 @@
 //! Made by the thread that owns them, when it is asked, as one value: what stands in it was true together. What is
 //! long is bounded, so that a pool with very many clients costs its thread no more than a moment.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::clock::Timestamp;
+use crate::pool::Pool;
 use crate::pool::counters::Counters;
 use crate::pool::gate::Gate;
 use crate::pool::id::ConnectionId;
 use crate::pool::limits::Limits;
 use crate::pool::reason::CloseReason;
-use crate::pool::snapshot::{Activity, ClientActivity, KeyView, Snapshot};
+use crate::pool::snapshot::{Activity, ClientActivity, ConnectionView, KeyView, Snapshot};
 
 /// The most clients that are told of one by one; those longest without work come first.
 pub const CLIENTS_SHOWN_MAX: usize = 1_024;
@@ -42,6 +44,23 @@ pub struct View {
     pub doors: Vec<DoorView>,
     /// Bytes that have passed, where they are counted.
     pub traffic: Option<Traffic>,
+    /// Its read cache, where it has one.
+    pub cache: Option<CacheView>,
+}
+
+/// A read cache at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CacheView {
+    /// Answers that are kept.
+    pub entries: u64,
+    /// Their bytes, with all that keeping them costs.
+    pub bytes: u64,
+    /// Questions answered here.
+    pub hits: u64,
+    /// Questions of declared reads that went to the server.
+    pub misses: u64,
+    /// Answers dropped because of a write.
+    pub dropped: u64,
 }
 
 /// One user and database of a proxy.
@@ -140,4 +159,48 @@ pub struct ServerView {
     pub holder: Option<u32>,
     /// Why it is closed when it comes back.
     pub retired: Option<CloseReason>,
+}
+
+/// Keeps those of clients that are told of one by one, the longest without work first; how many there are beyond.
+pub(in crate::proxy) fn longest_unused<C>(
+    clients: &mut Vec<(usize, &C)>,
+    active: impl Fn(&C) -> Timestamp,
+) -> usize {
+    let more = clients.len().saturating_sub(CLIENTS_SHOWN_MAX);
+    if more > 0 {
+        clients.select_nth_unstable_by_key(CLIENTS_SHOWN_MAX, |(_, client)| active(client));
+        clients.truncate(CLIENTS_SHOWN_MAX);
+    }
+    clients.sort_unstable_by_key(|(_, client)| active(client));
+    more
+}
+
+/// The server connections of a pool, the oldest first.
+pub(in crate::proxy) fn servers(
+    pool: &Pool,
+    now: Timestamp,
+    view: impl Fn(ConnectionView) -> ServerView,
+) -> Vec<ServerView> {
+    let mut connections: Vec<ConnectionView> = pool.connections(now).collect();
+    connections.sort_by_key(|seen| Reverse(seen.age));
+    connections.into_iter().map(view).collect()
+}
+
+impl ServerView {
+    /// What the pool knows of it; no protocol logs in.
+    pub(in crate::proxy) fn of(seen: ConnectionView) -> Self {
+        Self {
+            connection: seen.connection,
+            activity: seen.activity,
+            since: seen.since,
+            age: seen.age,
+            uses: seen.uses,
+            upstream: seen.upstream.0,
+            user: String::new(),
+            database: String::new(),
+            backend: None,
+            holder: seen.holder.map(|client| client.0),
+            retired: seen.retired,
+        }
+    }
 }

@@ -10,33 +10,21 @@ use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
-use crate::pool::snapshot::Snapshot;
+use crate::pool::snapshot::{POOL_SIGNALS, Snapshot};
 
 /// Between two questions to one pool.
 pub const ASKED_EVERY: Duration = Duration::from_secs(1);
 /// How long an answer stands, counted from its question.
 pub const STANDS: Duration = Duration::from_secs(5);
 
-/// The signals of a pool.
-const SIGNALS: [Signal; 10] = [
-    Signal::PoolActive,
-    Signal::PoolIdle,
-    Signal::PoolWaiting,
-    Signal::PoolMaxWait,
-    Signal::PoolConnects,
-    Signal::PoolErrors,
-    Signal::PoolQueries,
-    Signal::PoolBreaker,
-    Signal::PoolClients,
-    Signal::PoolClientOldestIdle,
-];
-
 /// What one pool said last.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PoolAnswer {
     /// When it was asked; none before its first answer.
     asked: Option<Timestamp>,
-    figures: Reading<[f64; SIGNALS.len()]>,
+    figures: Reading<[f64; POOL_SIGNALS.len()]>,
+    /// Clients that the pool has closed and a process keeps open; none where this is not told to a process.
+    abandoned: Option<Reading<f64>>,
 }
 
 /// What pools said last, by name.
@@ -44,24 +32,18 @@ pub type PoolAnswers = BTreeMap<Name, PoolAnswer>;
 
 impl PoolAnswer {
     /// A pool that has not answered yet.
-    pub const UNHEARD: Self = Self { asked: None, figures: Reading::Unavailable(Gap::NotYet) };
+    pub const UNHEARD: Self =
+        Self { asked: None, figures: Reading::Unavailable(Gap::NotYet), abandoned: None };
 
     /// What was answered to a question put at that time.
     pub fn new(asked: Timestamp, seen: &Snapshot) -> Self {
-        let figures = [
-            f64::from(seen.active),
-            f64::from(seen.idle),
-            f64::from(seen.waiting),
-            seen.max_wait.as_secs_f64(),
-            seen.connects as f64,
-            seen.errors as f64,
-            seen.units as f64,
-            // In the order of the words of the signal.
-            f64::from(seen.breaker as u8),
-            f64::from(seen.clients),
-            seen.client_oldest_idle.as_secs_f64(),
-        ];
-        Self { asked: Some(asked), figures: Reading::Known(figures) }
+        Self { asked: Some(asked), figures: Reading::Known(seen.figures()), ..Self::UNHEARD }
+    }
+
+    /// The same for a process that keeps so many clients open which the pool has closed.
+    #[must_use]
+    pub fn with_abandoned(self, abandoned: Reading<f64>) -> Self {
+        Self { abandoned: Some(abandoned), ..self }
     }
 
     /// When it was asked, where what it said still stands.
@@ -71,14 +53,13 @@ impl PoolAnswer {
 
     /// Its signals as they stand at that time.
     pub fn signals(&self, at: Timestamp) -> impl Iterator<Item = (Signal, Reading<f64>)> {
-        let figures = match (self.asked, self.asked(at)) {
-            (Some(_), None) => Reading::Unavailable(Gap::Late),
-            (None, _) | (_, Some(_)) => self.figures,
-        };
-        SIGNALS
-            .into_iter()
-            .enumerate()
-            .map(move |(place, signal)| (signal, figures.map(|figures| figures[place])))
+        let late = self.asked.is_some() && self.asked(at).is_none();
+        let told = move |reading| if late { Reading::Unavailable(Gap::Late) } else { reading };
+        let figures = POOL_SIGNALS.into_iter().enumerate();
+        let figures = figures.map(|(place, signal)| (signal, self.figures.map(|figures| figures[place])));
+        figures
+            .chain(self.abandoned.map(|reading| (Signal::PoolAbandoned, reading)))
+            .map(move |(signal, reading)| (signal, told(reading)))
     }
 }
 
@@ -116,7 +97,9 @@ mod tests {
     fn every_signal_of_a_pool_is_told_and_words_keep_their_order() {
         let rows = crate::model::signal::CATALOGUE.iter();
         let of_pools = rows.filter(|row| row.source == Source::Proxy && row.name.starts_with("pool["));
-        assert!(of_pools.map(|row| row.signal).eq(SIGNALS));
+        let heard = PoolAnswer::UNHEARD.with_abandoned(Reading::Known(2.0));
+        let told = heard.signals(at(0)).map(|(signal, _)| signal);
+        assert!(of_pools.map(|row| row.signal).eq(told));
         assert_eq!(BREAKER_STATES[BreakerState::HalfOpen as usize], "half_open");
         assert_eq!(BREAKER_STATES[BreakerState::Open as usize], "open");
     }

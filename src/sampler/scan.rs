@@ -74,8 +74,8 @@ pub struct Scan {
     pub view: Arc<FullView>,
     /// Its CLOSE_WAIT sockets and orphans, oldest first.
     pub aged: Arc<AgedSockets>,
-    /// Its sockets: inode and descriptor, by inode; empty where they were not seen.
-    pub sockets: Arc<[(u64, u32)]>,
+    /// Its sockets: inode and descriptor, by inode; none where they were not seen.
+    pub sockets: Option<Arc<[(u64, u32)]>>,
     /// The host's readings, where they were due.
     pub host: Option<Vec<(Signal, Reading<f64>)>>,
 }
@@ -130,7 +130,7 @@ impl Memory {
         let mut view = FullView::blank(at);
         kept.load.read(process, at, &mut view.plain);
         let mut aged = AgedSockets::default();
-        let mut sockets: Arc<[(u64, u32)]> = Arc::from([]);
+        let mut sockets = None;
         match listed {
             Ok(()) => {
                 let joined = match dumped {
@@ -140,7 +140,7 @@ impl Memory {
                 let mut survey = kept.survey(process, joined.as_ref(), &unknown_tcp, (book, at));
                 aged.sockets = std::mem::take(&mut survey.aged);
                 if let Reading::Known(joined) = joined.as_ref() {
-                    sockets = joined.descriptors();
+                    sockets = Some(joined.descriptors());
                 }
                 view.take(survey);
             }

@@ -5,8 +5,8 @@ use crate::tree::{File, Tree, crates_named};
 /// Rooms by rank. A room imports only lower ranks.
 pub(crate) const RANKS: &[&[&str]] = &[
     &["model"],
-    &["document"],
-    &["config", "wire", "sys"],
+    &["document", "wire"],
+    &["config", "sys"],
     &["policy", "pool", "stream", "call"],
     &["proxy", "journal", "sim"],
     &["sampler", "actuator"],
@@ -21,7 +21,7 @@ const NARROW: &[(&str, &[&str])] = &[
     ("wire", &["model"]),
     ("pool", &["model"]),
     ("stream", &["model"]),
-    ("config", &["model", "document"]),
+    ("config", &["model", "document", "wire"]),
     ("sim", &["model", "document", "policy"]),
 ];
 

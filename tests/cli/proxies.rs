@@ -72,3 +72,48 @@ fn a_host_that_is_no_upstream_is_told_without_its_password() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.err.contains("led to db9.internal:5432") && !ran.err.contains("hunter2"), "{ran:?}");
 }
+
+/// What `config check` says of a proxy.
+fn checked(keys: &str) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let file = file(folder.path(), &format!("{PROXY}{keys}\n"));
+    ran(command(["config", "check", file.to_str().unwrap()]).output().unwrap())
+}
+
+#[test]
+fn reads_whose_answer_can_not_be_kept_are_refused() {
+    let refused = [
+        ("select now()", "`now` gives something else each time"),
+        ("select current_date, a from t", "`current_date` gives something else each time"),
+        ("select * from t order by random() limit 1", "`random` gives something else each time"),
+        ("select nextval('s')", "`nextval` gives something else each time"),
+        ("select * from t for update", "it locks rows"),
+        ("with gone as (delete from t returning *) select * from gone", "it does more than to read"),
+        ("update t set a = 1", "it does more than to read"),
+        ("select 1; select 2", "it is not one statement"),
+    ];
+    for (query, why) in refused {
+        let ran = checked(&format!("cache = [{{ query = \"{query}\", ttl = \"1s\" }}]"));
+        assert_eq!(ran.code, Some(2), "{query}: {ran:?}");
+        assert!(ran.err.contains("error[not-kept]") && ran.err.contains(why), "{query}: {ran:?}");
+    }
+    let one = "{ query = \"select a from t where id = $1\", ttl = \"1s\" }";
+    let twice = checked(&format!(
+        "cache = [{one}, {{ query = \"SELECT a\\nFROM t WHERE id = $1;\", ttl = \"2s\" }}]"
+    ));
+    assert!(twice.err.contains("this read is listed twice"), "{twice:?}");
+    let session = checked(&format!("pool = {{ mode = \"session\" }}\ncache = [{one}]"));
+    assert!(session.err.contains("error[cache-in-session]"), "{session:?}");
+    let schema = checked("cache = [{ query = \"select a from v\", ttl = \"1s\", tables = [\"public.t\"] }]");
+    assert!(schema.err.contains("error[with-schema]"), "{schema:?}");
+}
+
+#[test]
+fn a_read_that_calls_what_nobody_knows_is_noted() {
+    let ran = checked("cache = [{ query = \"select risk($1)\", ttl = \"1s\" }]");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.contains("note[reads-unseen]"), "{ran:?}");
+    let plain = checked("cache = [{ query = \"select count(*) from t\", ttl = \"1s\", tables = [\"u\"] }]");
+    assert_eq!(plain.code, Some(0), "{plain:?}");
+    assert!(!plain.err.contains("reads-unseen"), "{plain:?}");
+}

@@ -56,6 +56,7 @@ const COLUMNS: &[(&str, &str)] = &[
          max_user_client_connections|current_client_connections",
     ),
     ("STATE", "key|value"),
+    ("CACHE", "database|entries|bytes|hits|misses|dropped"),
 ];
 
 /// What psql prints of a command on the console: a line of columns and one for each row.

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking and tells what it left out"
 )]
 
+mod cache;
 mod cases;
 mod chaos;
 mod clients;

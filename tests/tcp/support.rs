@@ -2,28 +2,15 @@
 
 pub(crate) mod guard;
 pub(crate) mod server;
+mod wait;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
-/// How long anything may take that is on its way, on a machine that is busy with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// Time between two looks.
-const LOOK: Duration = Duration::from_millis(10);
+pub(crate) use wait::{LOOK, PATIENCE, wait_for};
 
-/// Looks until `look` gives something; fails after [`PATIENCE`].
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
-        std::thread::sleep(LOOK);
-    }
-}
-
+/// What the proxy speaks.
+pub(crate) const PROTOCOL: &str = "tcp";
 /// What a client hears for what it says; the server behind says the same back.
 pub(crate) fn echo(client: &mut TcpStream, said: &[u8]) -> Vec<u8> {
     client.write_all(said).unwrap();

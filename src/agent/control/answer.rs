@@ -269,6 +269,6 @@ fn process_status(target: &Target, guarded: &Guarded, pools: &Pools) -> ProcessS
             .collect(),
         holds: target.engine.holds(&guarded.id),
         period: guarded.eye.period(),
-        clients: pools.held_by(&guarded.sockets),
+        clients: pools.held_by(guarded.sockets.as_deref().unwrap_or_default()),
     }
 }

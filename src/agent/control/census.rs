@@ -174,7 +174,7 @@ impl Control {
         let target = &mut self.targets[place];
         let again = target.known_before.contains(&id);
         let mut eye = Eye::new(Arc::clone(&process), Some(started(&id)), &target.settings.eye);
-        eye.tell_pools(Arc::clone(self.pools.answers()));
+        eye.tell_pools(Arc::new(self.pools.answers_to(None)));
         let subject = subject(&process, target, &self.book);
         let guarded = Guarded {
             id,
@@ -184,7 +184,7 @@ impl Control {
             command: command.clone(),
             since: SystemClock.wall(),
             aged: None,
-            sockets: Arc::from([]),
+            sockets: None,
             look_due: now,
             scan_due: now,
             sample_due: now,

@@ -37,4 +37,9 @@ pub enum PoolVerb {
         /// The pool.
         pool: Name,
     },
+    /// Drop what the read cache keeps, after a change past the proxy
+    FlushCache {
+        /// The pool.
+        pool: Name,
+    },
 }

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::agent::status::{HeldClient, PoolStatus, PoolTruth, Told};
+use crate::agent::status::{HeldClient, PoolCache, PoolStatus, PoolTruth, Told};
 use crate::cli::columns::{Columns, Lean};
 use crate::cli::quantity::quantity;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
-use crate::model::units::format_span;
+use crate::model::units::{format_bytes, format_span};
 use crate::sampler::truth::Testimony;
 
 /// Clients of a process that get a line of their own; those longest without use come first.
@@ -52,11 +52,30 @@ pub(super) fn render(pools: &[PoolStatus]) -> String {
         if pool.signals.values().any(|reading| *reading == Reading::Unavailable(Gap::Late)) {
             let _ = writeln!(text, "{}: does not answer", pool.name);
         }
+        if let Some(cache) = &pool.cache {
+            let _ = writeln!(text, "{}: {}", pool.name, cached(cache));
+        }
         for truth in &pool.truth {
             render_truth(&mut text, pool, truth);
         }
     }
     text
+}
+
+/// What a read cache has spared its server.
+fn cached(cache: &PoolCache) -> String {
+    let asked = cache.hits + cache.misses;
+    let share = match asked {
+        0 => String::new(),
+        asked => format!(" ({:.0} %)", 100.0 * cache.hits as f64 / asked as f64),
+    };
+    format!(
+        "cache answered {} of {asked} reads{share}, keeps {} in {}, dropped {}",
+        cache.hits,
+        cache.entries,
+        format_bytes(cache.bytes),
+        cache.dropped,
+    )
 }
 
 /// What an upstream itself says.

@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
+use super::Mode;
 use crate::config::section::{Context, Section};
 use crate::config::show::{Show, Size, quoted};
 use crate::config::{defaults, read};
 use crate::document::{Faults, Value};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::units::format_span;
+use crate::wire::postgres::statement::{Calls, Kept, Strings, Unfit, kept, normalise};
 
 /// The most declared reads.
 const QUERIES_MAX: usize = 256;
 const KIB: u64 = 1 << 10;
 /// The largest cache.
 const CACHE_MAX: u64 = 4 << 30;
-/// Words that a read starts with.
-const READS: &[&str] = &["select", "with", "values", "table", "show"];
+/// The most tables that are named of one read.
+const TABLES_MAX: usize = 64;
 
 /// Answers that are kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,22 +35,37 @@ pub struct CachedQuery {
     pub query: String,
     /// An answer is good for so long.
     pub ttl: Duration,
-    /// Its answers, one for each set of parameters, have at most so many bytes together.
+    /// A larger answer is not kept.
     pub size: u64,
+    /// Tables that it depends on beside the names in it, as the server knows them.
+    pub tables: Vec<String>,
 }
 
 impl Show for CachedQuery {
     fn show(&self) -> String {
         let (query, ttl) = (quoted(&self.query), quoted(&format_span(self.ttl)));
-        format!("{{ query = {query}, ttl = {ttl}, size = {} }}", Size(self.size).show())
+        let tables = match &*self.tables {
+            [] => String::new(),
+            tables => format!(", tables = {}", tables.to_vec().show()),
+        };
+        format!("{{ query = {query}, ttl = {ttl}, size = {}{tables} }}", Size(self.size).show())
     }
 }
 
 /// Reads `cache` and `cache_size`.
-pub(super) fn read(section: &mut Section<'_>, cx: &mut Context<'_>) -> Cache {
+pub(super) fn read(section: &mut Section<'_>, mode: Mode, cx: &mut Context<'_>) -> Cache {
     let size = read::size(4 * KIB..=CACHE_MAX);
     let Size(size) = section.or(cx, "cache_size", Size(defaults::CACHE_SIZE), size);
     let queries = section.or(cx, "cache", Vec::new(), |value, faults| queries(value, size, faults));
+    if mode == Mode::Session && !queries.is_empty() {
+        let span = section.key_span("cache").unwrap_or_else(|| section.span());
+        let message =
+            "with pool.mode = \"session\" nobody knows what a client has set, so no answer can be kept";
+        cx.faults.push(
+            Diagnostic::error("cache-in-session", span, message)
+                .help("use transaction mode, or take `cache` out"),
+        );
+    }
     Cache { size, queries }
 }
 
@@ -62,7 +79,7 @@ fn queries(value: Value<'_>, size: u64, faults: &mut Faults) -> Option<Vec<Cache
     let mut found: Vec<CachedQuery> = Vec::new();
     for item in items {
         let Some(query) = query(item, size, faults) else { continue };
-        if found.iter().any(|other| other.query == query.query) {
+        if found.iter().any(|other| normal(&other.query) == normal(&query.query)) {
             faults.push(Diagnostic::error("listed-twice", item.span(), "this read is listed twice"));
         }
         found.push(query);
@@ -80,17 +97,58 @@ fn query(value: Value<'_>, whole: u64, faults: &mut Faults) -> Option<CachedQuer
         None => Some(usual),
         Some(value) => read::size(KIB..=whole)(value, faults).map(|Size(size)| size),
     };
+    let tables = table.value("tables").and_then(|value| tables(value, faults)).unwrap_or_default();
     table.finish(faults);
-    Some(CachedQuery { query: query?, ttl: ttl?, size: size? })
+    Some(CachedQuery { query: query?, ttl: ttl?, size: size?, tables })
 }
 
 fn text_of_read(value: Value<'_>, faults: &mut Faults) -> Option<String> {
     let text = read::text(value, faults)?;
-    let word = text.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or("");
-    if READS.iter().any(|read| word.eq_ignore_ascii_case(read)) {
-        return Some(text);
+    match kept(text.as_bytes(), Strings::Standard) {
+        Ok(Kept { calls: Calls::Still | Calls::Moving, .. }) => {}
+        Ok(Kept { calls: Calls::Unseen, .. }) => {
+            let message =
+                "what this read calls may read any table: every write through this proxy drops its answers";
+            let note = Diagnostic::note("reads-unseen", value.span(), message);
+            faults.push(note.help("functions that the server brings along and that only compute are known"));
+        }
+        Err(unfit) => {
+            let fault =
+                Diagnostic::error("not-kept", value.span(), format!("its answer can't be kept: {unfit}"));
+            faults.push(fault.help(match unfit {
+                Unfit::NotOne => "declare one SELECT, WITH, VALUES, TABLE or SHOW",
+                Unfit::NotARead | Unfit::Locks => "only reads are kept",
+                Unfit::Moves(_) => "have the client send the moment as a parameter",
+                Unfit::Escapes => "write the name in plain double quotes",
+            }));
+            return None;
+        }
     }
-    let fault = Diagnostic::error("not-a-read", value.span(), "only reads are cached");
-    faults.push(fault.help(format!("a read starts with {}", READS.join(", "))));
-    None
+    Some(text)
+}
+
+fn tables(value: Value<'_>, faults: &mut Faults) -> Option<Vec<String>> {
+    let items = value.list(faults)?;
+    if items.len() > TABLES_MAX {
+        let message = format!("at most {TABLES_MAX} tables are named of one read");
+        faults.push(Diagnostic::error("too-many", value.span(), message));
+        return None;
+    }
+    let names = items.into_iter().filter_map(|item| {
+        let name = read::text(item, faults)?;
+        if name.contains('.') {
+            let fault = Diagnostic::error("with-schema", item.span(), "a table is named without its schema");
+            faults.push(fault.help("a write to a table of that name drops the answers, whatever its schema"));
+            return None;
+        }
+        Some(name)
+    });
+    Some(names.collect())
+}
+
+/// What texts that mean the same have in common.
+fn normal(text: &str) -> Vec<u8> {
+    let mut normal = Vec::new();
+    normalise(text.as_bytes(), Strings::Standard, &mut normal);
+    normal
 }

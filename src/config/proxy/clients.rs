@@ -39,8 +39,10 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) 
         let message = format!("`reserve` ({reserve}) must be below `max` ({max})");
         cx.faults.push(Diagnostic::error("out-of-order", span, message));
     }
-    if kind == Kind::Tcp {
-        foreign::refuse(section, foreign::OF_CLIENTS, cx);
+    match kind {
+        Kind::Tcp => foreign::refuse(section, foreign::TCP, foreign::OF_CLIENTS, cx),
+        Kind::Http => foreign::refuse(section, foreign::HTTP, foreign::HTTP_CLIENTS, cx),
+        Kind::Postgres => {}
     }
     Clients { max, reserve, idle, buffer }
 }

@@ -17,7 +17,6 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
-use super::upstream::POSTGRES_PORT;
 use super::{Listen, Protocol, Proxy, Upstream, Variable};
 use crate::config::{Child, Config, Match, Secret};
 use crate::model::name::Name;
@@ -181,7 +180,7 @@ impl Place {
     /// What a client must do without there.
     fn lacks(&self, protocol: &Protocol) -> Lacks {
         match (self, protocol) {
-            (_, Protocol::Tcp) => Lacks::Nothing,
+            (_, Protocol::Tcp | Protocol::Http(_)) => Lacks::Nothing,
             (Self::Address(..), Protocol::Postgres(postgres)) if postgres.admission.tls.is_some() => {
                 Lacks::Gss
             }
@@ -204,7 +203,7 @@ enum Lacks {
 /// Tells where a variable led to a host that is not an upstream of its proxy. Names are not held against
 /// addresses: one may stand for the other.
 fn doubt(proxy: &Proxy, variable: &str, (host, port): (&str, Option<u16>), rewritten: &mut Rewritten) {
-    let port = port.unwrap_or(POSTGRES_PORT);
+    let Some(port) = port else { return };
     let is_address = |host: &str| host.parse::<IpAddr>().is_ok();
     let comparable = proxy.upstream.iter().all(|upstream| match upstream {
         Upstream::Tcp { host: other, .. } => is_address(other) == is_address(host),

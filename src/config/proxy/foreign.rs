@@ -12,6 +12,11 @@ const LOGIN: &str = "nobody logs in: `allow` says who may connect";
 const SERVER: &str = "what the server is, is not known: there are no words to ask it in";
 const TLS: &str = "TLS passes as it is, from client to upstream";
 
+/// The name of a protocol, as it is told.
+pub(super) const TCP: &str = "tcp";
+/// The name of a protocol, as it is told.
+pub(super) const HTTP: &str = "http";
+
 /// Of the proxy itself, where it speaks `tcp`.
 pub(super) const OF_PROXY: &[Foreign] =
     &[("tls", TLS), ("cache", COMMANDS), ("cache_size", COMMANDS), ("console", LOGIN), ("truth", SERVER)];
@@ -35,14 +40,42 @@ pub(super) const OF_POOL: &[Foreign] = &[
 pub(super) const OF_CLIENTS: &[Foreign] =
     &[("login", LOGIN), ("auth", LOGIN), ("users_file", LOGIN), ("tries", LOGIN), ("tls", TLS)];
 
+const STATELESS: &str = "each request stands for itself: nothing is left of it on its connection";
+const BY_HTTP: &str = "write `read_timeout` or `total_timeout`";
+
+/// Of the proxy itself, where it speaks `http`.
+pub(super) const HTTP_PROXY: &[Foreign] =
+    &[("cache", STATELESS), ("cache_size", STATELESS), ("console", LOGIN), ("truth", SERVER)];
+
+/// Of its pool.
+pub(super) const HTTP_POOL: &[Foreign] = &[
+    ("mode", "a connection is lent for one request and its answer"),
+    ("command_timeout", BY_HTTP),
+    ("idle_transaction", BY_HTTP),
+    ("check", "a connection that rests is watched: one that its server has closed is never lent"),
+    ("statements", STATELESS),
+    ("state", STATELESS),
+    ("reset", STATELESS),
+    ("login", LOGIN),
+];
+
+/// Of its clients.
+pub(super) const HTTP_CLIENTS: &[Foreign] = &[
+    ("login", "write `head`"),
+    ("auth", LOGIN),
+    ("users_file", LOGIN),
+    ("tries", LOGIN),
+    ("tls", "the listener is for programs of this machine, which need none"),
+];
+
 /// Reports every key of `foreign` that is there.
-pub(super) fn refuse(section: &mut Section<'_>, foreign: &[Foreign], cx: &mut Context<'_>) {
+pub(super) fn refuse(section: &mut Section<'_>, protocol: &str, foreign: &[Foreign], cx: &mut Context<'_>) {
     for (key, why) in foreign {
         if section.value(key).is_none() {
             continue;
         }
         let span = section.key_span(key).unwrap_or_else(|| section.span());
-        let message = format!("`{key}` means nothing for protocol `tcp`");
+        let message = format!("`{key}` means nothing for protocol `{protocol}`");
         cx.faults.push(Diagnostic::error("wrong-protocol", span, message).help(*why));
     }
 }

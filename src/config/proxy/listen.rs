@@ -89,6 +89,7 @@ pub(super) fn read(
         let help = match kind {
             Kind::Postgres => "write for example listen = \"127.0.0.1:6432\"",
             Kind::Tcp => "write for example listen = \"127.0.0.1:9000\"",
+            Kind::Http => "write for example listen = \"127.0.0.1:8080\"",
         };
         section.miss(cx, "listen", Some(help));
     }

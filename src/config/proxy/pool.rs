@@ -79,40 +79,75 @@ impl Show for Mode {
 /// Reads the part of `pool` that every protocol has, and what only pools with loans have.
 pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) -> Pool {
     let span = || read::span(SHORTEST..=LONGEST);
+    let usual = Usual::of(kind);
     let mut pool = Pool {
         mode: Mode::Session,
         min: defaults::POOL_MIN,
-        max: section.or(cx, "max", defaults::POOL_MAX, read::number(1..=CONNECTIONS_MAX)),
+        max: section.or(cx, "max", usual.max, read::number(1..=CONNECTIONS_MAX)),
         wait: section.or(cx, "wait", defaults::POOL_WAIT, span()),
         waiters: section.or(cx, "waiters", defaults::POOL_WAITERS, read::number(0..=WAITERS_MAX)),
         command_timeout: None,
         max_uses: None,
         idle: defaults::POOL_IDLE,
         lifetime: None,
-        connect_timeout: section.or(cx, "connect_timeout", defaults::POOL_CONNECT_TIMEOUT, span()),
-        connects: section.or(cx, "connects", defaults::POOL_CONNECTS, read::number(1..=CONNECTIONS_MAX)),
+        connect_timeout: section.or(cx, "connect_timeout", usual.connect_timeout, span()),
+        connects: section.or(cx, "connects", usual.connects, read::number(1..=CONNECTIONS_MAX)),
         check: defaults::POOL_CHECK,
     };
     match kind {
         Kind::Tcp => {
             pool.lifetime = section.or(cx, "lifetime", None, read::or_none(span()));
-            foreign::refuse(section, foreign::OF_POOL, cx);
+            foreign::refuse(section, foreign::TCP, foreign::OF_POOL, cx);
+        }
+        Kind::Http => {
+            kept(section, &mut pool, cx);
+            foreign::refuse(section, foreign::HTTP, foreign::HTTP_POOL, cx);
         }
         Kind::Postgres => loans(section, &mut pool, cx),
     }
     pool
 }
 
+/// Defaults that differ between protocols.
+struct Usual {
+    max: u32,
+    connect_timeout: Duration,
+    connects: u32,
+}
+
+impl Usual {
+    fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Postgres | Kind::Tcp => Self {
+                max: defaults::POOL_MAX,
+                connect_timeout: defaults::POOL_CONNECT_TIMEOUT,
+                connects: defaults::POOL_CONNECTS,
+            },
+            Kind::Http => Self {
+                max: defaults::HTTP_MAX,
+                connect_timeout: defaults::HTTP_CONNECT_TIMEOUT,
+                connects: defaults::HTTP_CONNECTS,
+            },
+        }
+    }
+}
+
 fn loans(section: &mut Section<'_>, pool: &mut Pool, cx: &mut Context<'_>) {
     let span = || read::span(SHORTEST..=LONGEST);
     pool.mode = section.or(cx, "mode", Mode::Transaction, read::word(MODES));
-    pool.min = section.or(cx, "min", pool.min, read::number(0..=CONNECTIONS_MAX));
     pool.command_timeout = section.or(cx, "command_timeout", None, read::or_none(span()));
+    pool.check = section.or(cx, "check", pool.check, span());
+    kept(section, pool, cx);
+}
+
+/// Connections that are kept between two loans.
+fn kept(section: &mut Section<'_>, pool: &mut Pool, cx: &mut Context<'_>) {
+    let span = || read::span(SHORTEST..=LONGEST);
+    pool.min = section.or(cx, "min", pool.min, read::number(0..=CONNECTIONS_MAX));
     pool.max_uses = section.or(cx, "max_uses", None, read::or_none(read::number(1..=u32::MAX - 1)));
     pool.idle = section.or(cx, "idle", pool.idle, span());
     let usual = Some(defaults::POOL_LIFETIME);
     pool.lifetime = section.or(cx, "lifetime", usual, read::or_none(span()));
-    pool.check = section.or(cx, "check", pool.check, span());
     if pool.min > pool.max {
         let span = section.key_span("min").unwrap_or_else(|| section.span());
         let message = format!("`min` ({}) must not be above `max` ({})", pool.min, pool.max);

@@ -77,6 +77,15 @@ impl Show for TlsMode {
 pub(super) fn read(proxy: &mut Section<'_>, upstream: &[Upstream], cx: &mut Context<'_>) -> UpstreamTls {
     let is_near = proxy.value("tls").is_none() && upstream.iter().all(Upstream::is_local);
     let usual = if is_near { TlsMode::Prefer } else { TlsMode::VerifyFull };
+    read_with(proxy, usual, upstream, cx)
+}
+
+fn read_with(
+    proxy: &mut Section<'_>,
+    usual: TlsMode,
+    upstream: &[Upstream],
+    cx: &mut Context<'_>,
+) -> UpstreamTls {
     let mut section = proxy.section(cx, "tls");
     let mode = section.or(cx, "mode", usual, read::word(MODES));
     let ca_file = section.file(cx, "ca_file");
@@ -93,6 +102,18 @@ pub(super) fn read(proxy: &mut Section<'_>, upstream: &[Upstream], cx: &mut Cont
     section.finish(cx);
     let identity = cert.zip(key).map(|(cert, key)| Identity { cert, key });
     UpstreamTls { mode, ca_file, identity, name }
+}
+
+/// Reads it for upstreams that are written as `https`: there is no doing without.
+pub(super) fn of_https(proxy: &mut Section<'_>, upstream: &[Upstream], cx: &mut Context<'_>) -> UpstreamTls {
+    let span = proxy.key_span("tls");
+    let tls = read_with(proxy, TlsMode::VerifyFull, upstream, cx);
+    if matches!(tls.mode, TlsMode::Prefer | TlsMode::Disable) {
+        let message = format!("mode `{}` means nothing: the upstreams are `https`", tls.mode.name());
+        let help = "write mode = \"require\" to believe any certificate";
+        cx.faults.push(Diagnostic::error("no-effect", span.unwrap_or_default(), message).help(help));
+    }
+    tls
 }
 
 fn host(value: Value<'_>, faults: &mut Faults) -> Option<String> {

@@ -1,5 +1,6 @@
 //! Where a proxy connects to.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -61,25 +62,81 @@ impl Upstream {
     }
 }
 
-/// Reads `upstream`.
-pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) -> Vec<Upstream> {
+/// How HTTP upstreams are asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Scheme {
+    /// In the clear.
+    Plain,
+    /// By TLS.
+    Https,
+}
+
+/// An upstream as it is written.
+struct Written {
+    place: Upstream,
+    scheme: Scheme,
+}
+
+impl Show for Written {
+    fn show(&self) -> String {
+        match self.scheme {
+            Scheme::Plain => self.place.show(),
+            Scheme::Https => quoted(&format!("https://{}", self.place)),
+        }
+    }
+}
+
+impl Scheme {
+    /// How an upstream is written, and the rest of it with its port.
+    fn split(text: &str) -> (Self, Cow<'_, str>) {
+        let (scheme, rest, port) = match text.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Self::Https, rest, Some(443)),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Self::Plain, rest, Some(80)),
+            Some(_) | None => (Self::Plain, text, None),
+        };
+        let rest = if port.is_some() { rest.strip_suffix('/').unwrap_or(rest) } else { rest };
+        match port.filter(|_| is_bare(rest)) {
+            Some(port) => (scheme, format!("{rest}:{port}").into()),
+            None => (scheme, rest.into()),
+        }
+    }
+}
+
+/// Whether a host is written without a port.
+fn is_bare(text: &str) -> bool {
+    !text.contains(':') || (text.starts_with('[') && text.ends_with(']'))
+}
+
+/// Reads `upstream`, and how HTTP upstreams are asked.
+pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) -> (Vec<Upstream>, Scheme) {
     if section.value("upstream").is_none() {
-        section.miss(cx, "upstream", Some("write for example upstream = \"db.internal:5432\""));
+        let help = match kind {
+            Kind::Postgres | Kind::Tcp => "write for example upstream = \"db.internal:5432\"",
+            Kind::Http => "write for example upstream = \"https://api.venue.example\"",
+        };
+        section.miss(cx, "upstream", Some(help));
     }
     hide_passwords(section, cx);
     let base = Arc::clone(&cx.base);
     let places = section.get(cx, "upstream", |value, faults| {
-        let mut places = Vec::new();
+        let mut places: Vec<Written> = Vec::new();
         for item in read::one_or_many(value, 1..=UPSTREAMS_MAX, faults)? {
-            let Some(place) = place(&base, kind, item, faults) else { continue };
-            if places.contains(&place) {
+            let Some((place, scheme)) = place(&base, kind, item, faults) else { continue };
+            if places.first().is_some_and(|first| first.scheme != scheme) {
+                let message = "some upstreams are https and some are not";
+                let help = "make two proxies of them";
+                faults.push(Diagnostic::error("mixed-schemes", item.span(), message).help(help));
+            }
+            if places.iter().any(|other| other.place == place) {
                 faults.push(Diagnostic::error("listed-twice", item.span(), "this upstream is listed twice"));
             }
-            places.push(place);
+            places.push(Written { place, scheme });
         }
         Some(places)
     });
-    places.unwrap_or_default()
+    let places = places.unwrap_or_default();
+    let scheme = places.first().map_or(Scheme::Plain, |first| first.scheme);
+    (places.into_iter().map(|written| written.place).collect(), scheme)
 }
 
 /// Who writes a whole URL here may have written a password with it.
@@ -93,38 +150,48 @@ fn hide_passwords(section: &mut Section<'_>, cx: &mut Context<'_>) {
     }
 }
 
-fn place(base: &Path, kind: Kind, value: Value<'_>, faults: &mut Faults) -> Option<Upstream> {
+fn place(base: &Path, kind: Kind, value: Value<'_>, faults: &mut Faults) -> Option<(Upstream, Scheme)> {
     let text = value.text(faults)?;
     let fault = |message: String| Diagnostic::error("bad-upstream", text.span.clone(), message);
     if let Some(path) = text.value.strip_prefix("unix:") {
-        return listen::socket(base, path).map(Upstream::Unix).map_err(|why| faults.push(fault(why))).ok();
+        let socket = listen::socket(base, path).map(Upstream::Unix).map_err(|why| faults.push(fault(why)));
+        return Some((socket.ok()?, Scheme::Plain));
     }
-    if let Some((scheme, _)) = text.value.split_once("://") {
-        let message = format!("an upstream is a host and a port, not an address of `{scheme}://`");
-        let help = "user and database go into `pool.login`, the rest into `tls`";
+    let (scheme, written) = match kind {
+        Kind::Http => Scheme::split(&text.value),
+        Kind::Postgres | Kind::Tcp => (Scheme::Plain, Cow::Borrowed(&*text.value)),
+    };
+    if let Some((other, _)) = written.split_once("://") {
+        let message = format!("an upstream is a host and a port, not an address of `{other}://`");
+        let help = match kind {
+            Kind::Postgres | Kind::Tcp => "user and database go into `pool.login`, the rest into `tls`",
+            Kind::Http => "write https://HOST or http://HOST, or HOST:PORT",
+        };
         faults.push(fault(message).help(help));
         return None;
     }
-    let bare = !text.value.contains(':') || (text.value.starts_with('[') && text.value.ends_with(']'));
     let whole = match kind {
-        Kind::Postgres if bare => format!("{}:{POSTGRES_PORT}", text.value),
-        Kind::Postgres | Kind::Tcp => text.value.clone().into_owned(),
+        Kind::Postgres if is_bare(&written) => format!("{written}:{POSTGRES_PORT}"),
+        Kind::Postgres | Kind::Tcp | Kind::Http => written.into_owned(),
     };
     match Remote::parse(&whole).map(|remote| (remote.host().to_owned(), remote.port())) {
-        Ok((host, Some(port))) => Some(Upstream::Tcp { host, port }),
+        Ok((host, Some(port))) => Some((Upstream::Tcp { host, port }, scheme)),
         Ok((_, None)) => {
             faults.push(fault("the port of an upstream is a number from 1 to 65535".to_owned()));
             None
         }
         Err(error) => {
-            faults.push(with_help(fault(said(error).to_owned()), &text.value));
+            faults.push(with_help(fault(said(error, kind).to_owned()), &text.value));
             None
         }
     }
 }
 
-fn said(error: RemoteError) -> &'static str {
+fn said(error: RemoteError, kind: Kind) -> &'static str {
     match error {
+        RemoteError::NoPort if kind == Kind::Http => {
+            "an upstream of protocol `http` is written with its scheme or its port: `https://host`, `host:port`"
+        }
         RemoteError::NoPort => "an upstream of protocol `tcp` is written with its port: `host:port`",
         RemoteError::Port => "the port of an upstream is a number from 1 to 65535",
         RemoteError::Host => "the host of an upstream is a name or an address",

@@ -10,7 +10,7 @@ use crate::config::show::NONE;
 use crate::model::units::{format_bytes, format_span};
 
 const LISTEN: &str = "^(unix:.+|systemd:.+|.+:[0-9]+)$";
-const UPSTREAM: &str = "^(unix:.+|[^/]+)$";
+const UPSTREAM: &str = "^(unix:.+|https?://[^/]+/?|[^/]+)$";
 const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
 /// One proxy.
@@ -20,10 +20,11 @@ pub(super) fn proxy() -> Value {
     table(
         "A local listener and the pool behind it.",
         json!({
-            "protocol": words("What is spoken.", &["postgres", "tcp"]),
+            "protocol": words("What is spoken.", &["postgres", "http", "tcp"]),
             "listen": one_or_many("Where it listens: ADDRESS:PORT, unix:PATH, systemd:NAME.", LISTEN),
             "expose": flag("It may listen where other machines reach it."),
-            "upstream": one_or_many("Where to: HOST:PORT or unix:PATH.", UPSTREAM),
+            "upstream": one_or_many("Where to: HOST:PORT, unix:PATH, https://HOST.", UPSTREAM),
+            "host": usual(words("What an HTTP upstream is told as Host.", &["upstream", "client"]), "upstream"),
             "balance": usual(failover, "least-connections"),
             "lookup": span("Names of upstreams are looked up again after so long.", defaults::PROXY_LOOKUP),
             "drain": span("For busy connections at shutdown and in a reset.", defaults::PROXY_DRAIN),
@@ -82,8 +83,11 @@ fn pool() -> Value {
             "mode": usual(mode, "transaction"),
             "min": number("Kept open even where nobody needs them.", (0, 10_000), defaults::POOL_MIN),
             "max": number("At most so many, over all upstreams.", (1, 10_000), defaults::POOL_MAX),
+            "per_host": number("At most so many to one upstream.", (1, 10_000), defaults::HTTP_PER_HOST),
             "wait": span("A client waits at most so long for one.", defaults::POOL_WAIT),
             "waiters": number("At most so many wait.", (0, 100_000), defaults::POOL_WAITERS),
+            "read_timeout": span("An upstream that is asked may be silent so long.", defaults::HTTP_READ_TIMEOUT),
+            "total_timeout": span_or_none("From a request to the head of its answer.", Some(defaults::HTTP_TOTAL_TIMEOUT)),
             "command_timeout": span_or_none("A command may take so long.", None),
             "idle_transaction": span_or_none(rest, Some(defaults::POOL_IDLE_TRANSACTION)),
             "max_uses": usual(uses, NONE),
@@ -118,6 +122,7 @@ fn clients() -> Value {
             "reserve": number(reserve, (0, 100_000), defaults::CLIENTS_RESERVE),
             "idle": span_or_none("One that rests so long is closed.", Some(defaults::CLIENTS_IDLE)),
             "login": span("For the login.", defaults::CLIENTS_LOGIN),
+            "head": span("For the head of a request.", defaults::HTTP_HEAD),
             "auth": usual(auth, "trust"),
             "users_file": text("The file of users and their passwords or verifiers."),
             "tries": usual(tries, defaults::CLIENTS_TRIES.to_string()),
@@ -145,13 +150,14 @@ fn upstream_tls() -> Value {
 }
 
 fn cached() -> Value {
-    let size = pattern("Its answers have at most so many bytes together.", SIZE);
+    let size = pattern("A larger answer is not kept.", SIZE);
     table(
         "A read whose answers are kept.",
         json!({
             "query": text("Its text."),
             "ttl": pattern("An answer is good for so long.", SPAN),
             "size": usual(size, format_bytes(defaults::CACHE_QUERY_SIZE)),
+            "tables": list("Tables that it depends on beside the names in it.", text("A table, without its schema.")),
         }),
         &["query", "ttl"],
     )

@@ -108,7 +108,9 @@ impl Toy {
             CheckOut::Refused(Refusal::QueueFull) => {
                 assert!(self.waiting.len() >= self.limits.waiters as usize);
             }
-            CheckOut::Refused(Refusal::UpstreamDown) => assert!(self.trouble && self.lines.is_empty()),
+            CheckOut::Refused(Refusal::UpstreamDown) => {
+                assert!(self.trouble && self.lines.iter().all(|line| line.doing == Doing::Opening));
+            }
             CheckOut::Refused(Refusal::LoginRefused) => {
                 assert!(self.trouble && self.lines.iter().all(|line| line.key != key));
             }

@@ -13,6 +13,7 @@
 mod command;
 mod config;
 mod fault;
+mod kept;
 mod pools;
 mod sight;
 mod sockets;

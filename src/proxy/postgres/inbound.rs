@@ -2,12 +2,14 @@
 //! in the book of what is owed, and sent on as it is or under the name that its statement has on the server.
 
 mod early;
+mod marks;
 mod sent;
 
 use std::rc::Rc;
 
 use crate::proxy::postgres::assembly::Assembly;
-use crate::proxy::postgres::effects;
+use crate::proxy::postgres::cache::Cache;
+use crate::proxy::postgres::inbound::marks::{instead, note_bound, note_call, note_query};
 use crate::proxy::postgres::inbound::sent::{Sent, ensure, foreign, replace, sent_name};
 use crate::proxy::postgres::side::{ClientSide, Keeps, Mode, Rest, ServerSide};
 use crate::proxy::postgres::statements::Statements;
@@ -55,6 +57,7 @@ pub(super) struct Cx<'c> {
     pub(super) mode: Mode,
     pub(super) keeps: Keeps,
     pub(super) statements: &'c mut Statements,
+    pub(super) cache: Option<&'c mut Cache>,
 }
 
 /// Takes what the assembly's input holds of whole messages, and of parts of those that can be passed in parts. Gives how
@@ -223,7 +226,10 @@ impl<'m> Message<'m> {
             Kind::Close => Owed::Close(Reply::Pass),
             Kind::Execute => Owed::Execute,
             Kind::Sync => Owed::Sync(Reply::Pass),
-            Kind::FunctionCall => Owed::FunctionCall,
+            Kind::FunctionCall => {
+                note_call(ends);
+                Owed::FunctionCall
+            }
             Kind::CopyDone | Kind::CopyFail => Owed::CopyEnd,
             Kind::Flush => {
                 ends.client.flushed = true;
@@ -248,7 +254,9 @@ impl<'m> Message<'m> {
         ends.server.unnamed_is_ours = false;
         // Of a text longer than that, its start tells enough: such ones carry data.
         let text = self.body();
-        let instead = instead(text.strip_suffix(b"\0").unwrap_or(text), ends, out);
+        let text = text.strip_suffix(b"\0").unwrap_or(text);
+        note_query(text, left, ends);
+        let instead = instead(text, ends, out);
         ends.server.exchange.enter(Owed::Query(Reply::Pass));
         let Some(instead) = instead else { return Some(self.keep(&mut ends.client.rest, out)) };
         write_query(out.buffer(), instead.as_bytes());
@@ -302,6 +310,7 @@ impl<'m> Message<'m> {
             return if over { Err(self.malformed()) } else { Ok(None) };
         };
         let sent = sent_name(name, ends, out);
+        note_bound(&sent, name, ends);
         ends.server.exchange.enter(Owed::Bind(sent.id()));
         Ok(Some(self.send(sent, name, &mut ends.client.rest, out)))
     }
@@ -346,23 +355,4 @@ impl<'m> Message<'m> {
             Sent::Shared(statement) => self.rename(rest, old, statement.name().bytes(), out),
         }
     }
-}
-
-/// Takes up what a text does to its session; gives what is to be sent in its place, where not itself.
-fn instead(text: &[u8], ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) -> Option<String> {
-    let strings = ends.client.strings();
-    let marks = effects::read(text, strings, ends.client.known_names().as_deref());
-    if let Some((name, statement)) = marks.deallocates {
-        ensure(ends.server, &statement, out);
-        ends.client.deallocates = Some(name);
-        ends.server.deallocates = Some(statement.id());
-        return Some(format!("DEALLOCATE {}", String::from_utf8_lossy(statement.name().bytes())));
-    }
-    let pin = marks.pin?;
-    if ends.client.pinned.is_none() && ends.cx.keeps == Keeps::Refuses {
-        return Some(effects::refusal(pin));
-    }
-    ends.client.pinned.get_or_insert(pin);
-    ends.server.stateful = true;
-    None
 }

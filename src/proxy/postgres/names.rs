@@ -12,7 +12,7 @@ use crate::proxy::postgres::statements::Statement;
 /// The most statements that one client may have prepared.
 pub(super) const NAMES_MAX: usize = 10_000;
 /// An unnamed statement is kept for the transactions after its own up to this size.
-const UNNAMED_MAX: usize = 16 << 10;
+pub(super) const UNNAMED_MAX: usize = 16 << 10;
 
 /// A change that is not settled.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::proxy::postgres::cache::Writes;
 use crate::proxy::postgres::names::Names;
 use crate::proxy::postgres::prepared::Prepared;
 use crate::wire::postgres::exchange::Exchange;
@@ -93,6 +94,8 @@ pub(super) struct ServerSide {
     pub(super) unnamed_is_ours: bool,
     /// The batch in which its client sent its latest unnamed statement, until all is answered.
     pub(super) unnamed_sent: Option<u64>,
+    /// What it is at work on may change cached answers so; empty where there is no cache.
+    pub(super) writes: Writes,
 }
 
 /// The server reports a setting: it has it, and its client asked for it, unless the change was ours.

@@ -11,6 +11,7 @@ use crate::proxy::ear::FirstWord;
 use crate::proxy::guests::Guests;
 use crate::proxy::place::Place;
 use crate::proxy::post::Post;
+use crate::proxy::postgres::cache::{CacheSettings, Wanted};
 use crate::proxy::postgres::console::{Parlour, Sight, VISITORS_MAX};
 use crate::proxy::postgres::desk;
 use crate::proxy::postgres::lobby::LOGINS_MAX;
@@ -111,6 +112,18 @@ fn mode(proxy: &Proxy) -> Mode {
     }
 }
 
+fn cache(cache: &config::Cache) -> Option<CacheSettings> {
+    let wanted = |query: &config::CachedQuery| Wanted {
+        query: query.query.clone(),
+        ttl: query.ttl,
+        size: usize::try_from(query.size).unwrap_or(usize::MAX),
+        tables: query.tables.clone(),
+    };
+    let size = usize::try_from(cache.size).unwrap_or(usize::MAX);
+    (!cache.queries.is_empty())
+        .then(|| CacheSettings { wanted: cache.queries.iter().map(wanted).collect(), size })
+}
+
 fn room(proxy: &Proxy, postgres: &Postgres) -> RoomSettings {
     let login = postgres.sessions.login.as_ref();
     RoomSettings {
@@ -125,6 +138,7 @@ fn room(proxy: &Proxy, postgres: &Postgres) -> RoomSettings {
         statements_max: postgres.sessions.statements as usize,
         user: login.map(|login| login.user.clone()),
         database: login.and_then(|login| login.database.clone()),
+        cache: cache(&postgres.cache),
         pool: pool_settings(proxy),
     }
 }

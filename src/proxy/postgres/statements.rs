@@ -5,11 +5,13 @@
 //! connection has it by a number.
 
 use std::borrow::Borrow;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::io::Write as _;
 use std::rc::Rc;
+
+use crate::proxy::postgres::cache::Insight;
 
 /// What our names of statements begin with. A client's own name that begins so is never taken for one of them.
 pub(super) const PREFIX: &[u8] = b"fdguard_";
@@ -23,6 +25,8 @@ pub(super) struct Statement {
     id: Cell<u32>,
     /// A Parse without its name: text and parameter types.
     body: Box<[u8]>,
+    /// What it is to the read cache, once somebody has asked.
+    insight: OnceCell<Insight>,
 }
 
 impl Statement {
@@ -32,6 +36,10 @@ impl Statement {
 
     pub(super) fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    pub(super) fn insight(&self) -> &OnceCell<Insight> {
+        &self.insight
     }
 
     pub(super) fn name(&self) -> Name {
@@ -108,7 +116,8 @@ impl Statements {
             self.known.retain(|known| Rc::strong_count(&known.0) > 1);
             self.sweep_at = self.known.len() * 2;
         }
-        let made = Rc::new(Statement { id: Cell::new(self.number()), body: body.into() });
+        let made =
+            Rc::new(Statement { id: Cell::new(self.number()), body: body.into(), insight: OnceCell::new() });
         self.known.insert(ByBody(Rc::clone(&made)));
         made
     }

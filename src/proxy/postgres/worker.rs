@@ -19,6 +19,7 @@
 //! 0.80 (`benches/postgres.rs` keeps the comparison).
 
 mod arriving;
+mod caching;
 mod cleaning;
 mod client;
 mod client_path;
@@ -188,7 +189,7 @@ impl Worker {
                     return;
                 };
                 client.transport.hung_up();
-                if client.state == State::Waiting {
+                if matches!(client.state, State::Waiting | State::Awaiting) {
                     // It costs no server connection any more.
                     self.end_client(place, Farewell::Lost);
                 }

@@ -13,7 +13,7 @@ use crate::proxy::running::Thread;
 use crate::proxy::start::{Begun, StartError, Surroundings, block_on_desk, guests, open};
 use crate::proxy::tcp::desk::{self, Counter};
 use crate::proxy::tcp::inbox::Message;
-use crate::proxy::tcp::room::{RoomSettings, Strangers};
+use crate::proxy::tcp::room::RoomSettings;
 use crate::proxy::tcp::worker::{self, Worker};
 use crate::sys::handed::Offer;
 
@@ -43,8 +43,7 @@ pub(in crate::proxy) fn begin(
         });
         post.send(Message::Open(Box::new(RoomSettings {
             name: proxy.name.to_string(),
-            guests: guests(proxy, proxy.allow.as_ref(), around)?,
-            strangers: if proxy.expose { Strangers::Welcome } else { Strangers::Refused },
+            guests: guests(proxy, proxy.allow.as_ref(), around)?.exposed(proxy.expose),
             buffer: usize::try_from(proxy.clients.buffer).unwrap_or(usize::MAX),
             pool: pool_settings(proxy),
         })));

@@ -25,6 +25,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::pool::reason::{CloseReason, Farewell};
+use crate::proxy::obey::answer;
 use crate::proxy::porch::Porch;
 use crate::proxy::tcp::inbox::{Errand, Message};
 use crate::proxy::tcp::relay::{After, Takes};
@@ -232,7 +233,7 @@ impl Worker {
                 self.rooms[room].pool.resolved(upstream, &addresses, self.now);
                 self.carry_out(room);
             }
-            Message::Asked(room, question) => self.asked(room, question),
+            Message::Asked(room, question) => answer(self, room, question),
             Message::End => self.begin_to_end(),
         }
     }

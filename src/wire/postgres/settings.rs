@@ -130,6 +130,17 @@ impl Settings {
         Ok(())
     }
 
+    /// Appends all that changes the bytes of an answer: everything but who is there.
+    pub fn write_answer_key(&self, out: &mut Vec<u8>) {
+        for (parameter, value) in &self.values {
+            if *parameter != Parameter::ApplicationName {
+                out.push(*parameter as u8);
+                out.extend_from_slice(value.as_bytes());
+                out.push(0);
+            }
+        }
+    }
+
     /// Forgets a parameter.
     pub fn remove(&mut self, parameter: Parameter) {
         if let Ok(at) = self.place(parameter) {

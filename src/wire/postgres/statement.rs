@@ -9,9 +9,11 @@ mod lexer;
 mod normalise;
 mod quick;
 mod scan;
+mod survey;
 
 pub use lexer::Strings;
-pub use normalise::normalise;
+pub use normalise::{literals, normalise, skeleton};
+pub use survey::{Calls, Kept, Unfit, calls, kept};
 
 use lexer::{Lexer, Token};
 use scan::Scan;

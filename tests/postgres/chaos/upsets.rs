@@ -7,11 +7,8 @@ use fdguard::model::action::ResetHow;
 use super::scene::Scene;
 use super::talk::{Faults, Talk};
 use crate::support::relay::Relay;
-use crate::support::wait::wait_to_see;
+use crate::support::wait::{PATIENCE, wait_to_see};
 
-/// Where the server also crashes, hangs and comes back all the time, a trial of it every ten seconds or so meets it alive
-/// now and then only.
-const COMES_BACK_WITHIN: Duration = Duration::from_mins(2);
 /// How long a server is silent.
 const SILENCE: Duration = Duration::from_millis(700);
 
@@ -92,7 +89,7 @@ pub(super) fn fail_over(ways: &[Relay; 2], scene: &Scene<'_>) -> usize {
         other.mend();
         cut.cut();
         let before = scene.commits();
-        wait_to_see("sessions over the other way", COMES_BACK_WITHIN, || {
+        wait_to_see("sessions over the other way", PATIENCE, || {
             let (live, commits) = (other.live(), scene.commits() - before);
             if live > 0 && commits > 10 {
                 return Ok(());

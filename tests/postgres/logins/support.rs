@@ -250,7 +250,11 @@ impl Proxy {
 
     /// Who the server says is asking.
     pub(crate) fn user(&self, words: &[&str]) -> String {
-        text_of(&self.psql(words, "select current_user"))
+        let output = self.psql(words, "select current_user");
+        if !output.status.success() {
+            eprintln!("psql: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        text_of(&output)
     }
 
     /// Ends it; gives its log, which holds no secret.

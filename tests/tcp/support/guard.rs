@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use fdguard::agent::status::{PoolStatus, Status};
 use fdguard::sys::pidfd::{PidFd, Signal};
 
-use super::{PATIENCE, wait_for};
+use super::{PATIENCE, PROTOCOL, wait_for};
 
 /// Ports are taken from here on, below the range that the kernel hands out to clients.
 const PORTS_FROM: u16 = 5_000;
@@ -27,7 +27,12 @@ impl Guard {
     /// With these upstreams, and these keys of the proxy `bus` besides.
     pub(crate) fn start(upstreams: &[SocketAddr], keys: &str) -> Self {
         let upstreams: Vec<String> = upstreams.iter().map(|address| format!("\"{address}\"")).collect();
-        let (address, upstream) = (free_address(), format!("[{}]", upstreams.join(", ")));
+        Self::before(&format!("[{}]", upstreams.join(", ")), keys)
+    }
+
+    /// The same with upstreams as they stand in the file.
+    pub(crate) fn before(upstream: &str, keys: &str) -> Self {
+        let (address, upstream) = (free_address(), upstream.to_owned());
         let folder = tempfile::tempdir().unwrap();
         settle(folder.path(), address, &upstream, keys);
         let agent = Command::new(env!("CARGO_BIN_EXE_fdguard"))
@@ -141,7 +146,7 @@ fn settle(folder: &Path, address: SocketAddr, upstream: &str, keys: &str) {
     let settings = format!(
         "schema = 1\n[history]\nstore = \"none\"\n[admin]\nsocket = \"{path}/agent.sock\"\n\
          [agent]\nevidence = {{ dir = \"{path}/evidence\" }}\n\
-         [proxy.bus]\nprotocol = \"tcp\"\nlisten = [\"{address}\", \"unix:{path}/bus.sock\"]\n\
+         [proxy.bus]\nprotocol = \"{PROTOCOL}\"\nlisten = [\"{address}\", \"unix:{path}/bus.sock\"]\n\
          upstream = {upstream}\n{keys}\n"
     );
     fs::write(folder.join("agent.toml"), settings).unwrap();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Lacks, Place, Proxy, Rewritten, Why, doubt};
 use crate::config::Secret;
+use crate::config::proxy::upstream::POSTGRES_PORT;
 
 /// Asks for what only a listener with TLS has, or fails beside `PGSSLMODE=disable`.
 const OF_TLS: &[&str] = &[
@@ -34,7 +35,12 @@ pub(super) fn rewrite(
     let place = Place::of(proxy).ok_or(Why::NoSocketForm)?;
     let host = value("PGHOST").unwrap_or_default();
     if !host.contains([',', '/']) {
-        doubt(proxy, "PGHOST", (host, value("PGPORT").and_then(|port| port.parse().ok())), rewritten);
+        doubt(
+            proxy,
+            "PGHOST",
+            (host, value("PGPORT").and_then(|port| port.parse().ok()).or(Some(POSTGRES_PORT))),
+            rewritten,
+        );
     }
     let (host, port) = match &place {
         Place::Address(ip, port) => (ip.to_string(), *port),

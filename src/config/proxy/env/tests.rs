@@ -254,3 +254,21 @@ proptest! {
         prop_assert_eq!(rewritten.set.len() + rewritten.faults.len(), 1);
     }
 }
+
+#[test]
+fn a_url_of_http_leads_to_the_proxy_in_the_clear() {
+    let venue = ["protocol = \"http\"\nupstream = \"https://api.x\"\n", "listen = \"127.0.0.1:8080\"\n"];
+    for (from, to) in [
+        ("https://api.x/v1?a=b#c", "http://127.0.0.1:8080/v1?a=b#c"),
+        ("HTTPS://u:p@api.x:443", "http://u:p@127.0.0.1:8080"),
+        ("http://other:80/", "http://127.0.0.1:8080/"),
+    ] {
+        assert_eq!(url(&venue, from), Ok(to.to_owned()), "{from}");
+    }
+    for other in ["wss://api.x/ws", "postgres://api.x/db", "redis://api.x"] {
+        assert_eq!(url(&venue, other), Err(Why::OtherProtocol), "{other}");
+    }
+    let rewritten =
+        |text: &str| rewrite(&environment(&[("U", text)]), [&proxy(&venue, "\"U\"")]).doubts.len();
+    assert_eq!((rewritten("https://api.x/"), rewritten("https://other/")), (0, 1));
+}

@@ -13,9 +13,12 @@ use std::net::IpAddr;
 use super::{Lacks, Place, Proxy, Rewritten, Why, doubt};
 use crate::config::Secret;
 use crate::config::proxy::Protocol;
+use crate::config::proxy::upstream::POSTGRES_PORT;
 
 /// Schemes of PostgreSQL, before any `+driver`.
 const POSTGRES: &[&str] = &["postgres", "postgresql", "pgsql", "postgis"];
+/// Schemes of HTTP, and their ports; the first is the one in the clear.
+const HTTP: &[(&str, u16)] = &[("http", 80), ("https", 443)];
 /// What Java puts before a scheme.
 const JAVA: &str = "jdbc:";
 /// Parameters that name another place.
@@ -54,10 +57,12 @@ pub(super) fn rewrite(
             parts.for_postgres(&place, place.lacks(&proxy.protocol))?
         }
         (Protocol::Tcp, false) => parts.for_any(&place)?,
-        (Protocol::Postgres(_), false) => return Err(Why::OtherProtocol),
+        (Protocol::Http(_), false) if parts.is_http() => parts.for_http(&place)?,
+        (Protocol::Postgres(_), false) | (Protocol::Http(_), _) => return Err(Why::OtherProtocol),
     };
-    if parts.is_postgres() && !parts.hosts.contains(',') {
-        doubt(proxy, name, parts.host(), rewritten);
+    if parts.usual_port().is_some() && !parts.hosts.contains(',') {
+        let (host, port) = parts.host();
+        doubt(proxy, name, (host, port.or(parts.usual_port())), rewritten);
     }
     rewritten.set.insert(name.to_owned(), Secret::new(&exchanged));
     Ok(())
@@ -106,6 +111,16 @@ impl<'t> Parts<'t> {
         POSTGRES.iter().any(|known| scheme.eq_ignore_ascii_case(known))
     }
 
+    fn is_http(&self) -> bool {
+        HTTP.iter().any(|(scheme, _)| self.scheme.eq_ignore_ascii_case(scheme))
+    }
+
+    /// Where a URL leads that names no port; none where that is not known.
+    fn usual_port(&self) -> Option<u16> {
+        let http = HTTP.iter().find(|(scheme, _)| self.scheme.eq_ignore_ascii_case(scheme));
+        http.map(|(_, port)| *port).or_else(|| self.is_postgres().then_some(POSTGRES_PORT))
+    }
+
     /// The host, without brackets, and the port where one is written.
     fn host(&self) -> (&'t str, Option<u16>) {
         let bare = |host: &'t str| host.trim_start_matches('[').trim_end_matches(']');
@@ -113,6 +128,11 @@ impl<'t> Parts<'t> {
             Some((host, port)) if !port.contains(']') => (bare(host), port.parse().ok()),
             Some(_) | None => (bare(self.hosts), None),
         }
+    }
+
+    /// Host and port exchanged, and TLS, which the proxy does towards the upstream.
+    fn for_http(&self, place: &Place) -> Result<String, Why> {
+        Self { scheme: HTTP[0].0, ..*self }.for_any(place)
     }
 
     /// Host and port exchanged, nothing else.

@@ -13,7 +13,7 @@ const CONFIG: &[Column] = &[("key", Text), ("value", Text), ("default", Text), (
 /// Everything that is understood, as PgBouncer lists it.
 const HELP: &str = "
 \tSHOW HELP|CONFIG|DATABASES|POOLS|CLIENTS|SERVERS|USERS|VERSION
-\tSHOW SOCKETS|ACTIVE_SOCKETS|LISTS|STATE
+\tSHOW SOCKETS|ACTIVE_SOCKETS|LISTS|STATE|CACHE
 \tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS
 \tRELOAD
 \tPAUSE [<db>]

@@ -12,7 +12,7 @@ use crate::proxy::console::Word;
 use crate::proxy::postgres::console::command::{Order, Subject};
 use crate::proxy::postgres::console::fault::Fault;
 use crate::proxy::postgres::console::sight::{Look, Sight, is_paused};
-use crate::proxy::postgres::console::{config, pools, sockets, stats};
+use crate::proxy::postgres::console::{config, kept, pools, sockets, stats};
 use crate::proxy::postgres::socket::Socket;
 use crate::proxy::proxies::{Proxies, Unasked};
 use crate::proxy::view::View;
@@ -97,6 +97,7 @@ impl Visit<'_> {
             Subject::StatsTotals => stats::stats_totals(&self.looks().await?),
             Subject::StatsAverages => stats::stats_averages(&self.looks().await?),
             Subject::Totals => stats::all(&self.looks().await?),
+            Subject::Cache => kept::cache(&self.looks().await?),
             Subject::Lists => pools::lists(&self.looks().await?),
             Subject::Config => config::config(&self.looks().await?),
             Subject::State => config::state(&self.looks().await?),

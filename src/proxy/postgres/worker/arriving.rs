@@ -4,6 +4,7 @@ use mio::unix::SourceFd;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::pool::reason::Farewell;
+use crate::proxy::postgres::cache::Patience;
 use crate::proxy::postgres::settle;
 use crate::proxy::postgres::worker::client::{Client, State};
 use crate::proxy::postgres::worker::client_path::token_of;
@@ -43,6 +44,8 @@ impl Worker {
             lease: None,
             pending: newcomer.early,
             secret: secret(),
+            mark: None,
+            patience: Patience::default(),
             about: newcomer.about.into(),
             greeting: None,
             active: self.now,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::model::clock::Timestamp;
 use crate::pool::id::{ConnectionId, Key};
+use crate::proxy::postgres::cache::{Mark, Patience};
 use crate::proxy::postgres::side::ClientSide;
 use crate::proxy::postgres::worker::knocker::Seat;
 use crate::proxy::postgres::worker::room::Greeting;
@@ -19,6 +20,10 @@ pub(super) enum State {
     Open,
     /// It waits for a server connection.
     Waiting,
+    /// It waits for the answer to another one's question, which is its own too.
+    Awaiting,
+    /// It has to take its answers first.
+    Sated,
 }
 
 /// A client.
@@ -38,6 +43,10 @@ pub(crate) struct Client {
     pub(super) pending: Vec<u8>,
     /// With its place the key to cancel what it is doing.
     pub(super) secret: [u8; 4],
+    /// Its question that goes to the server, and whose answer is to be kept.
+    pub(super) mark: Option<Box<Mark>>,
+    /// Whether it may wait for another one's answer.
+    pub(super) patience: Patience,
     /// What is told of it.
     pub(super) about: Arc<About>,
     /// The greeting it got.

@@ -5,6 +5,7 @@ use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::inbound::{self, Cx, Next};
 use crate::proxy::postgres::outbound;
 use crate::proxy::postgres::side::Mode;
+use crate::proxy::postgres::worker::caching::Kept;
 use crate::proxy::postgres::worker::client::State;
 use crate::proxy::postgres::worker::inbox::Carried;
 use crate::proxy::postgres::worker::server::{Asking, Holder, Server};
@@ -100,11 +101,18 @@ impl Worker {
             let Ok((taken, next)) = self.pass_inbound(place, &bytes[at..]) else { return };
             at += taken;
             match next {
-                Next::Server => {
-                    if !self.lease(place) {
+                Next::Server => match self.ask_cache(place, &bytes[at..]) {
+                    Kept::Not => {
+                        if !self.lease(place) {
+                            break;
+                        }
+                    }
+                    Kept::Answered(taken) => at += taken,
+                    Kept::Stops(taken) => {
+                        at += taken;
                         break;
                     }
-                }
+                },
                 Next::More | Next::Answers => break,
                 Next::Leave => return self.end_client(place, Farewell::Left),
             }
@@ -127,21 +135,29 @@ impl Worker {
     /// One pass of bytes to the server connection that the client has, if any. An error has ended the client.
     fn pass_inbound(&mut self, place: usize, bytes: &[u8]) -> Result<(usize, Next), ()> {
         let Some(client) = self.clients.get_mut(place) else { return Err(()) };
-        let room = &mut self.rooms[usize::from(client.room)];
+        let room_place = usize::from(client.room);
+        let room = &mut self.rooms[room_place];
         let (mode, keeps) = (room.settings.mode, room.settings.keeps);
         let mut made = std::mem::take(&mut self.made);
         let mut assembly = Assembly::new(bytes, &mut made);
         let Some(connection) = client.lease else {
-            let mut cx = Cx { mode, keeps, statements: &mut room.statements };
+            let mut cx = Cx { mode, keeps, statements: &mut room.statements, cache: None };
             let passed = inbound::take(&mut client.side, None, &mut cx, bytes, &mut assembly);
             self.made = made;
             return passed.map_err(|lost| self.lose_client(place, &lost));
         };
-        let Some((server, statements)) = room.server_and_statements(connection) else { return Err(()) };
+        let Some((server, statements, mut cache)) = room.server_and_books(connection) else { return Err(()) };
         if !self.prelude.is_empty() {
             assembly.buffer().append(&mut self.prelude);
         }
-        let mut cx = Cx { mode, keeps, statements };
+        let mut marked = 0;
+        if let Some(cache) = cache.as_deref_mut()
+            && let Some(mark) = client.mark.take()
+        {
+            marked = mark.len();
+            server.recording = Some(Box::new(cache.sent(*mark)));
+        }
+        let mut cx = Cx { mode, keeps, statements, cache };
         let exchange = &server.side.exchange;
         if exchange.quiet() || exchange.in_batch() || exchange.copying_in() || client.side.rest.left > 0 {
             server.active = self.now;
@@ -154,6 +170,11 @@ impl Worker {
         let sent = server.transport.send(assembly.finish());
         let flushed = std::mem::take(&mut client.side.flushed);
         self.made = made;
+        if marked > 0 && !matches!(passed, Ok((taken, _)) if taken >= marked) {
+            // It was not sent in one piece: what comes back may be the answer to something else.
+            let waited = self.give_up_recording(room_place, connection);
+            self.wake(&waited);
+        }
         match (passed, sent) {
             (Err(lost), _) => {
                 self.lose_client(place, &lost);
@@ -201,12 +222,14 @@ impl Worker {
         }
         match client.transport.flush() {
             Ok(Flow::Blocked) => {}
-            Ok(Flow::Clear) => {
-                if let Some(connection) = client.lease {
+            Ok(Flow::Clear) => match client.lease {
+                Some(connection) => {
                     let room = usize::from(client.room);
                     self.pump_server(room, connection);
                 }
-            }
+                None if client.state == State::Sated => self.go_on(place),
+                None => {}
+            },
             Err(_) => self.end_client(place, Farewell::Lost),
         }
     }
@@ -247,10 +270,16 @@ impl Worker {
         let room = usize::from(client.room);
         self.rooms[room].parted.note(&client.about, farewell, self.now);
         self.rooms[room].pool.detach(token_of(place), farewell, self.now);
+        let mut waited = Vec::new();
         if let Some(connection) = client.lease {
             let whole = client.side.rest.left == 0;
+            waited = self.give_up_recording(room, connection);
             self.clean(room, connection, whole);
         }
+        if let Some(mark) = client.mark.take() {
+            self.give_up_mark(room, &mark);
+        }
+        self.wake(&waited);
         self.give_back(std::mem::take(&mut client.pending));
         self.carry_out(room);
     }

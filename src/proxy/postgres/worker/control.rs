@@ -8,40 +8,45 @@ use std::time::Duration;
 
 use crate::pool::reason::Farewell;
 use crate::proxy::command::{Command, Done};
-use crate::proxy::obey::{Standing, obey};
+use crate::proxy::obey::{Owner, Standing, obey};
+use crate::proxy::postgres::cache::Cache;
 use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::client::Client;
-use crate::proxy::proxies::{self, Question};
+use crate::proxy::proxies;
+use crate::proxy::view::View;
 
 /// After the last drain time, until what is left is dropped as it is.
 const FORCED_AFTER: Duration = Duration::from_secs(2);
 
-impl Worker {
-    /// Answers a question about a room. One about a room that is not there is dropped, which says so.
-    pub(super) fn asked(&mut self, place: u16, question: Question) {
-        match question {
-            Question::View(reply) => {
-                if let Some(view) = self.view(place) {
-                    reply.send(Box::new(view));
-                }
-            }
-            Question::Do(command, reply) => {
-                if let Some(done) = self.obey(place, command) {
-                    reply.send(done);
-                }
-            }
-            Question::KillClient(client, reply) => reply.send(self.kill_client(place, client)),
-        }
+impl Owner for Worker {
+    fn view(&self, place: u16) -> Option<View> {
+        self.room_view(place)
     }
 
     fn obey(&mut self, place: u16, command: Command) -> Option<Done> {
         let now = self.now;
-        let pool = &mut self.rooms.get_mut(usize::from(place))?.pool;
+        let room = self.rooms.get_mut(usize::from(place))?;
+        let outdated = match command {
+            // A person means to change something past the proxy.
+            Command::FlushCache | Command::Pause | Command::Reconnect | Command::Disable | Command::Kill => {
+                room.cache.as_deref_mut()
+            }
+            Command::Reset { .. } | Command::Admit(_) | Command::Resume | Command::Adjust(_) => None,
+        };
+        if let Some(cache) = outdated {
+            cache.flush();
+        }
+        let pool = &mut room.pool;
         let before = Standing::of(pool, now);
         obey(pool, command, now);
         let done = before.until(&Standing::of(pool, now));
         self.carry_out(usize::from(place));
         Some(done)
+    }
+
+    fn flush_cache(&mut self, place: u16) -> usize {
+        let room = self.rooms.get_mut(usize::from(place));
+        room.and_then(|room| room.cache.as_deref_mut()).map_or(0, Cache::flush)
     }
 
     /// Closes one client; its server connection is cleaned, as if it had left by itself.
@@ -54,7 +59,9 @@ impl Worker {
         self.farewell(place, Farewell::Killed);
         Done { clients: 1, ..Done::default() }
     }
+}
 
+impl Worker {
     /// Begins to end.
     pub(super) fn begin_to_end(&mut self) {
         self.ending = true;

@@ -8,9 +8,11 @@ use crate::pool::Pool;
 use crate::pool::id::{ConnectionId, Key, UpstreamId};
 use crate::pool::state::Settings;
 use crate::proxy::parted::PartedClients;
+use crate::proxy::postgres::cache::{Cache, CacheSettings};
 use crate::proxy::postgres::side::{Keeps, Mode};
 use crate::proxy::postgres::statements::Statements;
 use crate::proxy::postgres::worker::Server;
+use crate::proxy::told::Told;
 
 /// The most users and databases of one proxy.
 const KEYS_MAX: usize = 1_024;
@@ -34,6 +36,8 @@ pub(crate) struct RoomSettings {
     pub(crate) user: Option<String>,
     /// Which database to use there, where not the client's.
     pub(crate) database: Option<String>,
+    /// Which reads are answered without the server; none where that is not wanted.
+    pub(crate) cache: Option<CacheSettings>,
     /// Its pool.
     pub(crate) pool: Settings,
 }
@@ -73,24 +77,30 @@ pub(super) struct Room {
     pub(super) pool: Pool,
     servers: Vec<Option<Slot>>,
     pub(super) statements: Statements,
+    pub(super) cache: Option<Box<Cache>>,
     doors: Vec<Door>,
     keys: HashMap<(Vec<u8>, Vec<u8>), Key>,
     /// The pool's orders are being carried out: what one of them brings about waits for its turn.
     pub(super) carrying_out: bool,
     pub(super) parted: PartedClients,
+    /// Trouble with its upstreams that was told.
+    pub(super) told: Told,
 }
 
 impl Room {
     pub(super) fn new(settings: RoomSettings, pool: Pool) -> Self {
+        let cache = settings.cache.as_ref().map(|cache| Box::new(Cache::of(cache)));
         Self {
             settings,
             pool,
             servers: Vec::new(),
             statements: Statements::default(),
+            cache,
             doors: Vec::new(),
             keys: HashMap::new(),
             carrying_out: false,
             parted: PartedClients::default(),
+            told: Told::default(),
         }
     }
 
@@ -124,13 +134,13 @@ impl Room {
 
     /// The server connection, and beside it what its messages need.
     #[inline]
-    pub(super) fn server_and_statements(
+    pub(super) fn server_and_books(
         &mut self,
         connection: ConnectionId,
-    ) -> Option<(&mut Server, &mut Statements)> {
+    ) -> Option<(&mut Server, &mut Statements, Option<&mut Cache>)> {
         let slot = self.servers.get_mut(usize::from(connection.slot()))?;
         let slot = slot.as_mut().filter(|slot| slot.name == connection)?;
-        Some((slot.server.as_deref_mut()?, &mut self.statements))
+        Some((slot.server.as_deref_mut()?, &mut self.statements, self.cache.as_deref_mut()))
     }
 
     /// The pool has a new connection, which is being connected.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::model::clock::Timestamp;
+use crate::proxy::postgres::cache::Recording;
 use crate::proxy::postgres::side::ServerSide;
 use crate::proxy::postgres::worker::inbox::Carried;
 use crate::proxy::transport::Transport;
@@ -56,6 +57,8 @@ pub(crate) struct Server {
     pub(super) asking: Asking,
     /// Since when it goes on with what a client left behind, though it was told to cancel.
     pub(super) deaf: Option<Timestamp>,
+    /// The answer to its client's question, which is going to be kept.
+    pub(super) recording: Option<Box<Recording>>,
 }
 
 impl Server {

@@ -7,6 +7,7 @@ use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::outbound;
 use crate::proxy::postgres::side::Mode;
+use crate::proxy::postgres::worker::caching::kept_of;
 use crate::proxy::postgres::worker::cleaning::NO_PORTAL;
 use crate::proxy::postgres::worker::client::Client;
 use crate::proxy::postgres::worker::server::{Asking, Holder};
@@ -98,7 +99,7 @@ impl Worker {
 
     fn take_from_server(&mut self, room_place: usize, connection: ConnectionId, bytes: &[u8]) {
         let room = &mut self.rooms[room_place];
-        let Some((server, statements)) = room.server_and_statements(connection) else { return };
+        let Some((server, statements, cache)) = room.server_and_books(connection) else { return };
         let place = match server.holder {
             Holder::Client(place) => Some(place),
             Holder::Pool | Holder::Cleaner(_) => None,
@@ -108,10 +109,13 @@ impl Worker {
         let mut assembly = Assembly::new(bytes, &mut made);
         let side = client.as_deref_mut().map(|client| &mut client.side);
         let taken = outbound::take(&mut server.side, side, statements, bytes, &mut assembly);
-        let sent = client.map(|client| client.transport.send(assembly.finish()));
+        let said = assembly.finish();
+        let waited = cache.map(|cache| kept_of(cache, server, said, self.now)).unwrap_or_default();
+        let sent = client.map(|client| client.transport.send(said));
         self.made = made;
         let Ok(taken) = taken else {
-            return self.server_lost(room_place, connection, CloseReason::UpstreamProtocol);
+            self.server_lost(room_place, connection, CloseReason::UpstreamProtocol);
+            return self.wake(&waited);
         };
         if taken < bytes.len() {
             server.pending = bytes[taken..].to_vec();
@@ -120,6 +124,7 @@ impl Worker {
             self.end_client(place, Farewell::Lost);
         }
         self.after_answers(room_place, connection);
+        self.wake(&waited);
     }
 
     /// What follows from answers: a connection at rest goes back, one in doubt goes away.
@@ -247,6 +252,7 @@ impl Worker {
 
     /// Gives a server connection up; its client is told and ended.
     pub(super) fn server_lost(&mut self, room: usize, connection: ConnectionId, reason: CloseReason) {
+        let waited = self.forget_answers(room, connection);
         let Some(server) = self.rooms[room].remove(connection) else { return };
         self.rooms[room].pool.discard(connection, reason, self.now);
         if let Holder::Client(place) = server.holder
@@ -260,5 +266,6 @@ impl Worker {
         }
         drop(server);
         self.carry_out(room);
+        self.wake(&waited);
     }
 }

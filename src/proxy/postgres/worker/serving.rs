@@ -11,6 +11,7 @@ use crate::pool::check_out::{CheckOut, Released};
 use crate::pool::id::{ClientId, ConnectionId, Key, UpstreamId};
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, Farewell};
+use crate::proxy::obey::answer;
 use crate::proxy::postgres::side::ServerSide;
 use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::client::State;
@@ -43,7 +44,7 @@ impl Worker {
                 self.resolved(usize::from(room), upstream, &addresses);
             }
             Message::Listen(hall) => self.open_hall(*hall),
-            Message::Asked(room, question) => self.asked(room, question),
+            Message::Asked(room, question) => answer(self, room, question),
             Message::End => self.begin_to_end(),
         }
     }
@@ -99,6 +100,7 @@ impl Worker {
             return false;
         };
         server.holder = Holder::Client(place);
+        server.recording = None;
         server.active = self.now;
         server.overdue = false;
         client.lease = Some(connection);
@@ -184,6 +186,7 @@ impl Worker {
             answers: 0,
             deaf: None,
             asking: Asking::default(),
+            recording: None,
         };
         if room.insert(connection, Box::new(server)).is_err() {
             return;
@@ -206,12 +209,15 @@ impl Worker {
         {
             door.refused = failed.said;
         }
-        tracing::warn!(proxy = room.settings.name, why = failed.why, "no server connection");
+        if room.told.is_due(&failed.why, self.now) {
+            tracing::warn!(proxy = room.settings.name, why = failed.why, "no server connection");
+        }
         room.pool.failed(connection, failed.failure, self.now);
         self.carry_out(room_place);
     }
 
     fn close(&mut self, room_place: usize, connection: ConnectionId) {
+        let waited = self.forget_answers(room_place, connection);
         let Some(mut server) = self.rooms[room_place].remove(connection) else {
             return self.errand(Errand::Abandon { room: narrow(room_place), connection });
         };
@@ -233,6 +239,7 @@ impl Worker {
                 }
             }
         }
+        self.wake(&waited);
     }
 
     fn ping(&mut self, room_place: usize, connection: ConnectionId) {
@@ -262,7 +269,7 @@ impl Worker {
         let client = &mut self.clients[place];
         match client.state {
             State::Greeting => self.greeted_by_lease(place),
-            State::Waiting | State::Open => {
+            State::Waiting | State::Open | State::Awaiting | State::Sated => {
                 client.state = State::Open;
                 self.take_pending(place);
                 if self.clients.get(place).is_some_and(|client| !client.drained) {
@@ -291,7 +298,7 @@ impl Worker {
                     self.cancel_on(room, connection);
                 }
             }
-            None if client.state == State::Waiting => {
+            None if matches!(client.state, State::Waiting | State::Awaiting) => {
                 let report =
                     Report::new(SqlState::QueryCanceled, "canceled while waiting for a server connection");
                 self.dismiss(place, &report.fatal(), Farewell::Left);

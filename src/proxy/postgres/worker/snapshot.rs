@@ -1,28 +1,22 @@
 //! What the worker tells of a room: see [`View`].
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
-use crate::pool::snapshot::{ClientActivity, ConnectionView, KeyView};
+use crate::pool::snapshot::{ClientActivity, KeyView};
 use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::client::Client;
 use crate::proxy::postgres::worker::client_path::token_of;
 use crate::proxy::postgres::worker::room::{Door, Room};
-use crate::proxy::view::{CLIENTS_SHOWN_MAX, ClientView, DoorView, ServerView, View};
+use crate::proxy::view::{ClientView, DoorView, ServerView, View, longest_unused, servers};
 
 impl Worker {
     /// A room at this moment; none where there is none.
-    pub(super) fn view(&self, place: u16) -> Option<View> {
+    pub(super) fn room_view(&self, place: u16) -> Option<View> {
         let room = self.rooms.get(usize::from(place))?;
         let of_room = self.clients.iter().filter(|(_, client)| client.room == place);
         let mut clients: Vec<(usize, &Client)> = of_room.collect();
         let doors = self.door_views(room, &clients);
-        let clients_more = clients.len().saturating_sub(CLIENTS_SHOWN_MAX);
-        if clients_more > 0 {
-            clients.select_nth_unstable_by_key(CLIENTS_SHOWN_MAX, |(_, client)| client.active);
-            clients.truncate(CLIENTS_SHOWN_MAX);
-        }
-        clients.sort_unstable_by_key(|(_, client)| client.active);
+        let clients_more = longest_unused(&mut clients, |client| client.active);
         Some(View {
             at: self.now,
             pool: room.pool.snapshot(self.now),
@@ -35,6 +29,7 @@ impl Worker {
             servers: self.server_views(room),
             doors,
             traffic: None,
+            cache: room.cache.as_ref().map(|cache| cache.view()),
         })
     }
 
@@ -73,25 +68,15 @@ impl Worker {
     }
 
     fn server_views(&self, room: &Room) -> Vec<ServerView> {
-        let mut connections: Vec<ConnectionView> = room.pool.connections(self.now).collect();
-        connections.sort_by_key(|seen| Reverse(seen.age));
-        let server_view = |seen: ConnectionView| {
+        servers(&room.pool, self.now, |seen| {
             let door = room.door(seen.key);
             ServerView {
-                connection: seen.connection,
-                activity: seen.activity,
-                since: seen.since,
-                age: seen.age,
-                uses: seen.uses,
-                upstream: seen.upstream.0,
                 user: door.map(|door| text(&door.user)).unwrap_or_default(),
                 database: door.map(|door| text(&door.database)).unwrap_or_default(),
                 backend: room.server(seen.connection).map(|server| server.cancel.0),
-                holder: seen.holder.map(|client| client.0),
-                retired: seen.retired,
+                ..ServerView::of(seen)
             }
-        };
-        connections.into_iter().map(server_view).collect()
+        })
     }
 }
 

@@ -49,6 +49,7 @@ impl Worker {
             for (connection, over) in self.overdue(room) {
                 self.end_overdue(room, connection, over);
             }
+            self.sweep_cache(room);
             self.rooms[room].pool.tick(self.now);
             self.carry_out(room);
         }

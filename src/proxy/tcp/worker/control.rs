@@ -7,32 +7,20 @@ use std::time::Duration;
 
 use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::command::{Command, Done};
-use crate::proxy::obey::{Standing, obey};
+use crate::proxy::obey::{Owner, Standing, obey};
 use crate::proxy::porch::Porch;
-use crate::proxy::proxies::{Client, Question};
+use crate::proxy::proxies::Client;
 use crate::proxy::tcp::session::Session;
 use crate::proxy::tcp::worker::Worker;
 use crate::proxy::tcp::worker::ending::Parting;
+use crate::proxy::view::View;
 
 /// After the last drain time, until what is left is dropped as it is.
 const FORCED_AFTER: Duration = Duration::from_secs(2);
 
-impl Worker {
-    /// Answers a question about a room. One about a room that is not there is dropped, which says so.
-    pub(super) fn asked(&mut self, place: u16, question: Question) {
-        match question {
-            Question::View(reply) => {
-                if let Some(view) = self.view(place) {
-                    reply.send(Box::new(view));
-                }
-            }
-            Question::Do(command, reply) => {
-                if let Some(done) = self.obey(place, command) {
-                    reply.send(done);
-                }
-            }
-            Question::KillClient(client, reply) => reply.send(self.kill_client(place, client)),
-        }
+impl Owner for Worker {
+    fn view(&self, place: u16) -> Option<View> {
+        self.room_view(place)
     }
 
     /// Ends one session, with its server connection.
@@ -43,7 +31,7 @@ impl Worker {
             return Done::default();
         }
         self.end(place, Farewell::Killed, CloseReason::Killed, Parting::InOrder);
-        Done { clients: 1, closed: 0, retired: 0 }
+        Done { clients: 1, ..Done::default() }
     }
 
     fn obey(&mut self, place: u16, command: Command) -> Option<Done> {
@@ -54,7 +42,9 @@ impl Worker {
         self.carry_out(room);
         Some(before.until(&Standing::of(&self.rooms[room].pool, self.now)))
     }
+}
 
+impl Worker {
     /// Begins to end.
     pub(super) fn begin_to_end(&mut self) {
         self.ending = true;

@@ -44,7 +44,7 @@ impl Worker {
     fn welcome(&mut self, room_place: u16, accepted: Accepted) {
         let (origin, seen) = self.porch.look(&accepted);
         let room = &self.rooms[usize::from(room_place)];
-        if let Err(why) = room.judge(seen) {
+        if let Err(why) = room.settings.guests.judge(seen) {
             if self.porch.tell(self.now) {
                 tracing::warn!(proxy = room.settings.name, why, "a client is refused");
             }

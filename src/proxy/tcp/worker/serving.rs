@@ -43,7 +43,7 @@ impl Worker {
         let room = narrow(room_place);
         match order {
             Order::Connect { connection, upstream, address, key: _, why: _ } => {
-                self.rooms[room_place].begin(connection);
+                self.rooms[room_place].links.begin(connection, Held::Connecting);
                 self.errand(Errand::Connect { room, connection, upstream, address });
             }
             Order::Close { connection, reason: _ } => self.close(room_place, connection),
@@ -67,7 +67,7 @@ impl Worker {
 
     pub(super) fn connected(&mut self, room_place: usize, connection: ConnectionId, stream: Stream) {
         let room = &mut self.rooms[room_place];
-        if room.put(connection, Held::Open(stream)).is_none() {
+        if room.links.put(connection, Held::Open(stream)).is_none() {
             return;
         }
         match room.pool.connected(connection, self.now) {
@@ -86,7 +86,9 @@ impl Worker {
         (failure, why): (ConnectFailure, &str),
     ) {
         let room = &mut self.rooms[room_place];
-        tracing::warn!(proxy = room.settings.name, why, "no server connection");
+        if room.told.is_due(why, self.now) {
+            tracing::warn!(proxy = room.settings.name, why, "no server connection");
+        }
         room.pool.failed(connection, failure, self.now);
         self.carry_out(room_place);
     }
@@ -99,7 +101,7 @@ impl Worker {
     /// Gives a server connection to the session that it is leased to.
     pub(super) fn serve(&mut self, room_place: usize, place: usize, connection: ConnectionId) {
         let room = &mut self.rooms[room_place];
-        let held = room.put(connection, Held::Session(place));
+        let held = room.links.put(connection, Held::Session(place));
         let (Some(Held::Open(stream)), Some(session)) = (held, self.sessions.get_mut(place)) else {
             return self.give_up(room_place, connection);
         };
@@ -118,7 +120,7 @@ impl Worker {
 
     /// The pool has closed a connection: whoever has it ends with it.
     fn close(&mut self, room_place: usize, connection: ConnectionId) {
-        match self.rooms[room_place].remove(connection) {
+        match self.rooms[room_place].links.remove(connection) {
             Some(Held::Connecting) => {
                 self.errand(Errand::Abandon { room: narrow(room_place), connection });
             }

@@ -1,27 +1,21 @@
 //! What the worker tells of a room: see [`View`].
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
-use crate::pool::snapshot::{ClientActivity, ConnectionView};
+use crate::pool::snapshot::ClientActivity;
 use crate::proxy::tcp::room::Room;
 use crate::proxy::tcp::session::Session;
 use crate::proxy::tcp::worker::Worker;
 use crate::proxy::tcp::worker::serving::client_of;
-use crate::proxy::view::{CLIENTS_SHOWN_MAX, ClientView, ServerView, View};
+use crate::proxy::view::{ClientView, ServerView, View, longest_unused, servers};
 
 impl Worker {
     /// A room at this moment; none where there is none.
-    pub(super) fn view(&self, place: u16) -> Option<View> {
+    pub(super) fn room_view(&self, place: u16) -> Option<View> {
         let room = self.rooms.get(usize::from(place))?;
         let of_room = self.sessions.iter().filter(|(_, session)| session.room == place);
         let mut clients: Vec<(usize, &Session)> = of_room.collect();
-        let clients_more = clients.len().saturating_sub(CLIENTS_SHOWN_MAX);
-        if clients_more > 0 {
-            clients.select_nth_unstable_by_key(CLIENTS_SHOWN_MAX, |(_, session)| session.active);
-            clients.truncate(CLIENTS_SHOWN_MAX);
-        }
-        clients.sort_unstable_by_key(|(_, session)| session.active);
+        let clients_more = longest_unused(&mut clients, |session| session.active);
         Some(View {
             at: self.now,
             pool: room.pool.snapshot(self.now),
@@ -31,8 +25,9 @@ impl Worker {
             clients: clients.iter().map(|(place, session)| self.client_view(room, *place, session)).collect(),
             clients_more,
             parted: room.parted.view(self.now),
-            servers: self.server_views(room),
+            servers: servers(&room.pool, self.now, ServerView::of),
             doors: Vec::new(),
+            cache: None,
             traffic: Some(room.traffic),
         })
     }
@@ -50,24 +45,5 @@ impl Worker {
             pinned: false,
             traffic: Some(session.traffic),
         }
-    }
-
-    fn server_views(&self, room: &Room) -> Vec<ServerView> {
-        let mut connections: Vec<ConnectionView> = room.pool.connections(self.now).collect();
-        connections.sort_by_key(|seen| Reverse(seen.age));
-        let server_view = |seen: ConnectionView| ServerView {
-            connection: seen.connection,
-            activity: seen.activity,
-            since: seen.since,
-            age: seen.age,
-            uses: seen.uses,
-            upstream: seen.upstream.0,
-            user: String::new(),
-            database: String::new(),
-            backend: None,
-            holder: seen.holder.map(|client| client.0),
-            retired: seen.retired,
-        };
-        connections.into_iter().map(server_view).collect()
     }
 }

@@ -269,7 +269,7 @@ const KEYWORDS: &[&str] = &[
     "with",
 ];
 
-fn is_keyword(word: &[u8]) -> bool {
+pub(super) fn is_keyword(word: &[u8]) -> bool {
     is_one_of(word, KEYWORDS)
 }
 
@@ -278,7 +278,7 @@ pub(super) fn is_one_of(word: &[u8], words: &[&str]) -> bool {
 }
 
 /// What a function's name says of advisory locks.
-fn advisory(name: &[u8]) -> Option<Advisory> {
+pub(super) fn advisory(name: &[u8]) -> Option<Advisory> {
     let of = behind(name, b"pg_try_advisory").or_else(|| behind(name, b"pg_advisory"))?;
     Some(if behind(of, b"_xact").is_some() {
         Advisory::Transaction

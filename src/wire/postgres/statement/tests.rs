@@ -22,6 +22,21 @@ fn normal(text: &str) -> String {
     String::from_utf8(out).unwrap()
 }
 
+#[test]
+fn a_skeleton_has_no_values() {
+    let skeleton_of = |text: &str| {
+        let mut out = Vec::new();
+        skeleton(normal(text).as_bytes(), &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let parameter = skeleton_of("select a from t where id = $1 and b = $2");
+    assert_eq!(parameter, "select a from t where id = ? and b = ?");
+    assert_eq!(skeleton_of("SELECT a\nFROM t WHERE id = 15 AND b = 'it''s; --'"), parameter);
+    assert_eq!(skeleton_of("select a from t where id = 1.5e3 and b = $x$ ' $x$"), parameter);
+    assert_ne!(skeleton_of("select a from t where id = -15 and b = ''"), parameter);
+    assert_ne!(skeleton_of("select a from t where id = b and b = ''"), parameter);
+}
+
 fn table(effect: Effect<'_>) -> Option<String> {
     let target = match effect {
         Effect::Write(target) | Effect::Copy(_, target) => target,

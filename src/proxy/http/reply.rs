@@ -1,0 +1,160 @@
+//! What the proxy itself answers: a status, and a short body that names the proxy and the reason.
+
+use std::fmt::Write as _;
+
+use crate::pool::reason::Refusal;
+use crate::wire::http::fault::Fault;
+use crate::wire::http::head::Method;
+
+/// A client that was refused may come again after so many seconds.
+const RETRY_AFTER: u32 = 1;
+/// The same where an upstream is down.
+const RETRY_DOWN_AFTER: u32 = 5;
+
+/// An answer of the proxy's own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Reply {
+    status: u16,
+    /// One word, for programs.
+    reason: &'static str,
+    /// One sentence, for people.
+    message: String,
+    retry_after: Option<u32>,
+}
+
+impl Reply {
+    fn new(status: u16, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { status, reason, message: message.into(), retry_after: None }
+    }
+
+    /// The kernel's word on the client speaks against it.
+    pub(super) fn stranger(why: String) -> Self {
+        Self::new(403, "stranger", why)
+    }
+
+    /// The pool has refused it.
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        let after = match refusal {
+            Refusal::UpstreamDown | Refusal::ShuttingDown => RETRY_DOWN_AFTER,
+            Refusal::ClientsFull
+            | Refusal::Throttled
+            | Refusal::Scarce
+            | Refusal::QueueFull
+            | Refusal::WaitOver
+            | Refusal::LoginRefused
+            | Refusal::Disabled
+            | Refusal::OutOfTurn => RETRY_AFTER,
+        };
+        let retry_after = refusal.retryable().then_some(after);
+        Self { retry_after, ..Self::new(503, refusal.name(), refusal.meaning()) }
+    }
+
+    /// The request can't be passed on.
+    pub(super) fn fault(fault: Fault) -> Self {
+        Self::new(fault.status(), "bad_request", format!("The request is refused: {fault}."))
+    }
+
+    /// A request that only a forward proxy takes.
+    pub(super) fn forward() -> Self {
+        Self::new(400, "not_a_forward_proxy", "This proxy leads to its own upstreams alone: ask for a path.")
+    }
+
+    /// The client has begun a request and does not go on.
+    pub(super) fn late_client() -> Self {
+        Self::new(408, "client_late", "The request did not come to its end in time.")
+    }
+
+    /// The upstream did not answer in time.
+    pub(super) fn late_upstream() -> Self {
+        Self::new(
+            504,
+            "upstream_late",
+            "The upstream did not answer in time; whether it did what was asked is unknown.",
+        )
+    }
+
+    /// The upstream went away before it answered.
+    pub(super) fn lost_upstream() -> Self {
+        Self::new(502, "upstream_lost", "The upstream went away; whether it did what was asked is unknown.")
+    }
+
+    /// The upstream's answer is none.
+    pub(super) fn bad_upstream(fault: Fault) -> Self {
+        Self::new(502, "upstream_protocol", format!("The answer of the upstream is not passed on: {fault}."))
+    }
+
+    /// The word for it.
+    pub(super) fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    /// Writes it as the answer of a proxy to a request by that method, the last one of its connection.
+    pub(super) fn write(&self, proxy: &str, method: Method, out: &mut Vec<u8>) {
+        let body = serde_json::json!({
+            "error": { "proxy": proxy, "reason": self.reason, "message": self.message },
+        });
+        let body = format!("{body}\n");
+        let mut head = format!(
+            "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+            self.status,
+            phrase(self.status),
+            body.len()
+        );
+        if let Some(seconds) = self.retry_after {
+            // Writing to a text does not fail.
+            let _written = write!(head, "Retry-After: {seconds}\r\n");
+        }
+        head.push_str("Connection: close\r\n\r\n");
+        out.extend_from_slice(head.as_bytes());
+        if method != Method::Head {
+            out.extend_from_slice(body.as_bytes());
+        }
+    }
+}
+
+const fn phrase(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        403 => "Forbidden",
+        408 => "Request Timeout",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(reply: &Reply, method: Method) -> String {
+        let mut out = Vec::new();
+        reply.write("api", method, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn it_names_the_proxy_and_the_reason() {
+        let reply = Reply::refused(Refusal::QueueFull);
+        let said = text(&reply, Method::Get);
+        assert!(said.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{said}");
+        assert!(said.contains("\r\nRetry-After: 1\r\nConnection: close\r\n"), "{said}");
+        let (head, body) = said.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("Content-Length: {}", body.len())));
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(
+            (&body["error"]["proxy"], &body["error"]["reason"]),
+            (&"api".into(), &"queue_full".into())
+        );
+    }
+
+    #[test]
+    fn an_answer_to_head_has_no_body() {
+        let said = text(&Reply::fault(Fault::Host), Method::Head);
+        assert!(said.ends_with("Connection: close\r\n\r\n"), "{said}");
+    }
+}

@@ -1,0 +1,296 @@
+//! A session: a client, and the server connection that it has for the length of one request.
+//!
+//! ```text
+//!   accepted ─► resting ─── a head ───► waiting ─── lent ───► exchange ─┬─► resting
+//!                  │                       │                     │      └─► tunnel ─► over
+//!                  └── bad head, silence ──┴── refused ──────────┴── an answer of our own ─► parting ─► over
+//! ```
+//!
+//! Nothing of a client is read ahead of what can be passed on, but for the head itself and for what came with it. Of an
+//! answer nothing is kept at all: what the client does not take at once waits in its transport, and the upstream is not read
+//! until it went.
+
+mod answer;
+mod exchange;
+mod parting;
+mod request;
+mod rest;
+mod tunnel;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::model::clock::Timestamp;
+use crate::pool::reason::{CloseReason, Farewell};
+use crate::proxy::http::reply::Reply;
+use crate::proxy::http::room::{Link, Room, RoomSettings};
+use crate::proxy::http::seat::{Seat, Told};
+use crate::proxy::http::side::Side;
+use crate::proxy::http::web::{Tools, Web};
+use crate::wire::http::head::Finder;
+
+use request::{Answer, Ask};
+
+/// Steps of one session in one pass; one that has more waits for the next pass, so that it starves no other.
+const STEPS_MAX: usize = 32;
+/// A client that does not take its answer for so long holds a server connection for nothing.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+/// Where a session stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// Between requests, or in a head.
+    Rest,
+    /// For a server connection.
+    Waiting,
+    /// A request on its way up, its answer on its way down.
+    Exchange,
+    /// Bytes both ways.
+    Tunnel,
+    /// The last word is on its way.
+    Parting(Timestamp),
+    /// Over.
+    Over,
+}
+
+/// Whether the pool knows the client.
+enum Attached {
+    /// It does.
+    Yes,
+    /// It never did: the client is told this, in answer to its first request.
+    Never(Reply),
+    /// Not any more.
+    NoLonger,
+}
+
+/// What comes next.
+enum Step {
+    /// Another step.
+    Again,
+    /// Nothing until it is woken.
+    Wait,
+}
+
+/// A client as it was accepted.
+pub(super) struct Arrival {
+    pub(super) place: usize,
+    pub(super) client: Side,
+    /// Its address and ours, where it has come by TCP from this machine.
+    pub(super) ends: Option<(SocketAddr, SocketAddr)>,
+    /// What it is told instead of being served.
+    pub(super) refusal: Option<Reply>,
+}
+
+/// A session.
+pub(super) struct Session {
+    web: Rc<Web>,
+    seat: Rc<Seat>,
+    place: usize,
+    client: Side,
+    ends: Option<(SocketAddr, SocketAddr)>,
+    attached: Attached,
+    phase: Phase,
+    /// What was read of the client and not passed on.
+    held: Vec<u8>,
+    finder: Finder,
+    /// When the head in `held` began.
+    begun: Timestamp,
+    ask: Ask,
+    link: Option<Link>,
+    /// The head of an answer that is not all there.
+    answer: Vec<u8>,
+    answer_finder: Finder,
+}
+
+impl Session {
+    /// With a client, who has a seat.
+    pub(super) fn new(web: Rc<Web>, seat: Rc<Seat>, arrival: Arrival) -> Self {
+        let now = web.now.get();
+        Self {
+            web,
+            seat,
+            place: arrival.place,
+            client: arrival.client,
+            ends: arrival.ends,
+            attached: arrival.refusal.map_or(Attached::Yes, Attached::Never),
+            phase: Phase::Rest,
+            held: Vec::new(),
+            finder: Finder::default(),
+            begun: now,
+            ask: Ask::none(now),
+            link: None,
+            answer: Vec::new(),
+            answer_finder: Finder::default(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.web.now.get()
+    }
+
+    fn settings(&self) -> &RoomSettings {
+        &self.web.settings[usize::from(self.seat.room)]
+    }
+
+    fn room(&self) -> std::cell::RefMut<'_, Room> {
+        self.web.rooms[usize::from(self.seat.room)].borrow_mut()
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
+        match self.seat.hear() {
+            Told::Nothing => {}
+            told => self.hear(told, tools),
+        }
+        if self.seat.due.get().is_some_and(|due| due <= self.now()) {
+            self.seat.due.set(None);
+            if self.deadline().is_some_and(|due| due <= self.now()) {
+                self.overdue(tools);
+            }
+        }
+        match self.phase {
+            Phase::Rest => self.rest(cx, tools),
+            Phase::Waiting => self.wait(cx, tools),
+            Phase::Exchange => self.exchange(cx, tools),
+            Phase::Tunnel => self.tunnel(cx, tools),
+            Phase::Parting(_) => self.parting(cx, tools),
+            Phase::Over => Step::Wait,
+        }
+    }
+
+    /// The pool, or who has it do something, has told something.
+    fn hear(&mut self, told: Told, tools: &mut Tools) {
+        match (told, self.phase) {
+            (Told::Serve(connection), Phase::Waiting) => self.served(connection, tools),
+            (Told::Refused(refusal), Phase::Waiting) => self.reply(&Reply::refused(refusal), tools),
+            (Told::Lost, Phase::Waiting) => self.seek(tools),
+            (Told::Lost, Phase::Exchange | Phase::Tunnel) => {
+                self.link = None;
+                self.upstream_lost(tools);
+            }
+            (Told::Go(farewell), Phase::Rest) => self.part(farewell),
+            (Told::Go(Farewell::Killed), Phase::Waiting | Phase::Exchange | Phase::Tunnel) => {
+                self.abort(Farewell::Killed, CloseReason::Killed);
+            }
+            // It came to something else before it heard of it.
+            (Told::Nothing | Told::Serve(_) | Told::Refused(_) | Told::Go(_) | Told::Lost, _) => {}
+        }
+    }
+
+    /// When what it stands in has lasted for too long.
+    fn deadline(&self) -> Option<Timestamp> {
+        let settings = self.settings();
+        match self.phase {
+            Phase::Rest => {
+                let waits = !self.held.is_empty() || matches!(self.attached, Attached::Never(_));
+                waits.then(|| self.begun + settings.head_within)
+            }
+            Phase::Exchange => {
+                let quiet = self.ask.moved + self.patience();
+                let total = settings.total.filter(|_| matches!(self.ask.answer, Answer::Awaited));
+                Some(total.map_or(quiet, |total| quiet.min(self.ask.begun + total)))
+            }
+            Phase::Tunnel => {
+                let idle = self.room().pool.limits().clients.idle;
+                Some(self.ask.moved + idle)
+            }
+            Phase::Parting(until) => Some(until),
+            Phase::Waiting | Phase::Over => None,
+        }
+    }
+
+    /// How long nothing may pass in an exchange.
+    fn patience(&self) -> Duration {
+        let read = self.settings().read_within;
+        // While the client is waited for, the upstream's patience is not the measure.
+        if self.client.is_blocked() { read.max(STALLED_AFTER) } else { read }
+    }
+
+    fn overdue(&mut self, tools: &mut Tools) {
+        match self.phase {
+            Phase::Rest if self.held.is_empty() => self.part(Farewell::Refused),
+            Phase::Rest => self.reply(&Reply::late_client(), tools),
+            Phase::Exchange => self.exchange_overdue(tools),
+            Phase::Tunnel => self.abort(Farewell::IdleOver, CloseReason::IdleOver),
+            Phase::Parting(_) => self.phase = Phase::Over,
+            Phase::Waiting | Phase::Over => {}
+        }
+    }
+
+    /// Ends it at once, with its server connection.
+    fn abort(&mut self, farewell: Farewell, reason: CloseReason) {
+        self.drop_link(reason);
+        self.leave(farewell);
+        self.phase = Phase::Over;
+    }
+
+    /// A server connection in the middle of its work is not used again.
+    fn drop_link(&mut self, reason: CloseReason) {
+        if let Some(link) = self.link.take() {
+            self.web.discard(usize::from(self.seat.room), link.id, reason);
+        }
+    }
+
+    /// The pool is told that it has left.
+    fn leave(&mut self, farewell: Farewell) {
+        if let Attached::Yes = self.attached {
+            self.attached = Attached::NoLonger;
+            self.web.detach(self.place, &self.seat, farewell);
+        }
+    }
+
+    /// Bytes have passed.
+    fn count(&mut self, up: usize, down: usize) {
+        self.ask.moved = self.now();
+        self.seat.count(up, down);
+        self.seat.active.set(self.now());
+        let traffic = &mut self.room().traffic;
+        traffic.up += up as u64;
+        traffic.down += down as u64;
+    }
+
+    /// Drops what was passed on of the client's bytes.
+    fn used(&mut self, count: usize) {
+        self.held.drain(..count);
+        if self.held.is_empty() {
+            self.web.give_back(std::mem::take(&mut self.held));
+        }
+    }
+}
+
+impl Future for Session {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let session = self.get_mut();
+        session.seat.keep(cx.waker());
+        session.web.look_at_clock();
+        let web = Rc::clone(&session.web);
+        let tools = &mut *web.tools.borrow_mut();
+        for _ in 0..STEPS_MAX {
+            let step = session.step(cx, tools);
+            match (session.phase, step) {
+                (Phase::Over, _) => return Poll::Ready(()),
+                (_, Step::Again) => {}
+                (_, Step::Wait) => {
+                    session.seat.due.set(session.deadline());
+                    return Poll::Pending;
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Attached::Never(_) = self.attached {
+            self.web.refused.set(self.web.refused.get().saturating_sub(1));
+        }
+        drop(self.web.seats.borrow_mut().try_remove(self.place));
+    }
+}

@@ -1,0 +1,84 @@
+//! The request that a session is at.
+
+use crate::model::clock::Timestamp;
+use crate::wire::http::body::Body;
+use crate::wire::http::head::{After, Method, Request, Version};
+
+/// How far the answer is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Answer {
+    /// Its head is not all there.
+    Awaited,
+    /// Its body is on its way; what the server does with the connection after it.
+    Body(Body, After),
+    /// All of it was passed on.
+    Over(After),
+}
+
+/// Whether the upstream takes the request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Takes {
+    /// It does.
+    Yes,
+    /// A write has failed. What it still says is read.
+    No,
+}
+
+/// A request on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) version: Version,
+    /// What becomes of the client's connection.
+    pub(super) after: After,
+    /// What is to come of the request's body.
+    pub(super) body: Body,
+    pub(super) upgrades: bool,
+    /// The request may be sent once more: doing it twice is doing it once, and it has no body.
+    pub(super) repeatable: bool,
+    /// Bytes of its head that are kept for that, at the front of what is held.
+    pub(super) kept: usize,
+    pub(super) takes: Takes,
+    pub(super) answer: Answer,
+    /// When its head was there.
+    pub(super) begun: Timestamp,
+    /// When something last passed.
+    pub(super) moved: Timestamp,
+}
+
+impl Ask {
+    /// None yet.
+    pub(super) fn none(now: Timestamp) -> Self {
+        Self {
+            method: Method::Other,
+            version: Version::Http11,
+            after: After::Close,
+            body: Body::NONE,
+            upgrades: false,
+            repeatable: false,
+            kept: 0,
+            takes: Takes::Yes,
+            answer: Answer::Awaited,
+            begun: now,
+            moved: now,
+        }
+    }
+
+    /// By its head.
+    pub(super) fn of(head: &Request, now: Timestamp) -> Self {
+        Self {
+            method: head.method,
+            version: head.version,
+            after: head.after,
+            body: head.body,
+            upgrades: head.upgrades,
+            repeatable: head.method.is_idempotent() && head.body.is_over(),
+            ..Self::none(now)
+        }
+    }
+
+    /// Whether both ways have come to their end.
+    pub(super) fn is_over(&self) -> bool {
+        self.body.is_over() && matches!(self.answer, Answer::Over(_))
+    }
+}

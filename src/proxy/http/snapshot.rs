@@ -1,0 +1,52 @@
+//! What the thread tells of a room: see [`View`].
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::pool::Pool;
+use crate::proxy::http::seat::Seat;
+use crate::proxy::http::web::{Web, client_of};
+use crate::proxy::view::{ClientView, ServerView, View, longest_unused, servers};
+
+impl Web {
+    /// A room at this moment; none where there is none.
+    pub(super) fn room_view(&self, place: u16) -> Option<View> {
+        let room = self.rooms.get(usize::from(place))?.borrow();
+        let (now, seats) = (self.now.get(), self.seats.borrow());
+        // Those that are only told why they may not come are none of the pool's.
+        let of_room = seats.iter().filter(|(number, seat)| {
+            seat.room == place && room.pool.client(client_of(*number), now).is_some()
+        });
+        let mut clients: Vec<(usize, &Rc<Seat>)> = of_room.collect();
+        let clients_more = longest_unused(&mut clients, |seat| seat.active.get());
+        let view = |(number, seat): &(usize, &Rc<Seat>)| self.client_view(&room.pool, *number, seat);
+        Some(View {
+            at: now,
+            pool: room.pool.snapshot(now),
+            limits: *room.pool.limits(),
+            gate: room.pool.gate(),
+            counters: *room.pool.counters(),
+            clients: clients.iter().filter_map(view).collect(),
+            clients_more,
+            parted: room.parted.view(now),
+            servers: servers(&room.pool, now, ServerView::of),
+            doors: Vec::new(),
+            cache: None,
+            traffic: Some(room.traffic),
+        })
+    }
+
+    fn client_view(&self, pool: &Pool, number: usize, seat: &Seat) -> Option<ClientView> {
+        let (client, now) = (client_of(number), self.now.get());
+        Some(ClientView {
+            place: client.0,
+            turn: seat.turn,
+            identity: Arc::clone(&seat.about),
+            activity: pool.client(client, now)?,
+            age: now.since(seat.since),
+            unused: now.since(seat.active.get()),
+            pinned: false,
+            traffic: Some(seat.traffic.get()),
+        })
+    }
+}
