@@ -28,6 +28,7 @@ mod freeze;
 mod kit;
 mod notify;
 mod order;
+mod poll_stream;
 mod procdir;
 mod raise_nofile;
 mod reap_descriptors;
@@ -57,6 +58,7 @@ use crew::{Crew, Message, Ticket};
 use freeze::Holds;
 use kit::Kit;
 use notify::Notifier;
+use poll_stream::Polls;
 use throttle_connects::Throttles;
 use worker::Worker;
 
@@ -159,6 +161,6 @@ fn equip(settings: Settings, worker: Worker, tell: kit::Tell) -> Kit {
     let notifier = Notifier::start(settings.receivers.clone(), &web, &settings.clock, &not_delivered);
     let redactor = Arc::new(Redactor::new());
     let holds = Arc::new(Holds::new(settings.keeper.clone()));
-    let throttles = Throttles::default();
-    Kit { settings, web, notifier, worker, redactor, holds, throttles, tell }
+    let (throttles, polls) = (Throttles::default(), Polls::default());
+    Kit { settings, web, notifier, worker, redactor, holds, throttles, polls, tell }
 }

@@ -84,6 +84,7 @@ impl Crew {
                     Some(Message::LetGo(process, why)) => self.let_go(process, why),
                     Some(Message::Lift(process)) => {
                         self.kit.throttles.let_go(self.kit.settings.proxies.as_ref(), process);
+                        self.kit.polls.let_go(self.kit.settings.proxies.as_ref(), process);
                     }
                     Some(Message::Stop(within, thawed)) => break (within, Some(thawed)),
                     None => break (Duration::ZERO, None),
@@ -93,6 +94,7 @@ impl Crew {
         };
         let closed = self.kit.holds.close();
         self.kit.throttles.close(self.kit.settings.proxies.as_ref());
+        self.kit.polls.close(self.kit.settings.proxies.as_ref());
         drop(thawed);
         self.kit.holds.tell_all(closed, &self.kit.tell, "the agent stops");
         self.wind_up(within, inbox).await;

@@ -30,14 +30,20 @@ pub(super) async fn carry_out(kit: &Kit, order: &Order) -> Carried {
             Hold::ThrottleConnects { pool, rate } => {
                 kit.throttles.take(proxies, (pool, order.process), *rate).await.into()
             }
-            Hold::PollStream { .. } | Hold::PauseTrading { .. } => no_such_proxy(),
+            Hold::PollStream { stream, every } => {
+                kit.polls.take(proxies, (stream, order.process), *every).await.into()
+            }
+            Hold::PauseTrading { .. } => no_such_proxy(),
         },
         Work::Release(hold) => match hold {
             Hold::Freeze { .. } => kit.holds.thaw(order).await.into(),
             Hold::ThrottleConnects { pool, .. } => {
                 kit.throttles.release(proxies, (pool, order.process)).await.into()
             }
-            Hold::PollStream { .. } | Hold::PauseTrading { .. } => no_such_proxy(),
+            Hold::PollStream { stream, .. } => {
+                kit.polls.release(proxies, (stream, order.process)).await.into()
+            }
+            Hold::PauseTrading { .. } => no_such_proxy(),
         },
     }
 }
@@ -63,5 +69,5 @@ async fn act(kit: &Kit, order: &Order, action: &Action) -> Carried {
 
 /// The engine refuses these before, as long as there are none.
 fn no_such_proxy() -> Carried {
-    Err("this agent has no streams and no order gate".to_owned()).into()
+    Err("this agent has no order gate".to_owned()).into()
 }

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::agent::status::{
-    HeldClient, PoolCache, PoolClient, PoolServer, PoolStatus, PoolTraffic, PoolTruth, Told,
+    HeldClient, PoolCache, PoolClient, PoolServer, PoolStatus, PoolStream, PoolTraffic, PoolTruth, Told,
 };
 use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::model::reading::{Gap, Reading};
+use crate::model::signal::STREAM_STATES;
 use crate::pool::breaker::BreakerState;
 use crate::pool::counters::Counters;
 use crate::pool::gate::Gate;
 use crate::pool::mode::Mode;
 use crate::pool::reason::{CloseReason, Farewell, OpenReason, Refusal};
 use crate::pool::snapshot::{Activity, ClientActivity};
-use crate::proxy::view::{CacheView, ClientView, Parted, ServerView, Traffic, View};
+use crate::proxy::view::{CacheView, ClientView, Parted, ServerView, StreamView, Traffic, View};
 use crate::proxy::{Command, Proxies};
 use crate::sampler::pools::{PoolAnswer, PoolAnswers};
 use crate::sampler::truth::Testimony;
@@ -48,7 +49,9 @@ impl Pools {
 
     /// A pool has answered.
     pub(super) fn take(&mut self, name: Name, asked: Timestamp, view: Box<View>) {
-        self.answers.insert(name.clone(), PoolAnswer::new(asked, &view.pool));
+        let answer = PoolAnswer::new(asked, &view.pool);
+        let answer = view.stream.as_ref().map_or(answer, |streams| answer.with_streams(streams));
+        self.answers.insert(name.clone(), answer);
         self.views.insert(name, (asked, view));
     }
 
@@ -112,6 +115,7 @@ impl Pools {
         status.clients = view.clients.iter().map(client).collect();
         status.clients_more = view.clients_more;
         status.traffic = view.traffic.map(traffic);
+        status.stream = view.stream.as_ref().map(stream);
         status.cache = view.cache.map(cache);
         status
     }
@@ -222,6 +226,17 @@ fn truth((upstream, heard): (&String, &Heard), now: Timestamp) -> PoolTruth {
         Err(why) => Told::Failed(why.clone()),
     };
     PoolTruth { upstream: upstream.clone(), asked: now.since(heard.asked), told }
+}
+
+fn stream(seen: &StreamView) -> PoolStream {
+    PoolStream {
+        state: STREAM_STATES.get(seen.state).copied().unwrap_or_default().to_owned(),
+        silence: seen.silence,
+        messages: seen.messages,
+        reconnects: seen.reconnects,
+        dropped: seen.dropped,
+        gaps: seen.gaps,
+    }
 }
 
 const fn cache(seen: CacheView) -> PoolCache {

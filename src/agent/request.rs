@@ -140,6 +140,10 @@ pub enum PoolWork {
     Kill,
     /// Drop what its read cache keeps.
     FlushCache,
+    /// Have its streams try now.
+    Connect,
+    /// Have its streams give their connections up.
+    Close,
 }
 
 impl PoolWork {
@@ -153,6 +157,8 @@ impl PoolWork {
             Self::Enable => "enable",
             Self::Kill => "kill",
             Self::FlushCache => "flush-cache",
+            Self::Connect => "connect",
+            Self::Close => "close",
         }
     }
 }
@@ -164,6 +170,9 @@ impl fmt::Display for Command {
             Self::Reload => write!(f, "reload"),
             Self::ResetPool { pool, how, share } => {
                 write!(f, "reset {pool} --how {} --share {}", how.name(), format_ratio(*share))
+            }
+            Self::Pool { pool, work: work @ (PoolWork::Connect | PoolWork::Close) } => {
+                write!(f, "{} {pool}", work.name())
             }
             Self::Pool { pool, work } => write!(f, "pool {} {pool}", work.name()),
             Self::Release { target, rule: None } => write!(f, "release {target}"),

@@ -123,6 +123,9 @@ pub struct PoolStatus {
     /// Bytes that have passed, where they are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<PoolTraffic>,
+    /// Its streams as one, where it carries WebSockets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<PoolStream>,
     /// Its read cache, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<PoolCache>,
@@ -161,6 +164,23 @@ pub struct PoolTraffic {
     pub down: u64,
 }
 
+/// All streams of a pool as one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PoolStream {
+    /// The state of the one that is worst off.
+    pub state: String,
+    /// The longest time that one had no data; none without clients.
+    pub silence: Option<Duration>,
+    /// Messages of data to clients so far.
+    pub messages: u64,
+    /// Lost connections replaced so far.
+    pub reconnects: u64,
+    /// Messages that went nowhere, or were replaced by newer ones.
+    pub dropped: u64,
+    /// Gaps that were told.
+    pub gaps: u64,
+}
+
 /// The read cache of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PoolCache {
@@ -193,6 +213,7 @@ impl PoolStatus {
             clients: Vec::new(),
             clients_more: 0,
             traffic: None,
+            stream: None,
             cache: None,
             truth: Vec::new(),
         }

@@ -55,6 +55,8 @@ fn command(verb: Verb) -> Command {
             Command::ResetPool { pool, how, share }
         }
         Verb::Pool { work } => pool(work),
+        Verb::Connect { stream } => Command::Pool { pool: stream, work: PoolWork::Connect },
+        Verb::Close { stream } => Command::Pool { pool: stream, work: PoolWork::Close },
         Verb::Release { target, rule } => Command::Release { target, rule },
         Verb::Hold { target } => Command::Hold { target },
         Verb::Resume { target } => Command::Resume { target },

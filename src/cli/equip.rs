@@ -21,14 +21,20 @@ pub(super) fn no_restart(target: &Target) -> Option<String> {
 /// Words that can't work here, and why.
 pub(super) fn impossible(config: &Config, ability: &Ability) -> BTreeMap<Word, String> {
     let mut words = BTreeMap::new();
-    let has_pools = config
-        .proxies
-        .values()
-        .any(|proxy| matches!(proxy.protocol, Protocol::Postgres(_) | Protocol::Http(_)));
+    let has_pools = config.proxies.values().any(|proxy| {
+        matches!(proxy.protocol, Protocol::Postgres(_) | Protocol::Http(_) | Protocol::WebSocket(_))
+    });
     if !has_pools {
         for word in [Word::ResetPool, Word::ThrottleConnects] {
             words.insert(word, "this agent has no pools".to_owned());
         }
+    }
+    let has_polls = config.proxies.values().any(|proxy| match &proxy.protocol {
+        Protocol::WebSocket(stream) => stream.poll.is_some(),
+        Protocol::Postgres(_) | Protocol::Http(_) | Protocol::Tcp => false,
+    });
+    if !has_polls {
+        words.insert(Word::PollStream, "this agent has no streams that it could poll".to_owned());
     }
     for word in Word::ALL.iter().filter(|word| !word.is_served()) {
         words.insert(*word, "not part of this version".to_owned());

@@ -220,7 +220,7 @@ fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
         impossible: equip::impossible(config, ability),
         no_restart: equip::no_restart(target),
         pools: pools(config),
-        streams: BTreeSet::new(),
+        streams: streams(config),
         hooks: config.hooks.values().map(|hook| (hook.name.clone(), hook.timeout)).collect(),
         receivers: config.receivers.keys().cloned().collect(),
         protect: target.protect.clone(),
@@ -228,10 +228,19 @@ fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
     }
 }
 
+/// The proxies whose streams can be held in polls.
+fn streams(config: &Config) -> BTreeSet<Name> {
+    let polled = config.proxies.values().filter(|proxy| match &proxy.protocol {
+        Protocol::WebSocket(stream) => stream.poll.is_some(),
+        Protocol::Postgres(_) | Protocol::Http(_) | Protocol::Tcp => false,
+    });
+    polled.map(|proxy| proxy.name.clone()).collect()
+}
+
 /// The proxies whose pools policies may speak of.
 fn pools(config: &Config) -> BTreeSet<Name> {
     let with_pool = config.proxies.values().filter(|proxy| match proxy.protocol {
-        Protocol::Postgres(_) | Protocol::Http(_) => true,
+        Protocol::Postgres(_) | Protocol::Http(_) | Protocol::WebSocket(_) => true,
         Protocol::Tcp => false,
     });
     with_pool.map(|proxy| proxy.name.clone()).collect()

@@ -14,7 +14,7 @@ use crate::config::proxy::{Access, Id};
 use crate::model::clock::Clock as _;
 use crate::model::name::Name;
 use crate::proxy::console::Word;
-use crate::proxy::{self, Proxies, Residents, Running, StartError, Surroundings};
+use crate::proxy::{self, Proxies, Residents, Running, StartError, StreamWork, Surroundings};
 use crate::sampler::pools::ASKED_EVERY;
 use crate::sys::clock::SystemClock;
 
@@ -92,6 +92,7 @@ pub(super) fn command(
 ) -> Result<(), Envelope> {
     let Request::Do(command) = &envelope.request else { return Err(envelope) };
     let Some((pool, told)) = for_pool(command) else { return Err(envelope) };
+    let wants_streams = matches!(told, proxy::Command::Stream(_));
     let told = proxies.map(|proxies| proxies.tell(pool, told));
     let words = command.to_string();
     let now = now_of(command);
@@ -101,6 +102,9 @@ pub(super) fn command(
             None => Answer::Refused(format!("no pool `{pool}` here")),
             Some(Err(error)) => Answer::Refused(error.to_string()),
             Some(Ok(answer)) => match timeout(ANSWER_WITHIN, answer).await {
+                Ok(Ok(done)) if wants_streams && done.streams.is_none() => {
+                    Answer::Refused(format!("`{pool}` carries no streams"))
+                }
                 Ok(Ok(done)) => Answer::Taken(format!("{pool}: {done}{now}")),
                 Ok(Err(_)) => Answer::Refused("the proxies have ended".to_owned()),
                 Err(_) => Answer::Refused("the pool did not answer in time; it may still do it".to_owned()),
@@ -121,7 +125,8 @@ const fn now_of(command: &Command) -> &'static str {
         Command::Pool { work: PoolWork::Resume | PoolWork::Enable, .. } => "; at work",
         Command::Pool { work: PoolWork::Disable, .. } => "; disabled, new clients and new work are refused",
         Command::Pool { work: PoolWork::Kill, .. } => "; closed and paused until `resume`",
-        Command::Pool { work: PoolWork::Reconnect | PoolWork::FlushCache, .. }
+        Command::Pool { work: PoolWork::Close, .. } => "; closed until `connect`",
+        Command::Pool { work: PoolWork::Reconnect | PoolWork::FlushCache | PoolWork::Connect, .. }
         | Command::ResetPool { .. }
         | Command::Reload
         | Command::Release { .. }
@@ -163,6 +168,8 @@ fn work_of(work: PoolWork) -> proxy::Command {
         PoolWork::Disable => proxy::Command::Disable,
         PoolWork::Kill => proxy::Command::Kill,
         PoolWork::FlushCache => proxy::Command::FlushCache,
+        PoolWork::Connect => proxy::Command::Stream(StreamWork::Connect),
+        PoolWork::Close => proxy::Command::Stream(StreamWork::Close),
     }
 }
 

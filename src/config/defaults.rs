@@ -126,6 +126,40 @@ pub const HTTP_HEAD: Duration = Duration::from_secs(10);
 /// Names of HTTP upstreams are looked up again: they are behind load balancers that tell addresses for minutes.
 pub const HTTP_LOOKUP: Duration = Duration::from_mins(5);
 
+/// A ping on an open WebSocket: venues and firewalls close what is silent for half a minute to a few minutes.
+pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(20);
+/// Its answer: several round trips over a far network.
+pub const STREAM_PONG: Duration = Duration::from_secs(10);
+/// Pauses between tries of a lost WebSocket, the first try coming at once.
+pub const STREAM_PAUSES: [Duration; 4] =
+    [Duration::from_secs(10), Duration::from_secs(30), Duration::from_mins(1), Duration::from_mins(2)];
+/// Tries in a row: with the pauses above they take less than four minutes.
+pub const STREAM_TRIES: u32 = 5;
+/// A connection that held so long was no accident.
+pub const STREAM_STABLE: Duration = Duration::from_secs(30);
+/// From probe to probe where no try is left: venues that are down for maintenance come back by themselves.
+pub const STREAM_PROBE: Duration = Duration::from_mins(5);
+/// The answer to a close.
+pub const STREAM_CLOSE: Duration = Duration::from_secs(5);
+/// The longest message: the snapshot of a deep book has a few MiB.
+pub const STREAM_MESSAGE: u64 = 16 * MIB;
+/// Where subscriptions name their topics.
+pub const STREAM_TOPICS: &str = "/params";
+/// Topics in one message that is said again.
+pub const STREAM_BATCH: u32 = 100;
+/// From one of these messages to the next: venues take about five a second.
+pub const STREAM_PACE: Duration = Duration::from_millis(200);
+/// From poll to poll.
+pub const POLL_EVERY: Duration = Duration::from_secs(2);
+/// The answer to a poll.
+pub const POLL_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a polled item becomes: itself.
+pub const POLL_MESSAGE: &str = "\"{}\"";
+/// It stays in polls at least so long: each way up costs a connection.
+pub const POLL_DWELL: Duration = Duration::from_secs(30);
+/// From a connection that is open again to its service.
+pub const POLL_PRIME: Duration = Duration::from_secs(10);
+
 /// All cached answers.
 pub const CACHE_SIZE: u64 = 16 * MIB;
 /// The answers of one read.

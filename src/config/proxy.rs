@@ -20,6 +20,7 @@ mod tls;
 mod truth;
 mod upstream;
 mod variable;
+mod websocket;
 
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub use tls::{Identity, TlsMode, UpstreamTls};
 pub use truth::Truth;
 pub use upstream::Upstream;
 pub use variable::Variable;
+pub use websocket::{Keeping, Looks, Marks, Meant, Numbers, Poll, Slow, Subscriptions, WebSocket};
 
 pub(super) use rivals::check;
 
@@ -55,8 +57,9 @@ pub(super) const PROXIES_MAX: usize = 32;
 const BALANCES: &[(&str, Balance)] =
     &[("least-connections", Balance::LeastConnections), ("failover", Balance::Failover)];
 /// Protocols that proxies are meant to learn.
-const LATER: &[&str] = &["websocket", "redis", "mongodb", "amqp", "clickhouse", "mysql"];
-const PROTOCOLS: &[(&str, Kind)] = &[("postgres", Kind::Postgres), ("http", Kind::Http), ("tcp", Kind::Tcp)];
+const LATER: &[&str] = &["redis", "mongodb", "amqp", "clickhouse", "mysql"];
+const PROTOCOLS: &[(&str, Kind)] =
+    &[("postgres", Kind::Postgres), ("http", Kind::Http), ("websocket", Kind::WebSocket), ("tcp", Kind::Tcp)];
 
 /// A local listener and the pool behind it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -98,6 +101,8 @@ pub enum Protocol {
     Postgres(Box<Postgres>),
     /// HTTP/1.1 and HTTP/1.0.
     Http(Box<Http>),
+    /// WebSocket, version 13.
+    WebSocket(Box<WebSocket>),
 }
 
 /// What only a proxy for PostgreSQL has.
@@ -149,6 +154,7 @@ impl Protocol {
             Self::Tcp => "tcp",
             Self::Postgres(_) => "postgres",
             Self::Http(_) => "http",
+            Self::WebSocket(_) => "websocket",
         }
     }
 }
@@ -159,6 +165,7 @@ enum Kind {
     Tcp,
     Postgres,
     Http,
+    WebSocket,
 }
 
 impl Show for Kind {
@@ -167,6 +174,7 @@ impl Show for Kind {
             Self::Tcp => "tcp",
             Self::Postgres => "postgres",
             Self::Http => "http",
+            Self::WebSocket => "websocket",
         };
         super::show::quoted(word)
     }
@@ -181,7 +189,10 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
     let (upstream, scheme) = upstream::read(&mut section, kind, cx);
     let balance = section.or(cx, "balance", Balance::LeastConnections, read::word(BALANCES));
     let lookup = Duration::from_secs(1)..=Duration::from_hours(24);
-    let usual = if kind == Kind::Http { defaults::HTTP_LOOKUP } else { defaults::PROXY_LOOKUP };
+    let usual = match kind {
+        Kind::Http | Kind::WebSocket => defaults::HTTP_LOOKUP,
+        Kind::Postgres | Kind::Tcp => defaults::PROXY_LOOKUP,
+    };
     let lookup = section.or(cx, "lookup", usual, read::span(lookup));
     let drain = Duration::from_millis(100)..=Duration::from_hours(1);
     let drain = section.or(cx, "drain", defaults::PROXY_DRAIN, read::span(drain));
@@ -191,6 +202,7 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
     let inside = match kind {
         Kind::Postgres => Inside::Postgres(session::read(&mut inner, &pool, cx)),
         Kind::Http => Inside::Http(http::bounds(&mut inner, cx)),
+        Kind::WebSocket => Inside::WebSocket,
         Kind::Tcp => Inside::Tcp,
     };
     inner.finish(cx);
@@ -209,6 +221,12 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
             inner.finish(cx);
             let http = http::read(&mut section, (bounds, head), (&upstream, scheme), cx);
             Some(Protocol::Http(Box::new(http)))
+        }
+        Inside::WebSocket => {
+            let head = http::head(&mut inner, cx);
+            inner.finish(cx);
+            let stream = websocket::read(&mut section, head, (&upstream, scheme), cx);
+            Some(Protocol::WebSocket(Box::new(stream)))
         }
         Inside::Tcp => {
             inner.finish(cx);
@@ -242,6 +260,7 @@ enum Inside {
     Tcp,
     Postgres(Sessions),
     Http(http::Bounds),
+    WebSocket,
 }
 
 fn postgres(
@@ -262,13 +281,18 @@ fn postgres(
 /// where it is one of later versions nothing more is read, for its keys are not known.
 fn kind(section: &mut Section<'_>, cx: &mut Context<'_>) -> Option<Kind> {
     let Some(value) = section.value("protocol") else {
-        section.miss(cx, "protocol", Some("write protocol = \"postgres\", \"http\" or \"tcp\""));
+        section.miss(
+            cx,
+            "protocol",
+            Some("write protocol = \"postgres\", \"http\", \"websocket\" or \"tcp\""),
+        );
         return Some(Kind::Postgres);
     };
     if let Some(word) = later(value) {
         let message = format!("the protocol `{word}` is not part of this version");
         let fault = Diagnostic::error("not-yet", value.span(), message);
-        cx.faults.push(fault.help("this version has postgres, http, and tcp for any stream of bytes"));
+        cx.faults
+            .push(fault.help("this version has postgres, http, websocket, and tcp for any stream of bytes"));
         return None;
     }
     Some(section.get(cx, "protocol", read::word(PROTOCOLS)).unwrap_or(Kind::Postgres))

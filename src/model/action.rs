@@ -188,7 +188,7 @@ macro_rules! words {
 impl Word {
     /// Whether this version does it on any target; the others are words already, so that policies can be written.
     pub const fn is_served(self) -> bool {
-        !matches!(self, Self::PollStream | Self::PauseTrading)
+        !matches!(self, Self::PauseTrading)
     }
 }
 

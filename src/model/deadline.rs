@@ -35,8 +35,8 @@ pub fn of(work: &Work, hook: impl Fn(&Name) -> Duration) -> Duration {
         Work::Do(action) => of_action(action, hook),
         Work::Take(hold) | Work::Release(hold) => match hold {
             Hold::Freeze { .. } => FREEZE,
-            Hold::ThrottleConnects { .. } => POOL,
-            Hold::PollStream { .. } | Hold::PauseTrading { .. } => NOTHING,
+            Hold::ThrottleConnects { .. } | Hold::PollStream { .. } => POOL,
+            Hold::PauseTrading { .. } => NOTHING,
         },
     }
 }

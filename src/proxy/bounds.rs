@@ -39,7 +39,7 @@ pub fn limits(proxy: &Proxy) -> Limits {
         },
         per_upstream: match &proxy.protocol {
             Protocol::Http(http) => http.per_host,
-            Protocol::Postgres(_) | Protocol::Tcp => u32::MAX,
+            Protocol::Postgres(_) | Protocol::WebSocket(_) | Protocol::Tcp => u32::MAX,
         },
         ..Limits::default()
     }

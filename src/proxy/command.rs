@@ -5,6 +5,7 @@ use std::fmt;
 use crate::model::action::ResetHow;
 use crate::pool::gate::Gate;
 use crate::pool::limits::Limits;
+use crate::stream::order::Wanted;
 
 /// Something to do to the pool of a proxy.
 #[derive(Clone, PartialEq, Debug)]
@@ -30,8 +31,21 @@ pub enum Command {
     Kill,
     /// Drop what the read cache keeps.
     FlushCache,
+    /// Have all streams of the proxy do something.
+    Stream(StreamWork),
     /// Change the limits; what still fits stays.
     Adjust(Box<Limits>),
+}
+
+/// What streams can be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StreamWork {
+    /// To poll, or to be live.
+    Want(Wanted),
+    /// To try now, with all tries left.
+    Connect,
+    /// To give their connections up, and stay with their clients.
+    Close,
 }
 
 /// What a command did at once.
@@ -45,12 +59,17 @@ pub struct Done {
     pub clients: usize,
     /// Cached answers dropped, where that was asked for.
     pub answers: Option<usize>,
+    /// Streams that were told, where streams were.
+    pub streams: Option<usize>,
 }
 
 impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(answers) = self.answers {
             return write!(f, "dropped {answers} cached {}", if answers == 1 { "answer" } else { "answers" });
+        }
+        if let Some(streams) = self.streams {
+            return write!(f, "told {streams} {}", if streams == 1 { "stream" } else { "streams" });
         }
         let connections = |count| if count == 1 { "connection" } else { "connections" };
         write!(f, "closed {} {}", self.closed, connections(self.closed))?;

@@ -17,5 +17,6 @@ mod snapshot;
 mod start;
 mod sweep;
 mod web;
+mod websocket;
 
 pub(in crate::proxy) use start::{begin, need};

@@ -60,6 +60,8 @@ pub(in crate::proxy) fn obey(pool: &mut Pool, command: Command, now: Timestamp) 
         Command::Kill => pool.kill(now),
         // What is kept of answers stands beside the pool.
         Command::FlushCache => {}
+        // Streams belong to sessions.
+        Command::Stream(_) => {}
         Command::Adjust(limits) => pool.adjust(&limits, now),
     }
 }
@@ -87,6 +89,7 @@ impl Standing {
             retired: after.retired.difference(&self.retired).count(),
             clients: self.clients.saturating_sub(after.clients) as usize,
             answers: None,
+            streams: None,
         }
     }
 }

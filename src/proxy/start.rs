@@ -17,6 +17,7 @@ use crate::proxy::running::{Running, Thread};
 use crate::proxy::secrets::SecretError;
 use crate::proxy::tcp;
 use crate::proxy::tls::TlsError;
+use crate::stream::template::TemplateError;
 use crate::sys::handed::Offer;
 use crate::sys::limits::NoFile;
 
@@ -55,6 +56,14 @@ pub enum StartError {
         name: String,
         /// Why.
         source: TlsError,
+    },
+    /// What a stream's messages are made of is none.
+    #[error("{name} has no messages to make of what it polls")]
+    Stream {
+        /// The proxy.
+        name: String,
+        /// Why.
+        source: TemplateError,
     },
     /// The file of users is not used.
     #[error("{name} has no users")]
@@ -96,16 +105,16 @@ pub struct Surroundings {
 
 /// Starts proxies; none where there are none.
 pub fn start(proxies: &[&Proxy], around: &Surroundings) -> Result<Option<Running>, StartError> {
-    let (mut postgres, mut http, mut tcp) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut postgres, mut web, mut tcp) = (Vec::new(), Vec::new(), Vec::new());
     for proxy in proxies {
         match &proxy.protocol {
             Protocol::Postgres(settings) => postgres.push((*proxy, &**settings)),
-            Protocol::Http(settings) => http.push((*proxy, &**settings)),
+            Protocol::Http(_) | Protocol::WebSocket(_) => web.push(*proxy),
             Protocol::Tcp => tcp.push(*proxy),
         }
     }
     let need = if postgres.is_empty() { 0 } else { postgres::need(&postgres) };
-    let need = need + if http.is_empty() { 0 } else { http::need(&http) };
+    let need = need + if web.is_empty() { 0 } else { http::need(&web) };
     let need = need + if tcp.is_empty() { 0 } else { tcp::need(&tcp) };
     if proxies.is_empty() {
         return Ok(None);
@@ -117,8 +126,8 @@ pub fn start(proxies: &[&Proxy], around: &Surroundings) -> Result<Option<Running
     if !postgres.is_empty() {
         begun.push(postgres::begin(&postgres, around, &offer, words)?);
     }
-    if !http.is_empty() {
-        begun.push(http::begin(&http, around, &offer)?);
+    if !web.is_empty() {
+        begun.push(http::begin(&web, around, &offer)?);
     }
     if !tcp.is_empty() {
         begun.push(tcp::begin(&tcp, around, &offer)?);

@@ -44,8 +44,44 @@ pub struct View {
     pub doors: Vec<DoorView>,
     /// Bytes that have passed, where they are counted.
     pub traffic: Option<Traffic>,
+    /// Its streams as one, where it carries WebSockets.
+    pub stream: Option<StreamView>,
     /// Its read cache, where it has one.
     pub cache: Option<CacheView>,
+}
+
+/// All streams of a proxy at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamView {
+    /// The state of the one that is worst off, by its place in [`STREAM_STATES`](crate::model::signal::STREAM_STATES).
+    pub state: usize,
+    /// The longest time that one had no data; none without clients.
+    pub silence: Option<Duration>,
+    /// Messages of data to clients so far.
+    pub messages: u64,
+    /// Lost connections replaced so far.
+    pub reconnects: u64,
+    /// Messages that went nowhere, or were replaced by newer ones.
+    pub dropped: u64,
+    /// Gaps that were told.
+    pub gaps: u64,
+    /// The latest changes of state, in order.
+    pub changes: Vec<StreamChange>,
+}
+
+/// A change of state of one client's stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamChange {
+    /// Its number among all of the proxy.
+    pub number: u64,
+    /// The client.
+    pub client: String,
+    /// From which state.
+    pub from: &'static str,
+    /// To which one.
+    pub to: &'static str,
+    /// Why.
+    pub why: &'static str,
 }
 
 /// A read cache at one moment.

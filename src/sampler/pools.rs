@@ -11,11 +11,23 @@ use crate::model::name::Name;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
 use crate::pool::snapshot::{POOL_SIGNALS, Snapshot};
+use crate::proxy::view::StreamView;
 
 /// Between two questions to one pool.
 pub const ASKED_EVERY: Duration = Duration::from_secs(1);
 /// How long an answer stands, counted from its question.
 pub const STANDS: Duration = Duration::from_secs(5);
+
+/// What is told of the streams of a proxy.
+pub const STREAM_SIGNALS: [Signal; 7] = [
+    Signal::StreamState,
+    Signal::StreamSilence,
+    Signal::StreamMessages,
+    Signal::StreamReconnects,
+    Signal::StreamLag,
+    Signal::StreamDropped,
+    Signal::StreamSequenceGaps,
+];
 
 /// What one pool said last.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -25,6 +37,8 @@ pub struct PoolAnswer {
     figures: Reading<[f64; POOL_SIGNALS.len()]>,
     /// Clients that the pool has closed and a process keeps open; none where this is not told to a process.
     abandoned: Option<Reading<f64>>,
+    /// What its streams say, where it carries some.
+    streams: Option<[Reading<f64>; STREAM_SIGNALS.len()]>,
 }
 
 /// What pools said last, by name.
@@ -33,7 +47,7 @@ pub type PoolAnswers = BTreeMap<Name, PoolAnswer>;
 impl PoolAnswer {
     /// A pool that has not answered yet.
     pub const UNHEARD: Self =
-        Self { asked: None, figures: Reading::Unavailable(Gap::NotYet), abandoned: None };
+        Self { asked: None, figures: Reading::Unavailable(Gap::NotYet), abandoned: None, streams: None };
 
     /// What was answered to a question put at that time.
     pub fn new(asked: Timestamp, seen: &Snapshot) -> Self {
@@ -44,6 +58,27 @@ impl PoolAnswer {
     #[must_use]
     pub fn with_abandoned(self, abandoned: Reading<f64>) -> Self {
         Self { abandoned: Some(abandoned), ..self }
+    }
+
+    /// The same with what its streams say.
+    #[must_use]
+    pub fn with_streams(self, seen: &StreamView) -> Self {
+        let counted = |count: u64| Reading::Known(count as f64);
+        let silence = match seen.silence {
+            Some(silence) => Reading::Known(silence.as_secs_f64()),
+            None => Reading::Unavailable(Gap::NotYet),
+        };
+        let streams = [
+            Reading::Known(seen.state as f64),
+            silence,
+            counted(seen.messages),
+            counted(seen.reconnects),
+            // No stamp of messages is declared.
+            Reading::Unavailable(Gap::NotConfigured),
+            counted(seen.dropped),
+            counted(seen.gaps),
+        ];
+        Self { streams: Some(streams), ..self }
     }
 
     /// When it was asked, where what it said still stands.
@@ -59,6 +94,7 @@ impl PoolAnswer {
         let figures = figures.map(|(place, signal)| (signal, self.figures.map(|figures| figures[place])));
         figures
             .chain(self.abandoned.map(|reading| (Signal::PoolAbandoned, reading)))
+            .chain(self.streams.into_iter().flat_map(|streams| STREAM_SIGNALS.into_iter().zip(streams)))
             .map(move |(signal, reading)| (signal, told(reading)))
     }
 }
@@ -100,6 +136,8 @@ mod tests {
         let heard = PoolAnswer::UNHEARD.with_abandoned(Reading::Known(2.0));
         let told = heard.signals(at(0)).map(|(signal, _)| signal);
         assert!(of_pools.map(|row| row.signal).eq(told));
+        let rows = crate::model::signal::CATALOGUE.iter().filter(|row| row.name.starts_with("stream["));
+        assert!(rows.map(|row| row.signal).eq(STREAM_SIGNALS));
         assert_eq!(BREAKER_STATES[BreakerState::HalfOpen as usize], "half_open");
         assert_eq!(BREAKER_STATES[BreakerState::Open as usize], "open");
     }

@@ -42,6 +42,16 @@ pub enum Verb {
         #[command(subcommand)]
         work: PoolVerb,
     },
+    /// Have the streams of a proxy try now, with all tries left
+    Connect {
+        /// The proxy.
+        stream: Name,
+    },
+    /// Have the streams of a proxy give their connections up; their clients stay
+    Close {
+        /// The proxy.
+        stream: Name,
+    },
     /// Release a latch: the tier may act again
     Release {
         /// The target.

@@ -49,11 +49,14 @@ fn one(word: Word, given: Option<&Adopted>, patient: &mut Patient, ability: &Abi
             word.name(),
             "the agent's own pools do it, those of `[proxy.NAME]`: no right is needed",
         ),
-        Word::PollStream | Word::PauseTrading => Finding::absent(
+        Word::PollStream => Finding::works(
             HERE,
             word.name(),
-            "this agent has no streams and no order gate, which it works on",
+            "the agent's own streams do it, those of `[proxy.NAME]` with `stream.poll`: no right is needed",
         ),
+        Word::PauseTrading => {
+            Finding::absent(HERE, word.name(), "this agent has no order gate, which it works on")
+        }
     }
 }
 

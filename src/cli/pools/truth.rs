@@ -31,7 +31,7 @@ pub(in crate::cli) fn ask_upstreams(config: &Config, proxies: &Proxies, mailbox:
                     ask_each(proxy, (postgres, truth), proxies, mailbox);
                 }
             }
-            Protocol::Http(_) | Protocol::Tcp => {}
+            Protocol::Http(_) | Protocol::WebSocket(_) | Protocol::Tcp => {}
         }
     }
 }

@@ -30,7 +30,10 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) 
     let max = section.or(cx, "max", defaults::CLIENTS_MAX, read::number(1..=CLIENTS_MAX));
     let reserve = section.or(cx, "reserve", defaults::CLIENTS_RESERVE, read::number(0..=CLIENTS_MAX));
     let idle = read::span(Duration::from_millis(100)..=Duration::from_hours(24 * 30));
-    let idle = section.or(cx, "idle", Some(defaults::CLIENTS_IDLE), read::or_none(idle));
+    // A stream may be quiet for long and still be listened to: its clients are watched by pings.
+    let usual = if kind == Kind::WebSocket { None } else { Some(defaults::CLIENTS_IDLE) };
+    let idle =
+        if kind == Kind::WebSocket { None } else { section.or(cx, "idle", usual, read::or_none(idle)) };
     let buffer = read::size(4 * KIB..=16 * KIB * KIB);
     let Size(buffer) = section.or(cx, "buffer", Size(defaults::CLIENTS_BUFFER), buffer);
     if reserve >= max {
@@ -41,6 +44,7 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) 
     }
     match kind {
         Kind::Tcp => foreign::refuse(section, foreign::TCP, foreign::OF_CLIENTS, cx),
+        Kind::WebSocket => foreign::refuse(section, foreign::WEBSOCKET, foreign::WEBSOCKET_CLIENTS, cx),
         Kind::Http => foreign::refuse(section, foreign::HTTP, foreign::HTTP_CLIENTS, cx),
         Kind::Postgres => {}
     }

@@ -180,7 +180,7 @@ impl Place {
     /// What a client must do without there.
     fn lacks(&self, protocol: &Protocol) -> Lacks {
         match (self, protocol) {
-            (_, Protocol::Tcp | Protocol::Http(_)) => Lacks::Nothing,
+            (_, Protocol::Tcp | Protocol::Http(_) | Protocol::WebSocket(_)) => Lacks::Nothing,
             (Self::Address(..), Protocol::Postgres(postgres)) if postgres.admission.tls.is_some() => {
                 Lacks::Gss
             }

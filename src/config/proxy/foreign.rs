@@ -68,6 +68,45 @@ pub(super) const HTTP_CLIENTS: &[Foreign] = &[
     ("tls", "the listener is for programs of this machine, which need none"),
 ];
 
+/// The name of a protocol, as it is told.
+pub(super) const WEBSOCKET: &str = "websocket";
+const OWN: &str = "each client has a connection of its own, for as long as it stays";
+/// Of the proxy itself, where it speaks `websocket`.
+pub(super) const WEBSOCKET_PROXY: &[Foreign] = &[
+    ("cache", "messages are not answers: nothing could be asked again"),
+    ("cache_size", "messages are not answers: nothing could be asked again"),
+    ("console", LOGIN),
+    ("truth", SERVER),
+    ("host", "the upstream is told its own name"),
+];
+/// Of its pool.
+pub(super) const WEBSOCKET_POOL: &[Foreign] = &[
+    ("mode", OWN),
+    ("min", OWN),
+    ("per_host", "write `max`"),
+    ("read_timeout", "write `stream.silence`"),
+    ("total_timeout", "write `connect_timeout`"),
+    ("command_timeout", "write `stream.silence`"),
+    ("idle_transaction", OWN),
+    ("max_uses", OWN),
+    ("idle", "write `stream.silence`"),
+    ("lifetime", OWN),
+    ("check", "write `stream.heartbeat`"),
+    ("statements", OWN),
+    ("state", OWN),
+    ("reset", OWN),
+    ("login", "what a client says is said again: write `stream.login`"),
+];
+/// Of its clients.
+pub(super) const WEBSOCKET_CLIENTS: &[Foreign] = &[
+    ("login", "write `head`"),
+    ("auth", LOGIN),
+    ("users_file", LOGIN),
+    ("tries", LOGIN),
+    ("tls", "the listener is for programs of this machine, which need none"),
+    ("idle", "a quiet stream is not idle"),
+];
+
 /// Reports every key of `foreign` that is there.
 pub(super) fn refuse(section: &mut Section<'_>, protocol: &str, foreign: &[Foreign], cx: &mut Context<'_>) {
     for (key, why) in foreign {

@@ -84,7 +84,7 @@ pub(super) fn read(
     foreign::refuse(section, foreign::HTTP, foreign::HTTP_PROXY, cx);
     let host = section.or(cx, "host", HostRule::Upstream, read::word(HOSTS));
     let tls = match scheme {
-        Scheme::Https => Some(tls::of_https(section, upstream, cx)),
+        Scheme::Https | Scheme::Wss => Some(tls::of_https(section, upstream, cx)),
         Scheme::Plain => {
             if let Some(span) = section.key_span("tls") {
                 let message = "`tls` means nothing: the upstreams are asked in the clear";

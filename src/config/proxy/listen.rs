@@ -90,6 +90,7 @@ pub(super) fn read(
             Kind::Postgres => "write for example listen = \"127.0.0.1:6432\"",
             Kind::Tcp => "write for example listen = \"127.0.0.1:9000\"",
             Kind::Http => "write for example listen = \"127.0.0.1:8080\"",
+            Kind::WebSocket => "write for example listen = \"127.0.0.1:9443\"",
         };
         section.miss(cx, "listen", Some(help));
     }

@@ -99,6 +99,7 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) 
             pool.lifetime = section.or(cx, "lifetime", None, read::or_none(span()));
             foreign::refuse(section, foreign::TCP, foreign::OF_POOL, cx);
         }
+        Kind::WebSocket => foreign::refuse(section, foreign::WEBSOCKET, foreign::WEBSOCKET_POOL, cx),
         Kind::Http => {
             kept(section, &mut pool, cx);
             foreign::refuse(section, foreign::HTTP, foreign::HTTP_POOL, cx);
@@ -123,7 +124,7 @@ impl Usual {
                 connect_timeout: defaults::POOL_CONNECT_TIMEOUT,
                 connects: defaults::POOL_CONNECTS,
             },
-            Kind::Http => Self {
+            Kind::Http | Kind::WebSocket => Self {
                 max: defaults::HTTP_MAX,
                 connect_timeout: defaults::HTTP_CONNECT_TIMEOUT,
                 connects: defaults::HTTP_CONNECTS,

@@ -69,6 +69,8 @@ pub(super) enum Scheme {
     Plain,
     /// By TLS.
     Https,
+    /// By TLS, for WebSockets.
+    Wss,
 }
 
 /// An upstream as it is written.
@@ -82,16 +84,17 @@ impl Show for Written {
         match self.scheme {
             Scheme::Plain => self.place.show(),
             Scheme::Https => quoted(&format!("https://{}", self.place)),
+            Scheme::Wss => quoted(&format!("wss://{}", self.place)),
         }
     }
 }
 
 impl Scheme {
     /// How an upstream is written, and the rest of it with its port.
-    fn split(text: &str) -> (Self, Cow<'_, str>) {
+    fn split<'t>(text: &'t str, (plain, secure): (&str, &str), by_tls: Self) -> (Self, Cow<'t, str>) {
         let (scheme, rest, port) = match text.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Self::Https, rest, Some(443)),
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Self::Plain, rest, Some(80)),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(secure) => (by_tls, rest, Some(443)),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(plain) => (Self::Plain, rest, Some(80)),
             Some(_) | None => (Self::Plain, text, None),
         };
         let rest = if port.is_some() { rest.strip_suffix('/').unwrap_or(rest) } else { rest };
@@ -113,6 +116,7 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) 
         let help = match kind {
             Kind::Postgres | Kind::Tcp => "write for example upstream = \"db.internal:5432\"",
             Kind::Http => "write for example upstream = \"https://api.venue.example\"",
+            Kind::WebSocket => "write for example upstream = \"wss://stream.venue.example\"",
         };
         section.miss(cx, "upstream", Some(help));
     }
@@ -123,7 +127,7 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) 
         for item in read::one_or_many(value, 1..=UPSTREAMS_MAX, faults)? {
             let Some((place, scheme)) = place(&base, kind, item, faults) else { continue };
             if places.first().is_some_and(|first| first.scheme != scheme) {
-                let message = "some upstreams are https and some are not";
+                let message = "some upstreams are asked by TLS and some are not";
                 let help = "make two proxies of them";
                 faults.push(Diagnostic::error("mixed-schemes", item.span(), message).help(help));
             }
@@ -158,7 +162,8 @@ fn place(base: &Path, kind: Kind, value: Value<'_>, faults: &mut Faults) -> Opti
         return Some((socket.ok()?, Scheme::Plain));
     }
     let (scheme, written) = match kind {
-        Kind::Http => Scheme::split(&text.value),
+        Kind::Http => Scheme::split(&text.value, ("http", "https"), Scheme::Https),
+        Kind::WebSocket => Scheme::split(&text.value, ("ws", "wss"), Scheme::Wss),
         Kind::Postgres | Kind::Tcp => (Scheme::Plain, Cow::Borrowed(&*text.value)),
     };
     if let Some((other, _)) = written.split_once("://") {
@@ -166,13 +171,14 @@ fn place(base: &Path, kind: Kind, value: Value<'_>, faults: &mut Faults) -> Opti
         let help = match kind {
             Kind::Postgres | Kind::Tcp => "user and database go into `pool.login`, the rest into `tls`",
             Kind::Http => "write https://HOST or http://HOST, or HOST:PORT",
+            Kind::WebSocket => "write wss://HOST or ws://HOST, or HOST:PORT; the path is the client's own",
         };
         faults.push(fault(message).help(help));
         return None;
     }
     let whole = match kind {
         Kind::Postgres if is_bare(&written) => format!("{written}:{POSTGRES_PORT}"),
-        Kind::Postgres | Kind::Tcp | Kind::Http => written.into_owned(),
+        Kind::Postgres | Kind::Tcp | Kind::Http | Kind::WebSocket => written.into_owned(),
     };
     match Remote::parse(&whole).map(|remote| (remote.host().to_owned(), remote.port())) {
         Ok((host, Some(port))) => Some((Upstream::Tcp { host, port }, scheme)),
@@ -191,6 +197,9 @@ fn said(error: RemoteError, kind: Kind) -> &'static str {
     match error {
         RemoteError::NoPort if kind == Kind::Http => {
             "an upstream of protocol `http` is written with its scheme or its port: `https://host`, `host:port`"
+        }
+        RemoteError::NoPort if kind == Kind::WebSocket => {
+            "an upstream of protocol `websocket` is written with its scheme or its port: `wss://host`, `host:port`"
         }
         RemoteError::NoPort => "an upstream of protocol `tcp` is written with its port: `host:port`",
         RemoteError::Port => "the port of an upstream is a number from 1 to 65535",

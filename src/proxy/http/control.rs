@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::pool::reason::Farewell;
-use crate::proxy::command::{Command, Done};
+use crate::proxy::command::{Command, Done, StreamWork};
 use crate::proxy::http::seat::Told;
 use crate::proxy::http::web::Web;
 use crate::proxy::obey::{Owner, Standing, obey};
@@ -38,6 +38,9 @@ impl Owner for Rc<Web> {
 
     fn obey(&mut self, place: u16, command: Command) -> Option<Done> {
         let (room_place, now) = (usize::from(place), self.now.get());
+        if let Command::Stream(work) = command {
+            return self.tell_streams(room_place, work);
+        }
         let mut room = self.rooms.get(room_place)?.borrow_mut();
         let before = Standing::of(&room.pool, now);
         obey(&mut room.pool, command, now);
@@ -48,6 +51,22 @@ impl Owner for Rc<Web> {
 }
 
 impl Web {
+    /// Has all streams of a room do something.
+    fn tell_streams(&self, room_place: usize, work: StreamWork) -> Option<Done> {
+        if self.settings.get(room_place)?.stream.is_none() {
+            return Some(Done::default());
+        }
+        self.rooms[room_place].borrow_mut().tally.tell(work);
+        let mut done = Done { streams: Some(0), ..Done::default() };
+        for (_, seat) in &*self.seats.borrow() {
+            if usize::from(seat.room) == room_place {
+                done.streams = done.streams.map(|count| count + 1);
+                seat.wake();
+            }
+        }
+        Some(done)
+    }
+
     /// Begins to end.
     pub(super) fn begin_to_end(self: &Rc<Self>) {
         if self.ending.replace(true) {
@@ -57,6 +76,11 @@ impl Web {
             door.abort();
         }
         *self.porch.borrow_mut() = Porch::default();
+        for (_, seat) in &*self.seats.borrow() {
+            if seat.stream.get().is_some() {
+                seat.wake();
+            }
+        }
         let mut last = self.now.get();
         for room in 0..self.rooms.len() {
             let pool = &mut self.rooms[room].borrow_mut().pool;

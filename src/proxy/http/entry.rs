@@ -13,6 +13,7 @@ use crate::proxy::http::seat::Seat;
 use crate::proxy::http::session::{Arrival, Session};
 use crate::proxy::http::side::Side;
 use crate::proxy::http::web::{Web, client_of};
+use crate::proxy::http::websocket;
 use crate::proxy::porch::{ACCEPTS_MAX, Porch};
 use crate::proxy::reach::KEEP_ALIVE;
 use crate::proxy::transport::Transport;
@@ -103,7 +104,10 @@ impl Web {
         }
         let ends = ends.filter(|_| seen != Seen::Foreign);
         let arrival = Arrival { place, client, ends, refusal: refusal.map(|(_, reply)| reply) };
-        spawn_local(Session::new(Rc::clone(self), seat, arrival));
+        match &settings.stream {
+            Some(stream) => spawn_local(websocket::Session::new(Rc::clone(self), seat, stream, arrival)),
+            None => spawn_local(Session::new(Rc::clone(self), seat, arrival)),
+        };
     }
 }
 

@@ -10,6 +10,7 @@ use crate::pool::id::{ConnectionId, UpstreamId};
 use crate::pool::state::Settings;
 use crate::proxy::guests::Guests;
 use crate::proxy::http::side::Side;
+use crate::proxy::http::websocket::{StreamSettings, Tally};
 use crate::proxy::links::Links;
 use crate::proxy::parted::PartedClients;
 use crate::proxy::place::Place;
@@ -41,6 +42,8 @@ pub(super) struct RoomSettings {
     pub(super) total: Option<Duration>,
     /// A client may take so long for a head.
     pub(super) head_within: Duration,
+    /// What its streams are set to, where it carries WebSockets.
+    pub(super) stream: Option<StreamSettings>,
     /// Its pool.
     pub(super) pool: Settings,
 }
@@ -86,6 +89,8 @@ pub(super) struct Room {
     pub(super) parted: PartedClients,
     /// Trouble with its upstreams that was told.
     pub(super) told: Told,
+    /// What is wanted of its streams, and what those have counted that are gone.
+    pub(super) tally: Tally,
     /// What has passed through it.
     pub(super) traffic: Traffic,
 }
@@ -98,6 +103,7 @@ impl Room {
             carrying_out: false,
             parted: PartedClients::default(),
             told: Told::default(),
+            tally: Tally::default(),
             traffic: Traffic::default(),
         }
     }

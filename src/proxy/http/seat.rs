@@ -7,6 +7,7 @@ use std::task::Waker;
 use crate::model::clock::Timestamp;
 use crate::pool::id::ConnectionId;
 use crate::pool::reason::{Farewell, Refusal};
+use crate::proxy::http::websocket::Gauge;
 use crate::proxy::view::{Identity, Traffic};
 
 /// What a session is told.
@@ -37,6 +38,8 @@ pub(super) struct Seat {
     /// When something last passed.
     pub(super) active: Cell<Timestamp>,
     pub(super) traffic: Cell<Traffic>,
+    /// Its stream, where it is one.
+    pub(super) stream: Cell<Option<Gauge>>,
     /// The sweep wakes it then.
     pub(super) due: Cell<Option<Timestamp>>,
     told: Cell<Told>,
@@ -52,6 +55,7 @@ impl Seat {
             since: now,
             active: Cell::new(now),
             traffic: Cell::default(),
+            stream: Cell::new(None),
             due: Cell::new(None),
             told: Cell::default(),
             waker: RefCell::default(),

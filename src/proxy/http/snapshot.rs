@@ -4,9 +4,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::pool::Pool;
+use crate::proxy::http::room::Room;
 use crate::proxy::http::seat::Seat;
 use crate::proxy::http::web::{Web, client_of};
-use crate::proxy::view::{ClientView, ServerView, View, longest_unused, servers};
+use crate::proxy::view::{ClientView, ServerView, StreamView, View, longest_unused, servers};
 
 impl Web {
     /// A room at this moment; none where there is none.
@@ -33,7 +34,16 @@ impl Web {
             doors: Vec::new(),
             cache: None,
             traffic: Some(room.traffic),
+            stream: self.stream_view(place, &room),
         })
+    }
+
+    /// Its streams as one, where it carries WebSockets.
+    fn stream_view(&self, place: u16, room: &Room) -> Option<StreamView> {
+        self.settings.get(usize::from(place))?.stream.as_ref()?;
+        let seats = self.seats.borrow();
+        let of_room = seats.iter().filter(|(_, seat)| seat.room == place);
+        Some(room.tally.view(of_room.filter_map(|(_, seat)| seat.stream.get()), self.now.get()))
     }
 
     fn client_view(&self, pool: &Pool, number: usize, seat: &Seat) -> Option<ClientView> {

@@ -2,12 +2,13 @@
 
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::config::proxy::{Http, Proxy};
+use crate::config::proxy::{HostRule, Http, Protocol, Proxy, WebSocket};
 use crate::proxy::bounds::pool_settings;
 use crate::proxy::ear::FirstWord;
 use crate::proxy::http::entry::REFUSED_MAX;
 use crate::proxy::http::room::RoomSettings;
 use crate::proxy::http::web::{self, Parts, WebLine};
+use crate::proxy::http::websocket;
 use crate::proxy::place::Place;
 use crate::proxy::running::Thread;
 use crate::proxy::start::{Begun, StartError, Surroundings, block_on_web, guests, open};
@@ -18,26 +19,30 @@ use crate::sys::handed::Offer;
 const ALPN: &[u8] = b"http/1.1";
 
 /// Descriptors in the worst case, beside those of the porch.
-pub(in crate::proxy) fn need(proxies: &[(&Proxy, &Http)]) -> u64 {
-    let of = |(proxy, _): &(&Proxy, &Http)| {
+pub(in crate::proxy) fn need(proxies: &[&Proxy]) -> u64 {
+    let of = |proxy: &&Proxy| {
         // Each listener is watched by a duplicate.
         u64::from(proxy.clients.max) + u64::from(proxy.pool.max) + 2 * proxy.listen.len() as u64
     };
     REFUSED_MAX as u64 + proxies.iter().map(of).sum::<u64>()
 }
 
-/// Starts proxies for HTTP.
+/// Starts proxies for HTTP and WebSockets.
 pub(in crate::proxy) fn begin(
-    proxies: &[(&Proxy, &Http)],
+    proxies: &[&Proxy],
     around: &Surroundings,
     offer: &Offer,
 ) -> Result<Begun, StartError> {
     let (mut ears, mut rooms) = (Vec::new(), Vec::new());
-    for (place, (proxy, http)) in (0_u16..).zip(proxies) {
+    for (place, proxy) in (0_u16..).zip(proxies) {
         ears.extend(open(proxy, offer, FirstWord::Client)?.into_iter().map(|ear| (place, ear)));
-        rooms.push(room(proxy, http, around)?);
+        rooms.extend(match &proxy.protocol {
+            Protocol::Http(http) => Some(room(proxy, http, around)?),
+            Protocol::WebSocket(stream) => Some(stream_room(proxy, stream, around)?),
+            Protocol::Postgres(_) | Protocol::Tcp => None,
+        });
     }
-    let names = proxies.iter().map(|(proxy, _)| proxy.name.clone()).collect();
+    let names = proxies.iter().map(|proxy| proxy.name.clone()).collect();
     let (line, inbox) = unbounded_channel();
     let group = (names, Box::new(WebLine(line)) as _);
     let threads = move |_, note| {
@@ -67,8 +72,24 @@ fn room(proxy: &Proxy, http: &Http, around: &Surroundings) -> Result<RoomSetting
         read_within: http.read_timeout,
         total: http.total_timeout,
         head_within: http.head,
+        stream: None,
         pool: pool_settings(proxy),
     })
+}
+
+/// The room of streams is that of HTTP without what only exchanges have.
+fn stream_room(proxy: &Proxy, stream: &WebSocket, around: &Surroundings) -> Result<RoomSettings, StartError> {
+    let http = Http {
+        per_host: proxy.pool.max,
+        read_timeout: proxy.pool.connect_timeout,
+        total_timeout: None,
+        head: stream.head,
+        host: HostRule::Upstream,
+        tls: stream.tls.clone(),
+    };
+    let streams = websocket::settings(proxy, stream);
+    let streams = streams.map_err(|source| StartError::Stream { name: proxy.name.to_string(), source })?;
+    Ok(RoomSettings { stream: Some(streams), ..room(proxy, &http, around)? })
 }
 
 /// The line `Host` for an upstream: without a port where it is the usual one.

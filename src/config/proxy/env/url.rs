@@ -19,6 +19,8 @@ use crate::config::proxy::upstream::POSTGRES_PORT;
 const POSTGRES: &[&str] = &["postgres", "postgresql", "pgsql", "postgis"];
 /// Schemes of HTTP, and their ports; the first is the one in the clear.
 const HTTP: &[(&str, u16)] = &[("http", 80), ("https", 443)];
+/// The same of WebSockets.
+const WEBSOCKET: &[(&str, u16)] = &[("ws", 80), ("wss", 443)];
 /// What Java puts before a scheme.
 const JAVA: &str = "jdbc:";
 /// Parameters that name another place.
@@ -57,8 +59,11 @@ pub(super) fn rewrite(
             parts.for_postgres(&place, place.lacks(&proxy.protocol))?
         }
         (Protocol::Tcp, false) => parts.for_any(&place)?,
-        (Protocol::Http(_), false) if parts.is_http() => parts.for_http(&place)?,
-        (Protocol::Postgres(_), false) | (Protocol::Http(_), _) => return Err(Why::OtherProtocol),
+        (Protocol::Http(_), false) if parts.is_http() => parts.in_clear(&place, HTTP[0].0)?,
+        (Protocol::WebSocket(_), false) if parts.is_websocket() => parts.in_clear(&place, WEBSOCKET[0].0)?,
+        (Protocol::Postgres(_), false) | (Protocol::Http(_) | Protocol::WebSocket(_), _) => {
+            return Err(Why::OtherProtocol);
+        }
     };
     if parts.usual_port().is_some() && !parts.hosts.contains(',') {
         let (host, port) = parts.host();
@@ -115,9 +120,13 @@ impl<'t> Parts<'t> {
         HTTP.iter().any(|(scheme, _)| self.scheme.eq_ignore_ascii_case(scheme))
     }
 
+    fn is_websocket(&self) -> bool {
+        WEBSOCKET.iter().any(|(scheme, _)| self.scheme.eq_ignore_ascii_case(scheme))
+    }
+
     /// Where a URL leads that names no port; none where that is not known.
     fn usual_port(&self) -> Option<u16> {
-        let http = HTTP.iter().find(|(scheme, _)| self.scheme.eq_ignore_ascii_case(scheme));
+        let http = HTTP.iter().chain(WEBSOCKET).find(|(scheme, _)| self.scheme.eq_ignore_ascii_case(scheme));
         http.map(|(_, port)| *port).or_else(|| self.is_postgres().then_some(POSTGRES_PORT))
     }
 
@@ -131,8 +140,8 @@ impl<'t> Parts<'t> {
     }
 
     /// Host and port exchanged, and TLS, which the proxy does towards the upstream.
-    fn for_http(&self, place: &Place) -> Result<String, Why> {
-        Self { scheme: HTTP[0].0, ..*self }.for_any(place)
+    fn in_clear(&self, place: &Place, scheme: &'t str) -> Result<String, Why> {
+        Self { scheme, ..*self }.for_any(place)
     }
 
     /// Host and port exchanged, nothing else.

@@ -29,6 +29,7 @@ impl Worker {
             servers: self.server_views(room),
             doors,
             traffic: None,
+            stream: None,
             cache: room.cache.as_ref().map(|cache| cache.view()),
         })
     }

@@ -29,6 +29,7 @@ impl Worker {
             doors: Vec::new(),
             cache: None,
             traffic: Some(room.traffic),
+            stream: None,
         })
     }
 

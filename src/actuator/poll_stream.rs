@@ -1,0 +1,136 @@
+//! `poll_stream`: a hold under which all streams of a proxy poll instead of keeping a connection.
+//!
+//! Several processes may hold the same proxy: the longest time between polls counts, and its streams are live again when
+//! the last of them is released, has ended, or the agent stops. Streams of a new agent begin live, so nothing outlasts the
+//! agent.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::model::decision::Done;
+use crate::model::name::Name;
+use crate::model::process::ProcessId;
+use crate::model::units::format_span;
+use crate::proxy::{Command, Proxies, StreamWork};
+use crate::stream::order::{How, Wanted};
+
+/// What is held in polls now: by proxy, who holds it and how often it is polled for that.
+#[derive(Debug, Default)]
+pub(super) struct Polls(Mutex<BTreeMap<Name, BTreeMap<ProcessId, Duration>>>);
+
+impl Polls {
+    /// Holds the streams of a proxy in polls for a process.
+    pub(super) async fn take(
+        &self,
+        proxies: Option<&Proxies>,
+        (stream, process): (&Name, ProcessId),
+        every: Duration,
+    ) -> Result<Done, String> {
+        let before = self.all().entry(stream.clone()).or_default().insert(process, every);
+        let told = self.set(proxies, stream).await;
+        if told.is_err() {
+            let mut all = self.all();
+            let held = all.entry(stream.clone()).or_default();
+            match before {
+                Some(before) => held.insert(process, before),
+                None => held.remove(&process),
+            };
+        }
+        told
+    }
+
+    /// Ends that.
+    pub(super) async fn release(
+        &self,
+        proxies: Option<&Proxies>,
+        (stream, process): (&Name, ProcessId),
+    ) -> Result<Done, String> {
+        if let Some(held) = self.all().get_mut(stream) {
+            held.remove(&process);
+        }
+        self.set(proxies, stream).await
+    }
+
+    /// Ends all that a process holds; does not wait for the streams.
+    pub(super) fn let_go(&self, proxies: Option<&Proxies>, process: ProcessId) {
+        let mut changed = Vec::new();
+        for (stream, held) in self.all().iter_mut() {
+            if held.remove(&process).is_some() {
+                changed.push((stream.clone(), wanted(held)));
+            }
+        }
+        Self::post(proxies, changed);
+    }
+
+    /// Ends all; does not wait for the streams.
+    pub(super) fn close(&self, proxies: Option<&Proxies>) {
+        let all = std::mem::take(&mut *self.all());
+        let held = all.into_iter().filter(|(_, held)| !held.is_empty());
+        Self::post(proxies, held.map(|(stream, _)| (stream, Wanted::Live)).collect());
+    }
+
+    async fn set(&self, proxies: Option<&Proxies>, stream: &Name) -> Result<Done, String> {
+        let wanted = self.all().get(stream).map_or(Wanted::Live, wanted);
+        let proxies = proxies.ok_or_else(|| format!("no stream `{stream}` here"))?;
+        let command = Command::Stream(StreamWork::Want(wanted));
+        let answer = proxies.tell(stream, command).map_err(|error| error.to_string())?;
+        let done = answer.await.map_err(|_| "the proxies have ended".to_owned())?;
+        if done.streams.is_none() {
+            return Err(format!("`{stream}` carries no streams"));
+        }
+        let summary = match wanted {
+            Wanted::Live => format!("{stream}: live again once the upstream is ready"),
+            Wanted::Polls { every, .. } => format!("{stream}: polled every {}", format_span(every)),
+        };
+        Ok(Done { summary })
+    }
+
+    fn post(proxies: Option<&Proxies>, all: Vec<(Name, Wanted)>) {
+        let Some(proxies) = proxies else { return };
+        for (stream, wanted) in all {
+            if let Err(error) = proxies.tell(&stream, Command::Stream(StreamWork::Want(wanted))) {
+                tracing::error!(%stream, %error, "a stream could not be told");
+            }
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<Name, BTreeMap<ProcessId, Duration>>> {
+        // A panic while it was held leaves a map that still says truthfully what is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The longest time between polls counts.
+fn wanted(held: &BTreeMap<ProcessId, Duration>) -> Wanted {
+    let longest = held.values().copied().max();
+    longest.map_or(Wanted::Live, |every| Wanted::Polls { every, how: How::PollFirst })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_time_of_all_holders_counts() {
+        let process = |pid| ProcessId { pid, inode: 0, started: 0, exe: (0, 0) };
+        let mut held =
+            BTreeMap::from([(process(1), Duration::from_secs(2)), (process(2), Duration::from_secs(5))]);
+        let polls = |seconds| Wanted::Polls { every: Duration::from_secs(seconds), how: How::PollFirst };
+        assert_eq!(wanted(&held), polls(5));
+        held.remove(&process(2));
+        assert_eq!(wanted(&held), polls(2));
+        held.clear();
+        assert_eq!(wanted(&held), Wanted::Live);
+    }
+
+    #[tokio::test]
+    async fn without_proxies_nothing_is_held() {
+        let polls = Polls::default();
+        let (stream, process) =
+            (Name::parse("quotes").unwrap(), ProcessId { pid: 1, inode: 0, started: 0, exe: (0, 0) });
+        let told = polls.take(None, (&stream, process), Duration::from_secs(1)).await;
+        assert_eq!(told.unwrap_err(), "no stream `quotes` here");
+        assert!(polls.all()[&stream].is_empty());
+    }
+}

@@ -1,0 +1,186 @@
+//! The words in which messages are described: places in them, what stands there, and what is made of them.
+
+use std::collections::BTreeMap;
+
+use crate::config::read;
+use crate::config::show::{Show, quoted};
+use crate::document::{Faults, Value};
+use crate::model::diagnostic::Diagnostic;
+
+/// What stands for anything.
+const ANYTHING: &str = "*";
+/// The most places of one description.
+const PLACES_MAX: usize = 16;
+/// The longest text that is made of an item.
+const TEXT_MAX: usize = 16 << 10;
+
+/// What a message looks like: what stands at which places; nothing looks like an empty one.
+pub type Looks = BTreeMap<String, Meant>;
+
+/// What stands at a place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Meant {
+    /// Exactly this.
+    Is(serde_json::Value),
+    /// Anything but null.
+    Something,
+}
+
+impl Show for Meant {
+    fn show(&self) -> String {
+        match self {
+            Self::Is(serde_json::Value::String(text)) => quoted(text),
+            Self::Is(value) => value.to_string(),
+            Self::Something => quoted(ANYTHING),
+        }
+    }
+}
+
+/// What is done with a client that does not keep up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Slow {
+    /// The upstream waits for it.
+    Wait,
+    /// Of each topic it gets the newest message only.
+    Conflate,
+    /// It is closed.
+    Close,
+}
+
+const SLOW: &[(&str, Slow)] = &[("wait", Slow::Wait), ("conflate", Slow::Conflate), ("close", Slow::Close)];
+
+impl Show for Slow {
+    fn show(&self) -> String {
+        quoted(match self {
+            Self::Wait => "wait",
+            Self::Conflate => "conflate",
+            Self::Close => "close",
+        })
+    }
+}
+
+pub(super) fn slow(value: Value<'_>, faults: &mut Faults) -> Option<Slow> {
+    read::word(SLOW)(value, faults)
+}
+
+/// How the numbers of messages go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Numbers {
+    /// They rise, by any amount.
+    Rise,
+    /// By one each time.
+    ByOne,
+}
+
+const NUMBERS: &[(&str, Numbers)] = &[("rise", Numbers::Rise), ("by-one", Numbers::ByOne)];
+
+impl Show for Numbers {
+    fn show(&self) -> String {
+        quoted(match self {
+            Self::Rise => "rise",
+            Self::ByOne => "by-one",
+        })
+    }
+}
+
+pub(super) fn numbers(value: Value<'_>, faults: &mut Faults) -> Option<Numbers> {
+    read::word(NUMBERS)(value, faults)
+}
+
+/// A table of places and what stands there.
+pub(super) fn looks(value: Value<'_>, faults: &mut Faults) -> Option<Looks> {
+    let entries = value.table(faults)?.raw_entries();
+    if entries.is_empty() || entries.len() > PLACES_MAX {
+        let message = format!("from one to {PLACES_MAX} places stand here");
+        faults.push(Diagnostic::error("out-of-range", value.span(), message));
+        return None;
+    }
+    let mut found = Looks::new();
+    for (place, span, value) in entries {
+        if !is_pointer(&place) {
+            let fault = Diagnostic::error("bad-value", span, "a place in a message is a JSON pointer");
+            faults.push(fault.help("write for example { \"/method\" = \"SUBSCRIBE\" }"));
+        } else if let Some(meant) = meant(value, faults) {
+            found.insert(place.into_owned(), meant);
+        }
+    }
+    Some(found)
+}
+
+fn meant(value: Value<'_>, faults: &mut Faults) -> Option<Meant> {
+    if value.is_text() {
+        let text = value.text(faults)?.value.into_owned();
+        return Some(if text == ANYTHING { Meant::Something } else { Meant::Is(text.into()) });
+    }
+    let unheard = &mut Faults::default();
+    if let Some(flag) = value.flag(unheard) {
+        return Some(Meant::Is(flag.into()));
+    }
+    value.whole(0..u64::from(u32::MAX), faults).map(|number| Meant::Is(number.into()))
+}
+
+/// A place in a message (RFC 6901).
+pub(super) fn pointer(value: Value<'_>, faults: &mut Faults) -> Option<String> {
+    let text = read::pointer(value, faults)?;
+    if is_pointer(&text) {
+        return Some(text);
+    }
+    let message = "in a JSON pointer `~` is written `~0`, and it has at most 256 bytes";
+    faults.push(Diagnostic::error("bad-value", value.span(), message));
+    None
+}
+
+fn is_pointer(text: &str) -> bool {
+    let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    (text.is_empty() || text.starts_with('/')) && escapes && text.len() <= 256
+}
+
+/// A message as JSON, with places in braces.
+pub(super) fn json(value: Value<'_>, faults: &mut Faults) -> Option<String> {
+    let text = read::text(value, faults)?;
+    let why = match serde_json::from_str::<serde_json::Value>(&text) {
+        Ok(json) => match stray(&json) {
+            Some(stray) => {
+                format!("`{{{stray}}}` is neither {{topic}} nor a place in the item like {{/data/price}}")
+            }
+            None if text.len() > TEXT_MAX => format!("a message has at most {TEXT_MAX} bytes"),
+            None => return Some(text),
+        },
+        Err(error) => format!("this is not JSON: {error}"),
+    };
+    faults.push(Diagnostic::error("bad-value", value.span(), why));
+    None
+}
+
+/// Something in braces that is no place.
+fn stray(json: &serde_json::Value) -> Option<String> {
+    match json {
+        serde_json::Value::String(text) => {
+            let places = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+            let mut strays = places.map(|(inside, _)| inside).filter(|p| *p != "topic" && !is_pointer(p));
+            strays.next().map(str::to_owned)
+        }
+        serde_json::Value::Array(items) => items.iter().find_map(stray),
+        serde_json::Value::Object(fields) => fields.values().find_map(stray),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => None,
+    }
+}
+
+/// What is asked in a poll.
+pub(super) fn url(value: Value<'_>, faults: &mut Faults) -> Option<String> {
+    let text = read::text(value, faults)?;
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let fits = |rest: &str| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let bare = rest.replace("{topic}", "x");
+        let plain = bare.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte));
+        plain && !host.is_empty() && !host.contains(['@', '{'])
+    };
+    if rest.is_some_and(fits) {
+        return Some(text);
+    }
+    let message = "a poll asks an address of http:// or https://, without a password in it";
+    let fault = Diagnostic::error("bad-value", value.span(), message);
+    faults.push(fault.help("write for example \"https://api.venue.example/ticker?symbol={topic}\""));
+    None
+}

@@ -1,0 +1,81 @@
+//! What the feed orders is carried out, and what changes is told.
+
+use serde_json::json;
+
+use crate::pool::reason::Farewell;
+use crate::proxy::http::websocket::session::{Phase, Session};
+use crate::stream::cursor::Gap;
+use crate::stream::order::{Change, Order, State};
+use crate::stream::template::Filling;
+use crate::wire::websocket::head::write;
+use crate::wire::websocket::opcode::Opcode;
+
+impl Session {
+    /// Carries out what is ordered, until no more is.
+    pub(super) fn carry_out(&mut self) {
+        loop {
+            while let Some(order) = self.feed.next_order() {
+                self.execute(order);
+            }
+            match self.failed.take() {
+                Some((generation, why)) => self.feed.lost(generation, why, self.now()),
+                None => return,
+            }
+        }
+    }
+
+    fn execute(&mut self, order: Order) {
+        match order {
+            Order::Connect(generation) => self.seek(generation),
+            Order::Replay(generation) => self.say_again(generation),
+            Order::Ping(_) => self.say(Opcode::Ping, b""),
+            Order::Close(generation) => self.close_wire(generation),
+            Order::Drop(generation) => self.drop_link(generation),
+            Order::Poll(generation) => self.poll(generation),
+            Order::Deliver(bytes) => self.deliver(None, &bytes),
+            Order::Gap(gap) => self.tell_gap(&gap),
+            Order::Changed(change) => self.changed(&change),
+        }
+    }
+
+    /// Something is missing before what comes next: the client is told where the settings say how.
+    fn tell_gap(&mut self, gap: &Gap) {
+        let (proxy, client) = (&self.settings().name, &self.seat.about.address);
+        let topic = gap.topic.as_deref();
+        tracing::info!(proxy, client, topic, from = gap.from, to = gap.to, "messages may be missing");
+        let Some(notice) = &self.stream().notice else { return };
+        let item = json!({ "topic": topic, "from": gap.from, "to": gap.to, "certain": gap.certain });
+        let text = notice.fill(Filling { item: &item, topic }).to_string();
+        let mut frame = Vec::new();
+        write(&mut frame, Opcode::Text, None, text.as_bytes());
+        self.deliver(None, &frame);
+    }
+
+    fn changed(&mut self, change: &Change) {
+        let (proxy, client) = (&self.settings().name, &self.seat.about.address);
+        let (from, to, why) = (change.from.name(), change.to.name(), change.why.meaning());
+        match change.to {
+            State::Polling | State::Reconnecting => {
+                tracing::warn!(proxy, client, from, to, why, "a stream changes its state");
+            }
+            State::Failed => tracing::error!(proxy, client, from, to, why, "a stream has failed"),
+            State::Disconnected | State::Connecting | State::Connected | State::Priming => {
+                tracing::info!(proxy, client, from, to, why, "a stream changes its state");
+            }
+        }
+        self.room().tally.note(client, change);
+        if self.phase != Phase::Dialing {
+            return;
+        }
+        match change.to {
+            State::Connected | State::Polling | State::Priming => self.welcome(),
+            State::Connecting => {}
+            State::Reconnecting | State::Failed | State::Disconnected => {
+                let trouble = self.trouble.take();
+                let (status, why) =
+                    trouble.unwrap_or_else(|| (504, "the upstream did not answer in time".to_owned()));
+                self.refuse((status, &why), Farewell::Refused);
+            }
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! The session of one client.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use crate::model::clock::Timestamp;
+use crate::pool::reason::{CloseReason, Farewell};
+use crate::proxy::http::reply::Reply;
+use crate::proxy::http::room::{Room, RoomSettings};
+use crate::proxy::http::seat::{Seat, Told};
+use crate::proxy::http::session::Arrival;
+use crate::proxy::http::side::Side;
+use crate::proxy::http::web::{Tools, Web};
+use crate::proxy::http::websocket::channel::Channel;
+use crate::proxy::http::websocket::ending::Closing;
+use crate::proxy::http::websocket::gauge::Gauge;
+use crate::proxy::http::websocket::opening::Ask;
+use crate::proxy::http::websocket::poll::Desk;
+use crate::proxy::http::websocket::replay::Replay;
+use crate::proxy::http::websocket::settings::StreamSettings;
+use crate::proxy::http::websocket::wire::Wire;
+use crate::stream::Feed;
+use crate::stream::generation::Generation;
+use crate::stream::ledger::Ledger;
+use crate::stream::order::{Wanted, Why};
+use crate::stream::outbox::Outbox;
+use crate::wire::http::head::Finder;
+use crate::wire::websocket::close::Code;
+use crate::wire::websocket::handshake::response::Agreed;
+use crate::wire::websocket::rules::Sender;
+
+/// Steps of one session in one pass; one that has more waits for the next pass, so that it starves no other.
+const STEPS_MAX: usize = 32;
+/// A client that takes nothing for so long is closed.
+pub(super) const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+/// Where a session stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// The client's request is not all there.
+    Head,
+    /// The client waits for its answer, which depends on the upstream.
+    Dialing,
+    /// The client's WebSocket is open.
+    Open,
+    /// The last word is on its way.
+    Parting(Timestamp),
+    /// Over.
+    Over,
+}
+
+/// Whether the pool knows the client.
+pub(super) enum Attached {
+    /// It does.
+    Yes,
+    /// It never did: the client is told this.
+    Never(Reply),
+    /// Not any more.
+    NoLonger,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// Another step.
+    Again,
+    /// Nothing until it is woken.
+    Wait,
+}
+
+/// See the module.
+pub(in crate::proxy::http) struct Session {
+    pub(super) web: Rc<Web>,
+    pub(super) seat: Rc<Seat>,
+    pub(super) place: usize,
+    pub(super) client: Side,
+    pub(super) attached: Attached,
+    pub(super) phase: Phase,
+    /// What was read of the client's request.
+    pub(super) held: Vec<u8>,
+    pub(super) finder: Finder,
+    /// When the client came, and since when it takes nothing.
+    pub(super) begun: Timestamp,
+    pub(super) stalled: Option<Timestamp>,
+    pub(super) ask: Ask,
+    pub(super) agreed: Option<Agreed>,
+    pub(super) feed: Feed,
+    pub(super) ledger: Ledger,
+    pub(super) wire: Wire,
+    pub(super) closing: Option<Closing>,
+    /// What the client says; none while it is at work.
+    pub(super) up: Option<Box<Channel>>,
+    /// What leaves with this pass, in each direction.
+    pub(super) to_client: Vec<u8>,
+    pub(super) to_server: Vec<u8>,
+    pub(super) outbox: Outbox,
+    pub(super) replay: Option<Replay>,
+    pub(super) desk: Desk,
+    /// A connection that was not to be had, not told to the feed yet.
+    pub(super) failed: Option<(Generation, Why)>,
+    /// Why the last one was not, with the status for a client that waits.
+    pub(super) trouble: Option<(u16, String)>,
+    /// Messages that went nowhere.
+    pub(super) dropped: u64,
+    /// Its outbox is full.
+    pub(super) too_slow: bool,
+    wanted: Wanted,
+    connects: u64,
+    closes: u64,
+}
+
+impl Session {
+    /// With a client, who has a seat, of a proxy with these settings.
+    pub(in crate::proxy::http) fn new(
+        web: Rc<Web>,
+        seat: Rc<Seat>,
+        stream: &StreamSettings,
+        arrival: Arrival,
+    ) -> Self {
+        let now = web.now.get();
+        let buffer = web.settings[usize::from(seat.room)].buffer;
+        let (wanted, connects, closes) = {
+            let room = web.rooms[usize::from(seat.room)].borrow();
+            (room.tally.wanted, room.tally.connects, room.tally.closes)
+        };
+        let mut feed = Feed::new(stream.machine.clone(), stream.rule, now.as_nanos(), now);
+        feed.want(wanted, now);
+        Self {
+            web,
+            seat,
+            place: arrival.place,
+            client: arrival.client,
+            attached: arrival.refusal.map_or(Attached::Yes, Attached::Never),
+            phase: Phase::Head,
+            held: Vec::new(),
+            finder: Finder::default(),
+            begun: now,
+            stalled: None,
+            ask: Ask::default(),
+            agreed: None,
+            feed,
+            ledger: Ledger::new(stream.patterns.clone()),
+            wire: Wire::None,
+            closing: None,
+            up: Some(Box::new(Channel::new(Sender::Client, stream.reading, stream.message_max))),
+            to_client: Vec::new(),
+            to_server: Vec::new(),
+            outbox: Outbox::new(buffer, stream.when_full),
+            replay: None,
+            desk: Desk::default(),
+            failed: None,
+            trouble: None,
+            dropped: 0,
+            too_slow: false,
+            wanted,
+            connects,
+            closes,
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.web.now.get()
+    }
+
+    pub(super) fn settings(&self) -> &RoomSettings {
+        &self.web.settings[usize::from(self.seat.room)]
+    }
+
+    pub(super) fn stream(&self) -> &StreamSettings {
+        self.settings().stream.as_ref().expect("a session of a stream is in the room of one")
+    }
+
+    pub(super) fn room(&self) -> std::cell::RefMut<'_, Room> {
+        self.web.rooms[usize::from(self.seat.room)].borrow_mut()
+    }
+
+    /// Bytes that nobody can guess.
+    pub(super) fn nonce<const LEN: usize>(&self) -> Option<[u8; LEN]> {
+        let mut bytes = [0; LEN];
+        SystemRandom::new().fill(&mut bytes).ok().map(|()| bytes)
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
+        match self.seat.hear() {
+            Told::Nothing => {}
+            told => self.told(told),
+        }
+        self.obey();
+        if self.seat.due.get().is_some_and(|due| due <= self.now()) {
+            self.seat.due.set(None);
+            self.overdue();
+        }
+        match self.phase {
+            Phase::Head => self.head(cx, tools),
+            Phase::Dialing | Phase::Open => self.carry(cx, tools),
+            Phase::Parting(_) => self.parting(cx, tools),
+            Phase::Over => Step::Wait,
+        }
+    }
+
+    /// The pool has told something.
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::Nothing => {}
+            Told::Serve(connection) => self.served(connection),
+            Told::Refused(refusal) => {
+                if let Wire::Queued(waiting) = std::mem::replace(&mut self.wire, Wire::None)
+                    && let Some(generation) = waiting
+                {
+                    self.fail(generation, (503, refusal.meaning().to_owned()));
+                }
+            }
+            Told::Lost => match std::mem::replace(&mut self.wire, Wire::None) {
+                Wire::Queued(Some(generation)) => self.seek(generation),
+                Wire::Queued(None) | Wire::None => {}
+                Wire::Shaking(generation, ..) | Wire::Open(generation, ..) => {
+                    self.forget_said();
+                    self.feed.lost(generation, Why::Lost, self.now());
+                }
+            },
+            Told::Go(farewell) => self.go(farewell),
+        }
+        self.carry_out();
+    }
+
+    /// It is to go.
+    fn go(&mut self, farewell: Farewell) {
+        match (self.phase, farewell) {
+            (Phase::Open, Farewell::Killed) => self.bye((Code::GOING_AWAY, "closed by hand"), farewell),
+            (Phase::Open, _) => self.bye((Code::GOING_AWAY, "the proxy closes this stream"), farewell),
+            (Phase::Head | Phase::Dialing, _) => self.refuse((503, "The proxy closes."), farewell),
+            (Phase::Parting(_) | Phase::Over, _) => {}
+        }
+    }
+
+    /// What was wanted of all streams of the proxy since it last looked.
+    fn obey(&mut self) {
+        if self.web.ending.get() {
+            return self.go(Farewell::Shutdown);
+        }
+        let (wanted, connects, closes) = {
+            let tally = &self.room().tally;
+            (tally.wanted, tally.connects, tally.closes)
+        };
+        let now = self.now();
+        if wanted != self.wanted {
+            self.wanted = wanted;
+            self.feed.want(wanted, now);
+        }
+        let is_served = matches!(self.phase, Phase::Dialing | Phase::Open);
+        if closes != self.closes {
+            self.closes = closes;
+            self.feed.leave(now);
+        }
+        if connects != self.connects {
+            self.connects = connects;
+            self.feed.connect(now);
+            if is_served {
+                self.feed.open(now);
+            }
+        }
+        self.carry_out();
+    }
+
+    /// When to be woken.
+    fn deadline(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Head => Some(self.begun + self.settings().head_within),
+            Phase::Dialing | Phase::Open => {
+                let stalled = self.stalled.map(|since| since + STALLED_AFTER);
+                let replay = self.replay.as_ref().map(|replay| replay.due);
+                [self.feed.due(), stalled, replay].into_iter().flatten().min()
+            }
+            Phase::Parting(until) => Some(until),
+            Phase::Over => None,
+        }
+    }
+
+    fn overdue(&mut self) {
+        let now = self.now();
+        match self.phase {
+            Phase::Head if self.begun + self.settings().head_within <= now => {
+                self.refuse((408, "The request did not come to its end in time."), Farewell::Refused);
+            }
+            Phase::Dialing | Phase::Open => {
+                if self.stalled.is_some_and(|since| since + STALLED_AFTER <= now) {
+                    return self.abort(Farewell::Lost);
+                }
+                self.feed.tick(now);
+                self.carry_out();
+            }
+            Phase::Parting(until) if until <= now => self.phase = Phase::Over,
+            Phase::Head | Phase::Parting(_) | Phase::Over => {}
+        }
+    }
+
+    /// What is told of it.
+    fn gauge(&self) -> Gauge {
+        let (counts, now) = (self.feed.counts(), self.now());
+        Gauge {
+            state: self.feed.state(),
+            served: now.back(self.feed.silence(now)),
+            messages: counts.messages,
+            reconnects: self.feed.reconnects(),
+            dropped: self.dropped + self.outbox.dropped(),
+            gaps: counts.gaps,
+        }
+    }
+
+    /// Ends it at once.
+    pub(super) fn abort(&mut self, farewell: Farewell) {
+        self.leave(farewell);
+        self.phase = Phase::Over;
+    }
+
+    /// Upstream and pool are told that the client has left.
+    pub(super) fn leave(&mut self, farewell: Farewell) {
+        self.feed.leave(self.now());
+        self.carry_out();
+        self.drop_wire(CloseReason::SessionOver);
+        if let Attached::Yes = self.attached {
+            self.attached = Attached::NoLonger;
+            self.web.detach(self.place, &self.seat, farewell);
+        }
+    }
+
+    /// Bytes have passed.
+    pub(super) fn count(&mut self, up: usize, down: usize) {
+        self.seat.count(up, down);
+        self.seat.active.set(self.now());
+        let traffic = &mut self.room().traffic;
+        traffic.up += up as u64;
+        traffic.down += down as u64;
+    }
+}
+
+impl Future for Session {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let session = self.get_mut();
+        session.seat.keep(cx.waker());
+        session.web.look_at_clock();
+        let web = Rc::clone(&session.web);
+        let tools = &mut *web.tools.borrow_mut();
+        for _ in 0..STEPS_MAX {
+            let step = session.step(cx, tools);
+            match (session.phase, step) {
+                (Phase::Over, _) => return Poll::Ready(()),
+                (_, Step::Again) => {}
+                (_, Step::Wait) => {
+                    session.seat.due.set(session.deadline());
+                    session.seat.stream.set(Some(session.gauge()));
+                    return Poll::Pending;
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Attached::Never(_) = self.attached {
+            self.web.refused.set(self.web.refused.get().saturating_sub(1));
+        }
+        self.room().tally.settle(self.gauge());
+        drop(self.web.seats.borrow_mut().try_remove(self.place));
+    }
+}

@@ -1,0 +1,118 @@
+//! From the client to the upstream.
+
+use std::ops::ControlFlow;
+use std::task::Context;
+
+use serde_json::Value;
+
+use crate::pool::reason::Farewell;
+use crate::proxy::http::side::Heard;
+use crate::proxy::http::web::Tools;
+use crate::proxy::http::websocket::channel::Said;
+use crate::proxy::http::websocket::session::{Phase, Session, Step};
+use crate::proxy::http::websocket::wire::Wire;
+use crate::stream::ledger::Heard as Learnt;
+use crate::wire::http::head::HEAD_MAX;
+use crate::wire::websocket::close::Code;
+use crate::wire::websocket::head::write;
+use crate::wire::websocket::opcode::Opcode;
+
+/// A client is the only one of its stream.
+const HOLDER: u32 = 0;
+
+impl Session {
+    /// Reads the client.
+    pub(super) fn hear_client(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
+        // What it says would overtake what is said again, or wait here without bound.
+        let waits = self.replay.is_some() || self.wire.link().is_some_and(|link| link.side.is_blocked());
+        if waits {
+            return Step::Wait;
+        }
+        let most = self.settings().buffer.min(tools.scratch.len());
+        match self.client.hear(&mut tools.scratch[..most], cx) {
+            None => return Step::Wait,
+            Some(Ok(Heard::Bytes(count))) => self.listen(&tools.scratch[..count]),
+            Some(Ok(Heard::End)) => self.abort(Farewell::Left),
+            Some(Err(_)) => self.abort(Farewell::Lost),
+        }
+        Step::Again
+    }
+
+    /// A client that waits for its answer is watched, and what it says ahead is kept.
+    pub(super) fn watch(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
+        if self.phase != Phase::Dialing || self.held.len() > HEAD_MAX {
+            return Step::Wait;
+        }
+        match self.client.hear(&mut tools.scratch, cx) {
+            None => return Step::Wait,
+            Some(Ok(Heard::Bytes(count))) => self.held.extend_from_slice(&tools.scratch[..count]),
+            Some(Ok(Heard::End) | Err(_)) => self.abort(Farewell::Left),
+        }
+        Step::Again
+    }
+
+    /// Bytes of the client.
+    pub(super) fn listen(&mut self, chunk: &[u8]) {
+        let Some(mut channel) = self.up.take() else { return };
+        let mut ended = None;
+        let heard = channel.feed(chunk, |said| {
+            match said {
+                Said::Ping(words) => {
+                    let mut pong = Vec::new();
+                    write(&mut pong, Opcode::Pong, None, words);
+                    if self.outbox.is_empty() {
+                        self.to_client.extend_from_slice(&pong);
+                    } else {
+                        self.outbox.put_control(&pong);
+                    }
+                }
+                Said::Pong => {}
+                Said::Close(close) => ended = Some(close.code.unwrap_or(Code::NORMAL)),
+                Said::Message(bytes, text) => self.raise(bytes, text),
+            }
+            if ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        self.up = Some(channel);
+        if let Err(offence) = heard {
+            self.bye((offence.code(), &offence.to_string()), Farewell::Protocol);
+        } else if let Some(code) = ended {
+            self.bye((code, ""), Farewell::Left);
+        }
+    }
+
+    /// A message of the client.
+    fn raise(&mut self, bytes: &[u8], text: Option<&str>) {
+        let mut learnt = Learnt::Other;
+        if self.ledger.learns()
+            && let Some(value) = text.and_then(|text| serde_json::from_str::<Value>(text).ok())
+        {
+            learnt = self.ledger.heard(HOLDER, &value);
+        }
+        if learnt == Learnt::TooMany {
+            let proxy = &self.settings().name;
+            tracing::warn!(proxy, "a client subscribes to more than is kept: it is not said again");
+        }
+        if let Wire::Open(..) = self.wire {
+            if self.to_server.is_empty() {
+                self.to_server = self.web.lend();
+            }
+            return self.to_server.extend_from_slice(bytes);
+        }
+        match learnt {
+            // It is said with the next connection.
+            Learnt::Login | Learnt::Subscribed(_) | Learnt::Unsubscribed(_) => {}
+            Learnt::TooMany | Learnt::Other => self.lose_message(),
+        }
+    }
+
+    /// A message that has come while there is no upstream is not kept: what it asks for may be wrong by then.
+    fn lose_message(&mut self) {
+        self.dropped += 1;
+        let now = self.now();
+        let what = "a message of a client went nowhere: its stream has no connection";
+        if self.room().told.is_due(what, now) {
+            let (proxy, client) = (&self.settings().name, &self.seat.about.address);
+            tracing::warn!(proxy, client, "{what}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The proxy for WebSockets as its clients meet it: the real program between real sockets, with tungstenite and Python's
+//! `websockets` on both sides, and servers that are killed, that lie, and that say nothing.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking and tells what it left out"
+)]
+
+mod hostile;
+mod python;
+mod reconnect;
+mod relay;
+mod slow;
+mod support;
