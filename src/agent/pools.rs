@@ -7,6 +7,7 @@ use crate::agent::status::{
     HeldClient, PoolCache, PoolClient, PoolServer, PoolStatus, PoolStream, PoolTraffic, PoolTruth, Told,
 };
 use crate::model::clock::Timestamp;
+use crate::model::event::Fact;
 use crate::model::name::Name;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::STREAM_STATES;
@@ -45,6 +46,21 @@ impl Pools {
         let names = proxies.iter().flat_map(Proxies::names);
         let answers = names.map(|name| (name.clone(), PoolAnswer::UNHEARD)).collect();
         Self { proxies, views: BTreeMap::new(), answers, truth: BTreeMap::new() }
+    }
+
+    /// Changes of streams that an answer tells of for the first time.
+    pub(super) fn changes(&self, name: &Name, view: &View) -> Vec<Fact> {
+        let before = self.views.get(name).and_then(|(_, view)| view.stream.as_ref());
+        let told = before.and_then(|stream| stream.changes.last()).map_or(0, |change| change.number);
+        let streams = view.stream.iter().flat_map(|stream| &stream.changes);
+        let new = streams.filter(|change| change.number > told).map(|change| Fact::StreamChanged {
+            stream: name.clone(),
+            client: change.client.clone(),
+            from: change.from.to_owned(),
+            to: change.to.to_owned(),
+            why: change.why.to_owned(),
+        });
+        new.collect()
     }
 
     /// A pool has answered.

@@ -1,6 +1,7 @@
 //! The JSON Schema of the agent file, for editors. `tests/policies` holds it against what the reader knows.
 
 mod proxy;
+mod stream;
 
 use serde_json::{Value, json};
 

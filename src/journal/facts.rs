@@ -20,6 +20,7 @@ pub fn kind(fact: &Fact) -> &'static str {
         Fact::HoldReleased { .. } => "hold_released",
         Fact::Latched { .. } => "latched",
         Fact::Commanded { .. } => "commanded",
+        Fact::StreamChanged { .. } => "stream_changed",
         Fact::SignalLost { .. } => "signal_lost",
         Fact::SignalBack { .. } => "signal_back",
         Fact::Reloaded { .. } => "reloaded",
@@ -55,6 +56,7 @@ pub fn rule(fact: &Fact) -> Option<String> {
         | Fact::HoldTaken { .. }
         | Fact::HoldReleased { .. }
         | Fact::Commanded { .. }
+        | Fact::StreamChanged { .. }
         | Fact::SignalLost { .. }
         | Fact::SignalBack { .. }
         | Fact::Reloaded { .. }

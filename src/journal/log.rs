@@ -26,6 +26,7 @@
 //! | `code`, `restarts` | exit code; starts before this one |
 //! | `version`, `settings` | of the agent |
 //! | `lost` | records of the history lost |
+//! | `stream`, `client` | the proxy and the client whose stream changed |
 //! | `bound`, `receiver`, `sought` | which bound was hit, who could not be told, what was looked for |
 
 mod fields;
@@ -147,6 +148,8 @@ pub fn log(event: &Event) {
                 lost = f.lost,
                 bound = f.bound,
                 receiver = f.receiver,
+                stream = f.stream,
+                client = f.client,
                 sought = f.sought,
                 "{message}"
             )

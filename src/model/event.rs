@@ -109,6 +109,19 @@ pub enum Fact {
         /// User id of the one who asked.
         uid: u32,
     },
+    /// The stream of a client has changed its state.
+    StreamChanged {
+        /// The proxy.
+        stream: Name,
+        /// The client.
+        client: String,
+        /// From which state.
+        from: String,
+        /// To which one.
+        to: String,
+        /// Why.
+        why: String,
+    },
     /// A signal can't be seen from now on.
     SignalLost {
         /// Which.
@@ -203,6 +216,8 @@ impl Fact {
             Self::HoldReleased { .. } => (Loudness::Info, "hold released"),
             Self::Latched { .. } => (Loudness::Error, "budget spent: waits for a person"),
             Self::Commanded { .. } => (Loudness::Info, "command received"),
+            Self::StreamChanged { to, .. } if is_trouble(to) => (Loudness::Warn, "stream changed its state"),
+            Self::StreamChanged { .. } => (Loudness::Info, "stream changed its state"),
             Self::SignalLost { .. } => (Loudness::Warn, "signal lost"),
             Self::SignalBack { .. } => (Loudness::Info, "signal back"),
             Self::Reloaded { .. } => (Loudness::Info, "settings reloaded"),
@@ -214,4 +229,9 @@ impl Fact {
             Self::NoticeFailed { .. } => (Loudness::Warn, "notice not delivered"),
         }
     }
+}
+
+/// Whether a stream in this state lacks its connection.
+fn is_trouble(state: &str) -> bool {
+    matches!(state, "reconnecting" | "polling" | "failed")
 }

@@ -55,6 +55,9 @@ fn particulars(fact: &Fact) -> String {
         Fact::HoldTaken { hold } => hold.word().to_string(),
         Fact::HoldReleased { hold, why } => format!("{} by {why}", hold.word()),
         Fact::Commanded { command, uid } => format!("{command} (uid {uid})"),
+        Fact::StreamChanged { stream, client, from, to, why } => {
+            format!("{stream}, client {client}: {from} to {to}: {why}")
+        }
         Fact::SignalLost { signal, gap } => format!("{signal}: {gap}"),
         Fact::SignalBack { signal } => signal.to_string(),
         Fact::ShadowDiffers { policy, how } => format!("{policy}: {how}"),

@@ -9,6 +9,7 @@
 )]
 
 mod hostile;
+mod polling;
 mod python;
 mod reconnect;
 mod relay;

@@ -12,7 +12,7 @@ async def echo(ws):
     async for message in ws:
         await ws.send(message)
 async def main():
-    async with websockets.serve(echo, "127.0.0.1", 0, subprotocols=["json"]) as server:
+    async with websockets.serve(echo, "127.0.0.1", 0, subprotocols=["json"], max_size=None) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.Future()
 asyncio.run(main())
@@ -36,7 +36,7 @@ async def one(number):
         assert await ws.recv() == "abc"
         await asyncio.wait_for(await ws.ping(), 5)
 async def main():
-    await asyncio.gather(*(one(number) for number in range(20)))
+    await asyncio.wait_for(asyncio.gather(*(one(number) for number in range(20))), 60)
 asyncio.run(main())
 print("done")
 "#;

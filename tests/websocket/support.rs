@@ -9,6 +9,7 @@ pub(crate) mod server;
 #[path = "../tcp/support/wait.rs"]
 mod wait;
 
+use std::io::{self, Read as _};
 use std::net::TcpStream;
 
 use serde_json::Value;
@@ -95,4 +96,17 @@ pub(crate) fn closed(open: &mut Open) -> u16 {
             Err(error) => panic!("no close: {error}"),
         }
     }
+}
+
+/// The head of the next message of HTTP; none at the end.
+pub(crate) fn head(stream: &mut TcpStream) -> io::Result<Option<String>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if stream.read(&mut byte)? == 0 {
+            return Ok(None);
+        }
+        head.push(byte[0]);
+    }
+    Ok(Some(String::from_utf8_lossy(&head).into_owned()))
 }

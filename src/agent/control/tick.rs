@@ -135,6 +135,9 @@ impl Control {
 
     /// What a pool said goes to every process.
     pub(super) fn take_pool(&mut self, name: Name, asked: Timestamp, view: Box<View>) {
+        for change in self.pools.changes(&name, &view) {
+            self.herald.tell(About::default(), change);
+        }
         self.pools.take(name, asked, view);
         for guarded in self.targets.iter_mut().flat_map(|target| target.guarded.values_mut()) {
             guarded.eye.tell_pools(Arc::new(self.pools.answers_to(guarded.sockets.as_deref())));

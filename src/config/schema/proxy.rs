@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::stream::stream;
 use super::{QUOTA, SIZE, SPAN, count, flag, list, pattern, span, table, text, usual, words};
 use crate::config::defaults;
 use crate::config::show::NONE;
 use crate::model::units::{format_bytes, format_span};
 
 const LISTEN: &str = "^(unix:.+|systemd:.+|.+:[0-9]+)$";
-const UPSTREAM: &str = "^(unix:.+|https?://[^/]+/?|[^/]+)$";
+const UPSTREAM: &str = "^(unix:.+|(https?|wss?)://[^/]+/?|[^/]+)$";
 const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
 /// One proxy.
@@ -20,10 +21,10 @@ pub(super) fn proxy() -> Value {
     table(
         "A local listener and the pool behind it.",
         json!({
-            "protocol": words("What is spoken.", &["postgres", "http", "tcp"]),
+            "protocol": words("What is spoken.", &["postgres", "http", "websocket", "tcp"]),
             "listen": one_or_many("Where it listens: ADDRESS:PORT, unix:PATH, systemd:NAME.", LISTEN),
             "expose": flag("It may listen where other machines reach it."),
-            "upstream": one_or_many("Where to: HOST:PORT, unix:PATH, https://HOST.", UPSTREAM),
+            "upstream": one_or_many("Where to: HOST:PORT, unix:PATH, https://HOST, wss://HOST.", UPSTREAM),
             "host": usual(words("What an HTTP upstream is told as Host.", &["upstream", "client"]), "upstream"),
             "balance": usual(failover, "least-connections"),
             "lookup": span("Names of upstreams are looked up again after so long.", defaults::PROXY_LOOKUP),
@@ -31,6 +32,7 @@ pub(super) fn proxy() -> Value {
             "allow": access("Who may connect; the users that the targets run as where absent."),
             "pool": pool(),
             "clients": clients(),
+            "stream": stream(),
             "tls": upstream_tls(),
             "cache": list("Reads that are answered for a time without the upstream.", cached()),
             "cache_size": usual(cache_size, format_bytes(defaults::CACHE_SIZE)),

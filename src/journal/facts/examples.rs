@@ -83,6 +83,13 @@ pub(crate) fn facts() -> Vec<Fact> {
         Fact::HoldReleased { hold, why: text("tier cleared") },
         Fact::Latched { rule: path().to_string() },
         Fact::Commanded { command: text("release bot"), uid: 1000 },
+        Fact::StreamChanged {
+            stream: name("quotes"),
+            client: text("unix"),
+            from: text("connected"),
+            to: text("reconnecting"),
+            why: text("the connection was lost"),
+        },
         Fact::SignalLost { signal: Signal::FdOpen, gap: Gap::NotPermitted },
         Fact::SignalBack { signal: Signal::FdOpen },
         Fact::Reloaded { what: text("1 policy changed") },

@@ -37,6 +37,8 @@ pub(super) struct Fields<'a> {
     pub(super) lost: Option<u64>,
     pub(super) bound: Option<&'a str>,
     pub(super) receiver: Option<&'a str>,
+    pub(super) stream: Option<&'a str>,
+    pub(super) client: Option<&'a str>,
     pub(super) sought: Option<&'a str>,
 }
 
@@ -93,6 +95,14 @@ impl<'a> Fields<'a> {
             // The rule is all there is to say.
             Fact::Latched { rule: _ } => self,
             Fact::Commanded { command, uid } => Self { command: Some(command), uid: Some(*uid), ..self },
+            Fact::StreamChanged { stream, client, from, to, why } => Self {
+                stream: Some(stream.as_str()),
+                client: Some(client),
+                from: Some(from),
+                to: Some(to),
+                why: Some(why),
+                ..self
+            },
             Fact::SignalLost { signal, gap } => {
                 Self { signal: Some(signal.name()), gap: Some(gap.to_string()), ..self }
             }

@@ -4,10 +4,12 @@
 mod messages;
 mod sessions;
 mod texts;
+mod websockets;
 
 pub use messages::{frame, message};
 pub use sessions::{scram, startup};
 pub use texts::{statement, text};
+pub use websockets::{handshake, websocket};
 
 /// A target's body.
 pub type Target = fn(&[u8]);
@@ -20,4 +22,6 @@ pub const TARGETS: &[(&str, Target, &[&[u8]])] = &[
     ("scram", scram, sessions::SCRAMS),
     ("statement", statement, texts::STATEMENTS),
     ("text", text, texts::TEXTS),
+    ("websocket", websocket, websockets::WEBSOCKETS),
+    ("handshake", handshake, websockets::HANDSHAKES),
 ];

@@ -54,15 +54,8 @@ impl Session {
     fn changed(&mut self, change: &Change) {
         let (proxy, client) = (&self.settings().name, &self.seat.about.address);
         let (from, to, why) = (change.from.name(), change.to.name(), change.why.meaning());
-        match change.to {
-            State::Polling | State::Reconnecting => {
-                tracing::warn!(proxy, client, from, to, why, "a stream changes its state");
-            }
-            State::Failed => tracing::error!(proxy, client, from, to, why, "a stream has failed"),
-            State::Disconnected | State::Connecting | State::Connected | State::Priming => {
-                tracing::info!(proxy, client, from, to, why, "a stream changes its state");
-            }
-        }
+        // The agent tells of it, and keeps it in the history.
+        tracing::debug!(proxy, client, from, to, why, "a stream changes its state");
         self.room().tally.note(client, change);
         if self.phase != Phase::Dialing {
             return;

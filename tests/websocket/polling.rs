@@ -1,0 +1,188 @@
+//! Down to polls and back up: the client's socket stays, the upstream's is gone, and messages keep coming.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::guard::Guard;
+use crate::support::server::Server;
+use crate::support::{Open, client, json, serve, wait_for};
+
+/// A venue that counts ten a second, and tells the count by WebSocket and by REST.
+struct Venue {
+    count: Arc<AtomicU64>,
+    live: Server,
+    rest: Server,
+}
+
+impl Venue {
+    fn start() -> Self {
+        let count = Arc::new(AtomicU64::new(1));
+        let clock = Arc::downgrade(&count);
+        std::thread::spawn(move || {
+            while let Some(count) = clock.upgrade() {
+                count.fetch_add(1, Ordering::AcqRel);
+                std::thread::park_timeout(Duration::from_millis(50));
+            }
+        });
+        let (own, asked) = (Arc::clone(&count), Arc::clone(&count));
+        let live = Server::doing(move |stream| serve(stream, |open| tell(open, &own)));
+        let rest = Server::doing(move |stream| answer(stream, &asked));
+        Self { count, live, rest }
+    }
+
+    fn keys(&self, more: &str) -> String {
+        format!(
+            "[proxy.bus.stream]\ntopic = \"/s\"\ncursor = \"/n\"\nnumbers = \"by-one\"\npauses = [\"100ms\"]\n{more}\n\
+             [proxy.bus.stream.poll]\nurl = \"http://{}/last\"\nitems = \"/items\"\nevery = \"200ms\"\n\
+             topic = \"/s\"\ncursor = \"/n\"\ndwell = \"200ms\"\n",
+            self.rest.address
+        )
+    }
+}
+
+/// Each number as it comes.
+fn tell(mut open: Open, count: &AtomicU64) {
+    open.get_ref().set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    let mut told = count.load(Ordering::Acquire);
+    loop {
+        let now = count.load(Ordering::Acquire);
+        while told < now {
+            told += 1;
+            if open.send(Message::text(json!({"s": "a", "n": told}).to_string())).is_err() {
+                return;
+            }
+        }
+        match open.read() {
+            Err(tokio_tungstenite::tungstenite::Error::Io(error))
+                if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
+            Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// The last forty numbers.
+fn answer(mut stream: TcpStream, count: &AtomicU64) {
+    while let Ok(Some(_)) = crate::support::head(&mut stream) {
+        let now = count.load(Ordering::Acquire);
+        let items: Vec<_> = (now.saturating_sub(40).max(1)..=now).map(|n| json!({"s": "a", "n": n})).collect();
+        let body = json!({ "items": items }).to_string();
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads until a number at least as high, each one above the one before it and none left out.
+fn follow(client: &mut Open, last: &mut u64, until: u64) {
+    while *last < until {
+        let message = json(client);
+        let n = message["n"].as_u64().unwrap();
+        assert!(*last == 0 || n == *last + 1, "{n} comes behind {last}");
+        *last = n;
+    }
+}
+
+fn state(guard: &Guard) -> String {
+    guard.pool().stream.unwrap().state
+}
+
+#[test]
+fn a_lost_upstream_is_polled_without_a_gap_and_is_live_again_when_it_is_back() {
+    let venue = Venue::start();
+    let guard = Guard::start(&[venue.live.address], &venue.keys("tries = 0\nprobe = \"500ms\""));
+    let mut client = client(&guard);
+    let mut last = 0;
+    follow(&mut client, &mut last, venue.count.load(Ordering::Acquire) + 5);
+    let before = guard.descriptors();
+    for _ in 0..3 {
+        venue.live.hang_up();
+        wait_for("it was replaced", || {
+            follow(&mut client, &mut last, venue.count.load(Ordering::Acquire));
+            let stream = guard.pool().stream?;
+            (stream.state == "connected" && stream.reconnects > 0).then_some(())
+        });
+    }
+    let stream = guard.pool().stream.unwrap();
+    assert_eq!(stream.gaps, 0, "the polls reach back far enough");
+    assert!(guard.descriptors() <= before + 1, "and one kept connection of the polls");
+}
+
+#[test]
+fn held_in_polls_by_a_policy_its_descriptor_is_gone_and_no_message_is() {
+    let venue = Venue::start();
+    let policy = "schema = 1\nname = \"p\"\n[ladder.l]\nstart_grace = \"0s\"\n[[ladder.l.tier]]\nname = \"low\"\n\
+        raise = 'stream[\"bus\"].messages >= 20'\nclear = 'stream[\"bus\"].messages >= 120'\nfor = \"0s\"\ndwell = \"1s\"\n\
+        hold = [{ poll_stream = { stream = \"bus\", every = \"200ms\" } }]\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.toml");
+    std::fs::write(&path, policy).unwrap();
+    let target = format!(
+        "[target.bot]\nmatch = {{ child = [\"/bin/sleep\", \"1000\"] }}\nallow = []\npolicy = [\"{}\"]\n",
+        path.display()
+    );
+    let guard = Guard::start(&[venue.live.address], &format!("{}{target}", venue.keys("")));
+    let mut client = client(&guard);
+    let mut last = 0;
+    let seen = |guard: &Guard, client: &mut Open, last: &mut u64, wanted: &str| {
+        wait_for(&format!("it is {wanted}"), || {
+            follow(client, last, venue.count.load(Ordering::Acquire));
+            (state(guard) == wanted).then_some(())
+        });
+    };
+    seen(&guard, &mut client, &mut last, "connected");
+    seen(&guard, &mut client, &mut last, "polling");
+    guard.wait_for_pool("the upstream's descriptor is gone", |pool| pool.servers.is_empty());
+    assert_eq!(guard.pool().clients.len(), 1, "the client's is not");
+    seen(&guard, &mut client, &mut last, "connected");
+    assert_eq!(guard.pool().stream.unwrap().gaps, 0);
+}
+
+#[test]
+fn what_a_person_closes_stays_closed_until_it_is_connected() {
+    let venue = Venue::start();
+    let guard = Guard::start(&[venue.live.address], "");
+    let mut client = client(&guard);
+    assert!(json(&mut client)["n"].is_u64());
+    assert!(guard.run(&["ctl", "close", "bus"]).contains("told 1 stream"));
+    guard.wait_for_pool("nothing is open", |pool| pool.servers.is_empty());
+    assert_eq!((state(&guard).as_str(), guard.pool().clients.len()), ("disconnected", 1));
+    guard.run(&["ctl", "connect", "bus"]);
+    wait_for("it is open again", || (state(&guard) == "connected").then_some(()));
+    let after = venue.count.load(Ordering::Acquire);
+    while json(&mut client)["n"].as_u64().unwrap() < after {}
+}
+
+#[test]
+fn a_hundred_times_down_and_up_leave_no_descriptor_behind() {
+    let venue = Venue::start();
+    let guard = Guard::start(
+        &[venue.live.address],
+        &venue.keys("tries = 0\nprobe = \"100ms\"").replace("dwell = \"200ms\"", "dwell = \"10ms\""),
+    );
+    let mut client = client(&guard);
+    let mut last = 0;
+    follow(&mut client, &mut last, venue.count.load(Ordering::Acquire) + 2);
+    venue.live.hang_up();
+    let replaced = |guard: &Guard| guard.pool().stream.map_or(0, |stream| stream.reconnects);
+    wait_for("the first time", || (replaced(&guard) == 1).then_some(()));
+    let before = guard.descriptors();
+    for _ in 0..100 {
+        let accepted = venue.live.accepted();
+        venue.live.hang_up();
+        wait_for("it comes again", || {
+            follow(&mut client, &mut last, venue.count.load(Ordering::Acquire));
+            (venue.live.accepted() > accepted).then_some(())
+        });
+    }
+    follow(&mut client, &mut last, venue.count.load(Ordering::Acquire) + 2);
+    wait_for("the descriptors are back", || (guard.descriptors() <= before + 1).then_some(()));
+    assert_eq!(guard.pool().stream.unwrap().gaps, 0, "and no message was lost");
+}
