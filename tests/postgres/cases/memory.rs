@@ -43,3 +43,39 @@ fn a_slow_reader_makes_its_server_wait() {
     assert!(more < MORE_MAX, "{more} kB more");
     assert_eq!(client.until(b'Z').len(), 3_003);
 }
+
+#[test]
+fn the_texts_that_a_client_has_prepared_go_with_it() {
+    let proxy = Proxy::with("pool = { max = 1, statements = 20 }");
+    let mut client = proxy.client();
+    client.run("select 1");
+    let before = memory(&proxy, "VmRSS");
+    for number in 0..60 {
+        let text = format!("select {number} /* {} */", "x".repeat(900_000));
+        client.say(|out| batch::whole(out, &format!("s{number}"), &text, &[]));
+        client.until(b'Z');
+    }
+    let held = memory(&proxy, "VmRSS").saturating_sub(before);
+    assert!(held > 45 << 10, "they are kept while they may be used: {held} kB");
+    drop(client);
+    proxy.serves();
+    let left = || memory(&proxy, "VmRSS").saturating_sub(before) < MORE_MAX + (20 << 10);
+    crate::support::wait::wait_until("they are given back", left);
+}
+
+#[test]
+fn a_client_that_prepares_without_end_is_told_where_it_ends() {
+    let proxy = Proxy::with("pool = { max = 1, statements = 20 }");
+    let mut client = proxy.client();
+    let mut told = None;
+    for number in 0..100 {
+        let text = format!("select {number} /* {} */", "x".repeat(1_000_000));
+        client.say(|out| batch::whole(out, &format!("s{number}"), &text, &[]));
+        told = std::iter::from_fn(|| Some(client.read())).find(|message| matches!(message.tag, b'Z' | b'E'));
+        if told.as_ref().is_some_and(|message| message.tag == b'E') {
+            break;
+        }
+    }
+    assert_eq!(told.and_then(|message| message.code()).as_deref(), Some("54000"));
+    proxy.serves();
+}
