@@ -12,7 +12,7 @@ mod clients;
 pub mod env;
 mod foreign;
 mod http;
-mod listen;
+pub(in crate::config) mod listen;
 mod pool;
 mod rivals;
 mod session;

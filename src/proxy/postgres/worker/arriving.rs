@@ -42,6 +42,8 @@ impl Worker {
             room: newcomer.room,
             key,
             lease: None,
+            stalled: None,
+            rests: false,
             pending: newcomer.early,
             secret: secret(),
             mark: None,
