@@ -57,6 +57,7 @@ impl Tally {
             | Fact::HistoryLost { .. }
             | Fact::HistoryBack { .. }
             | Fact::BoundHit { .. }
+            | Fact::StreamChanged { .. }
             | Fact::NoticeFailed { .. } => {}
         }
     }

@@ -71,7 +71,8 @@ fn tell(mut open: Open, count: &AtomicU64) {
 fn answer(mut stream: TcpStream, count: &AtomicU64) {
     while let Ok(Some(_)) = crate::support::head(&mut stream) {
         let now = count.load(Ordering::Acquire);
-        let items: Vec<_> = (now.saturating_sub(40).max(1)..=now).map(|n| json!({"s": "a", "n": n})).collect();
+        let items: Vec<_> =
+            (now.saturating_sub(40).max(1)..=now).map(|n| json!({"s": "a", "n": n})).collect();
         let body = json!({ "items": items }).to_string();
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         if stream.write_all(answer.as_bytes()).is_err() {

@@ -7,11 +7,13 @@ use std::process::{Child, Command, Stdio};
 use crate::support::guard::Guard;
 
 const SERVER: &str = r#"
-import asyncio, websockets
+import asyncio, os, websockets
 async def echo(ws):
     async for message in ws:
         await ws.send(message)
 async def main():
+    # It ends with the test, whichever way that ends.
+    asyncio.get_running_loop().add_reader(0, lambda: os._exit(0))
     async with websockets.serve(echo, "127.0.0.1", 0, subprotocols=["json"], max_size=None) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.Future()
@@ -54,7 +56,12 @@ impl Drop for Ended {
 fn pythons_client_and_server_meet_through_the_proxy() {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bots/.venv/bin/python");
     assert!(python.exists(), "{} is missing: run tests/setup", python.display());
-    let server = Command::new(&python).args(["-c", SERVER]).stdout(Stdio::piped()).spawn().unwrap();
+    let server = Command::new(&python)
+        .args(["-c", SERVER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut server = Ended(server);
     let mut port = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut port).unwrap();
