@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::agent::status::{HeldClient, PoolCache, PoolStatus, PoolTruth, Told};
+use crate::agent::status::{HeldClient, PoolCache, PoolStatus, PoolStream, PoolTruth, Told};
 use crate::cli::columns::{Columns, Lean};
 use crate::cli::quantity::quantity;
 use crate::model::reading::{Gap, Reading};
@@ -55,11 +55,23 @@ pub(super) fn render(pools: &[PoolStatus]) -> String {
         if let Some(cache) = &pool.cache {
             let _ = writeln!(text, "{}: {}", pool.name, cached(cache));
         }
+        if let Some(stream) = &pool.stream {
+            let _ = writeln!(text, "{}: {}", pool.name, streamed(stream));
+        }
         for truth in &pool.truth {
             render_truth(&mut text, pool, truth);
         }
     }
     text
+}
+
+/// How the streams of a proxy stand.
+fn streamed(stream: &PoolStream) -> String {
+    let PoolStream { state, silence, messages, reconnects, dropped, gaps } = stream;
+    let silence = silence.map(|silence| format!(", silent for {}", format_span(silence))).unwrap_or_default();
+    format!(
+        "streams {state}{silence}; {messages} messages, {reconnects} reconnects, {dropped} dropped, {gaps} gaps"
+    )
 }
 
 /// What a read cache has spared its server.

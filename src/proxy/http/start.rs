@@ -22,7 +22,13 @@ const ALPN: &[u8] = b"http/1.1";
 pub(in crate::proxy) fn need(proxies: &[&Proxy]) -> u64 {
     let of = |proxy: &&Proxy| {
         // Each listener is watched by a duplicate.
-        u64::from(proxy.clients.max) + u64::from(proxy.pool.max) + 2 * proxy.listen.len() as u64
+        let own = u64::from(proxy.clients.max) + u64::from(proxy.pool.max) + 2 * proxy.listen.len() as u64;
+        // A stream may have one that is being closed beside one that is open, and one on which it polls.
+        let more = match proxy.protocol {
+            Protocol::WebSocket(_) => 2 * u64::from(proxy.pool.max),
+            Protocol::Postgres(_) | Protocol::Http(_) | Protocol::Tcp => 0,
+        };
+        own + more
     };
     REFUSED_MAX as u64 + proxies.iter().map(of).sum::<u64>()
 }

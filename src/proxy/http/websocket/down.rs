@@ -109,6 +109,8 @@ impl Session {
             return Step::Again;
         }
         if waits && is_open {
+            // A pong that is not read, since the client is slow, does not speak against the upstream.
+            self.feed.pong(generation);
             return Step::Wait;
         }
         let Some(link) = self.wire.link() else { return Step::Wait };
