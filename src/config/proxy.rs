@@ -168,6 +168,16 @@ enum Kind {
     WebSocket,
 }
 
+impl Kind {
+    /// Names are looked up again after so long, where the settings say nothing.
+    const fn lookup(self) -> Duration {
+        match self {
+            Self::Http | Self::WebSocket => defaults::HTTP_LOOKUP,
+            Self::Postgres | Self::Tcp => defaults::PROXY_LOOKUP,
+        }
+    }
+}
+
 impl Show for Kind {
     fn show(&self) -> String {
         let word = match self {
@@ -189,11 +199,7 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
     let (upstream, scheme) = upstream::read(&mut section, kind, cx);
     let balance = section.or(cx, "balance", Balance::LeastConnections, read::word(BALANCES));
     let lookup = Duration::from_secs(1)..=Duration::from_hours(24);
-    let usual = match kind {
-        Kind::Http | Kind::WebSocket => defaults::HTTP_LOOKUP,
-        Kind::Postgres | Kind::Tcp => defaults::PROXY_LOOKUP,
-    };
-    let lookup = section.or(cx, "lookup", usual, read::span(lookup));
+    let lookup = section.or(cx, "lookup", kind.lookup(), read::span(lookup));
     let drain = Duration::from_millis(100)..=Duration::from_hours(1);
     let drain = section.or(cx, "drain", defaults::PROXY_DRAIN, read::span(drain));
     let allow = access::read(&mut section, cx, "allow");

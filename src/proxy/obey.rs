@@ -58,10 +58,8 @@ pub(in crate::proxy) fn obey(pool: &mut Pool, command: Command, now: Timestamp) 
         }
         Command::Disable => pool.disable(now),
         Command::Kill => pool.kill(now),
-        // What is kept of answers stands beside the pool.
-        Command::FlushCache => {}
-        // Streams belong to sessions.
-        Command::Stream(_) => {}
+        // What is kept of answers stands beside the pool, and streams belong to sessions.
+        Command::FlushCache | Command::Stream(_) => {}
         Command::Adjust(limits) => pool.adjust(&limits, now),
     }
 }

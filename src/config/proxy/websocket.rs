@@ -2,7 +2,6 @@
 
 mod words;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::upstream::Scheme;
@@ -206,7 +205,7 @@ fn keeping(section: &mut Section<'_>, cx: &mut Context<'_>) -> Keeping {
 }
 
 fn subscriptions(section: &mut Section<'_>, cx: &mut Context<'_>) -> Subscriptions {
-    let mut looks = |key| section.get(cx, key, words::looks).unwrap_or_else(BTreeMap::new);
+    let mut looks = |key| section.get(cx, key, words::looks).unwrap_or_default();
     let (login, login_answer) = (looks("login"), looks("login_answer"));
     let (subscribe, unsubscribe) = (looks("subscribe"), looks("unsubscribe"));
     let refused = looks("refused");

@@ -10,7 +10,7 @@ use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::http::side::Heard;
 use crate::proxy::http::web::Tools;
 use crate::proxy::http::websocket::channel::Said;
-use crate::proxy::http::websocket::session::{Phase, Session, Step};
+use crate::proxy::http::websocket::session::{Phase, Session, Step, nonce};
 use crate::proxy::http::websocket::wire::Wire;
 use crate::stream::cursor::Seen;
 use crate::stream::feed::Verdict;
@@ -224,7 +224,7 @@ impl Session {
 
     /// Says something to the open upstream, masked as a client must.
     pub(super) fn say(&mut self, opcode: Opcode, payload: &[u8]) {
-        let Some(key) = self.nonce() else { return };
+        let Some(key) = nonce() else { return };
         write(&mut self.to_server, opcode, Some(key), payload);
     }
 }

@@ -179,12 +179,6 @@ impl Session {
         self.web.rooms[usize::from(self.seat.room)].borrow_mut()
     }
 
-    /// Bytes that nobody can guess.
-    pub(super) fn nonce<const LEN: usize>(&self) -> Option<[u8; LEN]> {
-        let mut bytes = [0; LEN];
-        SystemRandom::new().fill(&mut bytes).ok().map(|()| bytes)
-    }
-
     fn step(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
         match self.seat.hear() {
             Told::Nothing => {}
@@ -337,6 +331,12 @@ impl Session {
         traffic.up += up as u64;
         traffic.down += down as u64;
     }
+}
+
+/// Bytes that nobody can guess.
+pub(super) fn nonce<const LEN: usize>() -> Option<[u8; LEN]> {
+    let mut bytes = [0; LEN];
+    SystemRandom::new().fill(&mut bytes).ok().map(|()| bytes)
 }
 
 impl Future for Session {

@@ -8,7 +8,7 @@ use crate::proxy::http::serving::reason_of;
 use crate::proxy::http::side::Rest;
 use crate::proxy::http::web::{Tools, client_of};
 use crate::proxy::http::websocket::channel::Channel;
-use crate::proxy::http::websocket::session::Session;
+use crate::proxy::http::websocket::session::{Session, nonce};
 use crate::stream::generation::Generation;
 use crate::stream::order::Why;
 use crate::wire::http::head::{Finder, HEAD_MAX, Method, response};
@@ -131,7 +131,7 @@ impl Session {
     }
 
     fn begin(&mut self, generation: Generation, mut link: Link) {
-        let Some(nonce) = self.nonce() else {
+        let Some(nonce) = nonce() else {
             self.web.discard(usize::from(self.seat.room), link.id, CloseReason::Unwanted);
             return self.fail(generation, (503, "the system gives no random numbers".to_owned()));
         };
