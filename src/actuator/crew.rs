@@ -83,7 +83,9 @@ impl Crew {
                     Some(Message::Order(ticket)) => self.take(*ticket),
                     Some(Message::LetGo(process, why)) => self.let_go(process, why),
                     Some(Message::Lift(process)) => {
-                        self.kit.throttles.let_go(self.kit.settings.proxies.as_ref(), process);
+                        let proxies = self.kit.settings.proxies.as_ref();
+                        self.kit.throttles.let_go(proxies, process);
+                        self.kit.pauses.let_go(proxies, process);
                     }
                     Some(Message::Stop(within, thawed)) => break (within, Some(thawed)),
                     None => break (Duration::ZERO, None),

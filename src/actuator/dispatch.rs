@@ -30,14 +30,16 @@ pub(super) async fn carry_out(kit: &Kit, order: &Order) -> Carried {
             Hold::ThrottleConnects { pool, rate } => {
                 kit.throttles.take(proxies, (pool, order.process), *rate).await.into()
             }
-            Hold::PollStream { .. } | Hold::PauseTrading { .. } => no_such_proxy(),
+            Hold::PauseTrading { state } => kit.pauses.take(kit, order, *state).await.into(),
+            Hold::PollStream { .. } => no_such_proxy(),
         },
         Work::Release(hold) => match hold {
             Hold::Freeze { .. } => kit.holds.thaw(order).await.into(),
             Hold::ThrottleConnects { pool, .. } => {
                 kit.throttles.release(proxies, (pool, order.process)).await.into()
             }
-            Hold::PollStream { .. } | Hold::PauseTrading { .. } => no_such_proxy(),
+            Hold::PauseTrading { .. } => kit.pauses.release(kit, order).await.into(),
+            Hold::PollStream { .. } => no_such_proxy(),
         },
     }
 }
@@ -61,7 +63,7 @@ async fn act(kit: &Kit, order: &Order, action: &Action) -> Carried {
     }
 }
 
-/// The engine refuses these before, as long as there are none.
+/// The engine refuses these before, as long as there is none.
 fn no_such_proxy() -> Carried {
-    Err("this agent has no streams and no order gate".to_owned()).into()
+    Err("this agent has no streams".to_owned()).into()
 }

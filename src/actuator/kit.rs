@@ -8,6 +8,7 @@ use crate::model::name::Name;
 use super::freeze::Holds;
 use super::notify::{Notice, Notifier};
 use super::order::{Order, Told};
+use super::pause_trading::Pauses;
 use super::redact::Redactor;
 use super::settings::Settings;
 use super::throttle_connects::Throttles;
@@ -26,6 +27,7 @@ pub(super) struct Kit {
     pub(super) redactor: Arc<Redactor>,
     pub(super) holds: Arc<Holds>,
     pub(super) throttles: Throttles,
+    pub(super) pauses: Pauses,
     pub(super) tell: Tell,
 }
 

@@ -11,7 +11,8 @@ use crate::agent::status::Status;
 use crate::model::action::{ResetHow, Then};
 use crate::model::event::Event;
 use crate::model::name::Name;
-use crate::model::units::format_ratio;
+use crate::model::trading::Trading;
+use crate::model::units::{format_ratio, format_span};
 
 /// What can be asked.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -54,6 +55,15 @@ pub enum Command {
         pool: Name,
         /// What.
         work: PoolWork,
+    },
+    /// Close order gates by hand, or open what was closed so.
+    Trading {
+        /// What passes from now on.
+        state: Trading,
+        /// The proxy; all that have an order gate without it.
+        proxy: Option<Name>,
+        /// For so long; until `active` without it.
+        limit: Option<Duration>,
     },
     /// Release a latch.
     Release {
@@ -117,7 +127,7 @@ impl Command {
             | Self::Thaw { target }
             | Self::Start { target }
             | Self::Stop { target, .. } => Some(target),
-            Self::Reload | Self::ResetPool { .. } | Self::Pool { .. } => None,
+            Self::Reload | Self::ResetPool { .. } | Self::Pool { .. } | Self::Trading { .. } => None,
         }
     }
 }
@@ -166,6 +176,11 @@ impl fmt::Display for Command {
                 write!(f, "reset {pool} --how {} --share {}", how.name(), format_ratio(*share))
             }
             Self::Pool { pool, work } => write!(f, "pool {} {pool}", work.name()),
+            Self::Trading { state, proxy, limit } => {
+                write!(f, "trading {state}")?;
+                proxy.iter().try_for_each(|proxy| write!(f, " --proxy {proxy}"))?;
+                limit.iter().try_for_each(|limit| write!(f, " --for {}", format_span(*limit)))
+            }
             Self::Release { target, rule: None } => write!(f, "release {target}"),
             Self::Release { target, rule: Some(rule) } => write!(f, "release {target} {rule}"),
             Self::Hold { target } => write!(f, "hold {target}"),

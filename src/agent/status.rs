@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::action::Hold;
+use crate::model::action::{Gate, Hold};
 use crate::model::clock::WallTime;
 use crate::model::name::Name;
 use crate::model::reading::Reading;
+use crate::model::trading::Trading;
 use crate::sampler::truth::Testimony;
 
 /// The whole agent.
@@ -126,6 +127,9 @@ pub struct PoolStatus {
     /// Its read cache, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<PoolCache>,
+    /// Its order gate, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trading: Option<PoolTrading>,
     /// What its upstreams say themselves, where they are asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub truth: Vec<PoolTruth>,
@@ -161,6 +165,29 @@ pub struct PoolTraffic {
     pub down: u64,
 }
 
+/// The order gate of a pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PoolTrading {
+    /// What passes.
+    pub state: Trading,
+    /// How far policies have closed it.
+    pub policy: Option<Gate>,
+    /// How far a person has.
+    pub hand: Option<Gate>,
+    /// For how long that still counts, where it has an end.
+    pub left: Option<Duration>,
+    /// Orders passed on.
+    pub orders: u64,
+    /// Orders passed on that can only reduce risk.
+    pub reducing: u64,
+    /// Cancels passed on.
+    pub cancels: u64,
+    /// Passed on while trading was active, and only its body would have told what it is.
+    pub unread: u64,
+    /// Orders refused.
+    pub refused: u64,
+}
+
 /// The read cache of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PoolCache {
@@ -194,6 +221,7 @@ impl PoolStatus {
             clients_more: 0,
             traffic: None,
             cache: None,
+            trading: None,
             truth: Vec::new(),
         }
     }

@@ -1,13 +1,22 @@
 //! `fdguard ctl` and `fdguard explain`: commands and questions to the running agent.
 
+use std::collections::BTreeMap;
+
 use crate::agent::request::{Answer, Command, PoolWork, Request};
-use crate::cli::args::{After, CtlArgs, ExplainArgs, PoolVerb, Verb, Which};
+use crate::cli::args::{After, CtlArgs, ExplainArgs, PoolVerb, TradingWord, Verb, Which};
 use crate::cli::exit::Exit;
+use crate::cli::pools::no_gate;
+use crate::cli::status::told;
 use crate::cli::{print, reach};
 use crate::model::action::{ResetHow, Then};
+use crate::model::name::Name;
+use crate::model::trading::Trading;
 
 /// `fdguard ctl`
 pub(super) fn run(args: CtlArgs) -> Exit {
+    if let Verb::Trading { state: TradingWord::Status, proxy, .. } = &args.verb {
+        return trading_status(&args, proxy.as_ref());
+    }
     match reach::ask(&args.agent, &Request::Do(command(args.verb))) {
         Ok(Answer::Taken(what)) => {
             if args.agent.json {
@@ -20,6 +29,27 @@ pub(super) fn run(args: CtlArgs) -> Exit {
         Ok(other) => reach::unexpected(&other),
         Err(exit) => exit,
     }
+}
+
+/// How the order gates stand.
+fn trading_status(args: &CtlArgs, proxy: Option<&Name>) -> Exit {
+    let status = match reach::ask(&args.agent, &Request::Status) {
+        Ok(Answer::Status(status)) => status,
+        Ok(other) => return reach::unexpected(&other),
+        Err(exit) => return exit,
+    };
+    let wanted = status.pools.iter().filter(|pool| proxy.is_none_or(|proxy| *proxy == pool.name));
+    let gates: Vec<_> = wanted.filter_map(|pool| Some((&pool.name, pool.trading.as_ref()?))).collect();
+    if gates.is_empty() {
+        print::complain(&no_gate(proxy));
+        return Exit::Finding;
+    }
+    if args.agent.json {
+        print::json(&gates.into_iter().collect::<BTreeMap<_, _>>());
+    } else {
+        gates.iter().for_each(|(name, trading)| print::out(&format!("{name}: {}\n", told(trading))));
+    }
+    Exit::Good
 }
 
 /// `fdguard explain`
@@ -55,6 +85,14 @@ fn command(verb: Verb) -> Command {
             Command::ResetPool { pool, how, share }
         }
         Verb::Pool { work } => pool(work),
+        Verb::Trading { state, proxy, limit } => {
+            let state = match state {
+                TradingWord::Active | TradingWord::Status => Trading::Active,
+                TradingWord::Reducing => Trading::Reducing,
+                TradingWord::Halted => Trading::Halted,
+            };
+            Command::Trading { state, proxy, limit }
+        }
         Verb::Release { target, rule } => Command::Release { target, rule },
         Verb::Hold { target } => Command::Hold { target },
         Verb::Resume { target } => Command::Resume { target },

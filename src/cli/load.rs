@@ -217,7 +217,7 @@ pub(super) fn folders() -> Folders {
 fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
     Means {
         allowed: target.allow.clone(),
-        impossible: equip::impossible(config, ability),
+        impossible: equip::impossible(config, target, ability),
         no_restart: equip::no_restart(target),
         pools: pools(config),
         streams: BTreeSet::new(),
@@ -258,6 +258,7 @@ fn target_settings(
         restart: target.restart,
         select: target.select,
         stop: target.stop.clone(),
+        trading: equip::trading(config, target),
     }
 }
 

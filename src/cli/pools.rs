@@ -87,10 +87,25 @@ async fn pass_on(answered: oneshot::Receiver<Answer>, reply: oneshot::Sender<Res
 /// Carries a person's command to its pool; gives the envelope back where it is for the control loop.
 pub(super) fn command(
     proxies: Option<&Proxies>,
+    gates: &[Name],
     mailbox: &Mailbox,
     envelope: Envelope,
 ) -> Result<(), Envelope> {
     let Request::Do(command) = &envelope.request else { return Err(envelope) };
+    if let Command::Trading { state, proxy, limit } = command {
+        let order = proxy::Command::Trade(proxy::By::Hand(*limit), state.gate());
+        let wanted = gates.iter().filter(|gate| proxy.as_ref().is_none_or(|proxy| proxy == *gate));
+        let told: Vec<_> = wanted.filter_map(|gate| Some((gate.clone(), proxies?.tell(gate, order.clone())))).collect();
+        let (none, words, mailbox) = (no_gate(proxy.as_ref()), command.to_string(), mailbox.clone());
+        tokio::task::spawn_local(async move {
+            let answer = if told.is_empty() { Answer::Refused(none) } else { gated(told).await };
+            if matches!(answer, Answer::Taken(_)) {
+                drop(mailbox.post(Message::Commanded { command: words, uid: envelope.uid }));
+            }
+            drop(envelope.reply.send(answer));
+        });
+        return Ok(());
+    }
     let Some((pool, told)) = for_pool(command) else { return Err(envelope) };
     let told = proxies.map(|proxies| proxies.tell(pool, told));
     let words = command.to_string();
@@ -114,6 +129,35 @@ pub(super) fn command(
     Ok(())
 }
 
+type Asked = Result<oneshot::Receiver<proxy::Done>, proxy::Unasked>;
+
+/// What gates answered. All of them are asked before the first answer is awaited; one that does not obey is told.
+async fn gated(told: Vec<(Name, Asked)>) -> Answer {
+    let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    for (name, asked) in told {
+        match asked {
+            Err(error) => refused.push(format!("{name}: {error}")),
+            Ok(answer) => match timeout(ANSWER_WITHIN, answer).await {
+                Ok(Ok(done)) => taken.push(format!("{name}: {done}")),
+                Ok(Err(_)) => refused.push(format!("{name}: the proxies have ended")),
+                Err(_) => refused.push(format!("{name}: no answer in time; it may still do it")),
+            },
+        }
+    }
+    if refused.is_empty() {
+        return Answer::Taken(taken.join("\n"));
+    }
+    Answer::Refused(refused.into_iter().chain(taken).collect::<Vec<_>>().join("; "))
+}
+
+/// That there is no such order gate.
+pub(super) fn no_gate(proxy: Option<&Name>) -> String {
+    match proxy {
+        Some(proxy) => format!("no order gate at `{proxy}`: it is declared by `[proxy.{proxy}.gate]`"),
+        None => "no proxy of this agent has an order gate: it is declared by `[proxy.NAME.gate]`".to_owned(),
+    }
+}
+
 /// How the pool stands after a command.
 const fn now_of(command: &Command) -> &'static str {
     match command {
@@ -124,6 +168,7 @@ const fn now_of(command: &Command) -> &'static str {
         Command::Pool { work: PoolWork::Reconnect | PoolWork::FlushCache, .. }
         | Command::ResetPool { .. }
         | Command::Reload
+        | Command::Trading { .. }
         | Command::Release { .. }
         | Command::Hold { .. }
         | Command::Resume { .. }
@@ -143,6 +188,7 @@ fn for_pool(command: &Command) -> Option<(&Name, proxy::Command)> {
         }
         Command::Pool { pool, work } => Some((pool, work_of(*work))),
         Command::Reload
+        | Command::Trading { .. }
         | Command::Release { .. }
         | Command::Hold { .. }
         | Command::Resume { .. }

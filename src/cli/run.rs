@@ -122,7 +122,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     signals(&mailbox, &known, ends);
     attach(&config, running.as_mut(), &mailbox, &known);
     if let Some(listener) = listener {
-        let ways = (mailbox.clone(), proxies);
+        let ways = (mailbox.clone(), proxies, config.gates().cloned().collect());
         tokio::task::spawn_local(socket(listener, config.admin, ways, Rc::clone(&known)));
     }
     let (code, fault) = ended(agent, running.as_mut(), &mailbox).await;
@@ -312,13 +312,13 @@ async fn listen(config: &Config, ends: Ends) -> Result<Option<UnixListener>, Adm
 async fn socket(
     listener: UnixListener,
     admin: config::Admin,
-    (mailbox, proxies): (Mailbox, Option<Proxies>),
+    (mailbox, proxies, gates): (Mailbox, Option<Proxies>, Vec<Name>),
     known: Rc<Known>,
 ) {
     let uids = admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();
     let gids = admin.gids.iter().filter_map(|gid| u32::try_from(*gid).ok()).collect();
     let submit = move |envelope: Envelope| {
-        let Err(envelope) = pools::command(proxies.as_ref(), &mailbox, envelope) else { return };
+        let Err(envelope) = pools::command(proxies.as_ref(), &gates, &mailbox, envelope) else { return };
         let message = match &envelope.request {
             Request::Do(Command::Reload) => Message::Reload(known.reload(), Some(envelope)),
             Request::Status | Request::Explain { .. } | Request::Events { .. } | Request::Do(_) => {

@@ -20,6 +20,8 @@ pub const REAP_DESCRIPTORS: Duration = Duration::from_secs(15);
 pub const FREEZE: Duration = Duration::from_secs(10);
 /// A pool's answer to a reset or a throttle; what drains afterwards is not waited for.
 pub const POOL: Duration = Duration::from_secs(5);
+/// The answers of order gates, then that of the bot's own hook.
+pub const TRADING: Duration = Duration::from_secs(30);
 /// What is answered at once.
 pub const NOTHING: Duration = Duration::from_secs(1);
 /// Between KILL and the end of the process: exit work such as unmapping much memory.
@@ -36,7 +38,8 @@ pub fn of(work: &Work, hook: impl Fn(&Name) -> Duration) -> Duration {
         Work::Take(hold) | Work::Release(hold) => match hold {
             Hold::Freeze { .. } => FREEZE,
             Hold::ThrottleConnects { .. } => POOL,
-            Hold::PollStream { .. } | Hold::PauseTrading { .. } => NOTHING,
+            Hold::PauseTrading { .. } => TRADING,
+            Hold::PollStream { .. } => NOTHING,
         },
     }
 }

@@ -1,10 +1,12 @@
 //! What a policy, a person or a reload can have a proxy do, and what came of it.
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::model::action::ResetHow;
+use crate::model::action::{Gate as OrderGate, ResetHow};
 use crate::pool::gate::Gate;
 use crate::pool::limits::Limits;
+use crate::proxy::view::GateView;
 
 /// Something to do to the pool of a proxy.
 #[derive(Clone, PartialEq, Debug)]
@@ -30,8 +32,19 @@ pub enum Command {
     Kill,
     /// Drop what the read cache keeps.
     FlushCache,
+    /// Close the order gate so far, or open it.
+    Trade(By, Option<OrderGate>),
     /// Change the limits; what still fits stays.
     Adjust(Box<Limits>),
+}
+
+/// Who closes an order gate. Each opens what it has closed, and nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum By {
+    /// The policies of all targets together.
+    Policies,
+    /// A person, for so long; until told otherwise where absent.
+    Hand(Option<Duration>),
 }
 
 /// What a command did at once.
@@ -45,10 +58,15 @@ pub struct Done {
     pub clients: usize,
     /// Cached answers dropped, where that was asked for.
     pub answers: Option<usize>,
+    /// How the order gate stands, where that was asked for.
+    pub trading: Option<GateView>,
 }
 
 impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(trading) = &self.trading {
+            return write!(f, "{trading}");
+        }
         if let Some(answers) = self.answers {
             return write!(f, "dropped {answers} cached {}", if answers == 1 { "answer" } else { "answers" });
         }
@@ -71,7 +89,7 @@ mod tests {
 
     #[test]
     fn it_says_what_was_done() {
-        let done = |closed, retired, clients| Done { closed, retired, clients, answers: None }.to_string();
+        let done = |closed, retired, clients| Done { closed, retired, clients, ..Done::default() }.to_string();
         let dropped = |answers| Done { answers: Some(answers), ..Done::default() }.to_string();
         assert_eq!(
             (dropped(1), dropped(0)),

@@ -70,6 +70,7 @@ impl Control {
             Command::ResetPool { pool, .. } | Command::Pool { pool, .. } => {
                 Err(format!("no pool `{pool}` here"))
             }
+            Command::Trading { .. } => Err("no order gate here".to_owned()),
             Command::Release { target, rule } => self.of_target(&target, &EngineCommand::Release { rule }),
             Command::Hold { target } => self.of_target(&target, &EngineCommand::HumanHold),
             Command::Resume { target } => self.of_target(&target, &EngineCommand::HumanResume),

@@ -174,7 +174,7 @@ impl Control {
         let target = &mut self.targets[place];
         let again = target.known_before.contains(&id);
         let mut eye = Eye::new(Arc::clone(&process), Some(started(&id)), &target.settings.eye);
-        eye.tell_pools(Arc::new(self.pools.answers_to(None)));
+        eye.tell_pools(Arc::new(self.pools.answers_to(None)), &target.settings.trading.gates);
         let subject = subject(&process, target, &self.book);
         let guarded = Guarded {
             id,
@@ -346,6 +346,7 @@ fn subject(process: &Arc<Adopted>, target: &Target, book: &RemoteBook) -> Arc<Su
         tenancy,
         protection: protection(&target.settings, book),
         select: target.settings.select,
+        trading: target.settings.trading.clone(),
     })
 }
 

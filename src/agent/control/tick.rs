@@ -136,8 +136,12 @@ impl Control {
     /// What a pool said goes to every process.
     pub(super) fn take_pool(&mut self, name: Name, asked: Timestamp, view: Box<View>) {
         self.pools.take(name, asked, view);
-        for guarded in self.targets.iter_mut().flat_map(|target| target.guarded.values_mut()) {
-            guarded.eye.tell_pools(Arc::new(self.pools.answers_to(guarded.sockets.as_deref())));
+        for target in &mut self.targets {
+            let gates = &target.settings.trading.gates;
+            for guarded in target.guarded.values_mut() {
+                let answers = self.pools.answers_to(guarded.sockets.as_deref());
+                guarded.eye.tell_pools(Arc::new(answers), gates);
+            }
         }
     }
 

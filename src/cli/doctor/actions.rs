@@ -49,10 +49,15 @@ fn one(word: Word, given: Option<&Adopted>, patient: &mut Patient, ability: &Abi
             word.name(),
             "the agent's own pools do it, those of `[proxy.NAME]`: no right is needed",
         ),
-        Word::PollStream | Word::PauseTrading => Finding::absent(
+        Word::PauseTrading => Finding::works(
             HERE,
             word.name(),
-            "this agent has no streams and no order gate, which it works on",
+            "the order gates of the agent's own proxies do it, and the bot's own hook: no right is needed",
+        ),
+        Word::PollStream => Finding::absent(
+            HERE,
+            word.name(),
+            "this agent has no streams, which it works on",
         ),
     }
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use crate::config::proxy::HostRule;
+use crate::config::proxy::{HostRule, OrderGate};
 use crate::pool::Pool;
 use crate::pool::id::{ConnectionId, UpstreamId};
 use crate::pool::state::Settings;
 use crate::proxy::guests::Guests;
+use crate::proxy::http::gate::RoomGate;
 use crate::proxy::http::side::Side;
 use crate::proxy::links::Links;
 use crate::proxy::parted::PartedClients;
@@ -41,6 +42,8 @@ pub(super) struct RoomSettings {
     pub(super) total: Option<Duration>,
     /// A client may take so long for a head.
     pub(super) head_within: Duration,
+    /// Its order gate.
+    pub(super) gate: Option<OrderGate>,
     /// Its pool.
     pub(super) pool: Settings,
 }
@@ -88,10 +91,12 @@ pub(super) struct Room {
     pub(super) told: Told,
     /// What has passed through it.
     pub(super) traffic: Traffic,
+    /// How its order gate stands, where it has one.
+    pub(super) gate: Option<RoomGate>,
 }
 
 impl Room {
-    pub(super) fn new(pool: Pool) -> Self {
+    pub(super) fn new(pool: Pool, gate: Option<&OrderGate>) -> Self {
         Self {
             pool,
             links: Links::default(),
@@ -99,6 +104,7 @@ impl Room {
             parted: PartedClients::default(),
             told: Told::default(),
             traffic: Traffic::default(),
+            gate: gate.map(|_| RoomGate::default()),
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   accepted ─► resting ─── a head ───► waiting ─── lent ───► exchange ─┬─► resting
-//!                  │                       │                     │      └─► tunnel ─► over
-//!                  └── bad head, silence ──┴── refused ──────────┴── an answer of our own ─► parting ─► over
+//!                │  │ └─► weighing ─────►  │                     │      └─► tunnel ─► over
+//!                │  │        └──────────── │ ──── kept back by the order gate ─► resting
+//!                │  └── bad head, silence ─┴── refused ──────────┴── an answer of our own ─► parting ─► over
 //! ```
 //!
 //! Nothing of a client is read ahead of what can be passed on, but for the head itself and for what came with it. Of an
@@ -12,6 +13,7 @@
 
 mod answer;
 mod exchange;
+mod gate;
 mod parting;
 mod request;
 mod rest;
@@ -45,6 +47,8 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 enum Phase {
     /// Between requests, or in a head.
     Rest,
+    /// In a body that tells what it is.
+    Weighing,
     /// For a server connection.
     Waiting,
     /// A request on its way up, its answer on its way down.
@@ -153,6 +157,7 @@ impl Session {
         }
         match self.phase {
             Phase::Rest => self.rest(cx, tools),
+            Phase::Weighing => self.weigh(cx, tools),
             Phase::Waiting => self.wait(cx, tools),
             Phase::Exchange => self.exchange(cx, tools),
             Phase::Tunnel => self.tunnel(cx, tools),
@@ -171,7 +176,7 @@ impl Session {
                 self.link = None;
                 self.upstream_lost(tools);
             }
-            (Told::Go(farewell), Phase::Rest) => self.part(farewell),
+            (Told::Go(farewell), Phase::Rest | Phase::Weighing) => self.part(farewell),
             (Told::Go(Farewell::Killed), Phase::Waiting | Phase::Exchange | Phase::Tunnel) => {
                 self.abort(Farewell::Killed, CloseReason::Killed);
             }
@@ -184,7 +189,7 @@ impl Session {
     fn deadline(&self) -> Option<Timestamp> {
         let settings = self.settings();
         match self.phase {
-            Phase::Rest => {
+            Phase::Rest | Phase::Weighing => {
                 let waits = !self.held.is_empty() || matches!(self.attached, Attached::Never(_));
                 waits.then(|| self.begun + settings.head_within)
             }
@@ -212,7 +217,7 @@ impl Session {
     fn overdue(&mut self, tools: &mut Tools) {
         match self.phase {
             Phase::Rest if self.held.is_empty() => self.part(Farewell::Refused),
-            Phase::Rest => self.reply(&Reply::late_client(), tools),
+            Phase::Rest | Phase::Weighing => self.reply(&Reply::late_client(), tools),
             Phase::Exchange => self.exchange_overdue(tools),
             Phase::Tunnel => self.abort(Farewell::IdleOver, CloseReason::IdleOver),
             Phase::Parting(_) => self.phase = Phase::Over,

@@ -67,6 +67,7 @@ fn room(proxy: &Proxy, http: &Http, around: &Surroundings) -> Result<RoomSetting
         read_within: http.read_timeout,
         total: http.total_timeout,
         head_within: http.head,
+        gate: http.gate.clone(),
         pool: pool_settings(proxy),
     })
 }

@@ -119,8 +119,10 @@ pub(super) async fn run(parts: Parts) {
 impl Web {
     fn new(settings: Vec<RoomSettings>) -> Self {
         let now = SystemClock.now();
-        let room =
-            |settings: &RoomSettings| RefCell::new(Room::new(Pool::new(&settings.pool, now.as_nanos(), now)));
+        let room = |settings: &RoomSettings| {
+            let pool = Pool::new(&settings.pool, now.as_nanos(), now);
+            RefCell::new(Room::new(pool, settings.gate.as_ref()))
+        };
         Self {
             rooms: settings.iter().map(room).collect(),
             settings,

@@ -103,6 +103,11 @@ impl Guard {
         self.try_run(words).unwrap_or_else(|why| panic!("{words:?}: {why}\n{}", self.log()))
     }
 
+    /// What a command complains of; it must fail.
+    pub(crate) fn refused(&self, words: &[&str]) -> String {
+        self.try_run(words).expect_err("it is refused")
+    }
+
     fn try_run(&self, words: &[&str]) -> Result<String, String> {
         let output = Command::new(env!("CARGO_BIN_EXE_fdguard"))
             .args(words)

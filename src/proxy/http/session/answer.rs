@@ -191,7 +191,7 @@ impl Session {
         if self.phase == Phase::Tunnel {
             return self.break_off(Farewell::Cut, CloseReason::UpstreamLost);
         }
-        let again = self.ask.kept > 0 && self.ask.answer == Answer::Awaited;
+        let again = self.ask.kept > 0 && self.ask.answer == Answer::Awaited && self.still_passes();
         if again {
             // It rested, and its end crossed with the request: nothing speaks against the upstream.
             self.drop_link(CloseReason::UpstreamClosed);

@@ -45,6 +45,9 @@ impl Session {
             fields.keep_named(bytes, b"upgrade");
             extra[1] = UPGRADES;
         }
+        if self.ask.continued {
+            fields.cut_named(bytes, b"expect");
+        }
         out.clear();
         rewrite::write(bytes, fields, head.start, &extra, out);
         self.ask.body = head.body;
@@ -70,10 +73,11 @@ impl Session {
         self.phase = Phase::Exchange;
         self.answer_finder = Finder::default();
         self.count(sent, 0);
+        self.count_passed();
     }
 
     /// Gives back a connection to which nothing was sent.
-    fn drop_unused(&mut self) {
+    pub(super) fn drop_unused(&mut self) {
         if let Some(link) = self.link.take() {
             self.web.check_in(usize::from(self.seat.room), link);
         }

@@ -7,6 +7,7 @@ use super::{Phase, Session, Step};
 use crate::pool::reason::Farewell;
 use crate::proxy::http::reply::Reply;
 use crate::proxy::http::web::Tools;
+use crate::wire::http::head::After;
 
 /// What a client still says is read and dropped for so long: a socket that is closed with something unread is reset, and
 /// the answer on its way is lost.
@@ -17,7 +18,7 @@ impl Session {
     pub(super) fn reply(&mut self, reply: &Reply, tools: &mut Tools) {
         tracing::debug!(proxy = self.settings().name, reason = reply.reason(), "a request is answered here");
         tools.out.clear();
-        reply.write(&self.settings().name, self.ask.method, &mut tools.out);
+        reply.write(&self.settings().name, (self.ask.method, After::Close), &mut tools.out);
         let sent = tools.out.len();
         self.count(0, sent);
         // Who does not hear it has gone.

@@ -36,6 +36,17 @@ pub(super) enum Word {
 impl Session {
     /// Between requests, or in a head.
     pub(super) fn rest(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
+        // The end of its last answer may still wait to be taken.
+        if self.client.is_blocked() {
+            match self.client.flush(cx) {
+                Ok(_) if self.client.is_blocked() => return Step::Wait,
+                Ok(_) => {}
+                Err(_) => {
+                    self.abort(Farewell::Lost, CloseReason::ClientGone);
+                    return Step::Again;
+                }
+            }
+        }
         if !self.held.is_empty() {
             match request(&self.held, &mut self.finder, &mut tools.fields) {
                 Ok(Some(head)) => {
@@ -121,6 +132,9 @@ impl Session {
             Target::Origin | Target::Asterisk => {}
             Target::Absolute { .. } | Target::Authority => return self.reply(&Reply::forward(), tools),
         }
+        if self.is_kept_back(head, tools) {
+            return;
+        }
         self.seek_with(Some(head), tools);
     }
 
@@ -130,7 +144,7 @@ impl Session {
     }
 
     /// The same with its head, where its fields are still at hand.
-    fn seek_with(&mut self, head: Option<&crate::wire::http::head::Request>, tools: &mut Tools) {
+    pub(super) fn seek_with(&mut self, head: Option<&crate::wire::http::head::Request>, tools: &mut Tools) {
         let room_place = usize::from(self.seat.room);
         loop {
             let client = client_of(self.place);
@@ -151,7 +165,9 @@ impl Session {
     /// A connection is lent to it, for which it waited.
     pub(super) fn served(&mut self, connection: ConnectionId, tools: &mut Tools) {
         if self.adopt(connection) {
-            self.send(None, tools);
+            if !self.is_overtaken(tools) {
+                self.send(None, tools);
+            }
         } else {
             self.seek(tools);
         }

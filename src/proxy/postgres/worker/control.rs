@@ -31,7 +31,11 @@ impl Owner for Worker {
             Command::FlushCache | Command::Pause | Command::Reconnect | Command::Disable | Command::Kill => {
                 room.cache.as_deref_mut()
             }
-            Command::Reset { .. } | Command::Admit(_) | Command::Resume | Command::Adjust(_) => None,
+            Command::Reset { .. }
+            | Command::Admit(_)
+            | Command::Resume
+            | Command::Trade(..)
+            | Command::Adjust(_) => None,
         };
         if let Some(cache) = outdated {
             cache.flush();
