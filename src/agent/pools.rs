@@ -15,7 +15,7 @@ use crate::pool::gate::Gate;
 use crate::pool::mode::Mode;
 use crate::pool::reason::{CloseReason, Farewell, OpenReason, Refusal};
 use crate::pool::snapshot::{Activity, ClientActivity};
-use crate::proxy::view::{CacheView, ClientView, GateCounts, GateView, Parted, ServerView, Traffic, View};
+use crate::proxy::view::{CacheView, ClientView, Parted, ServerView, Traffic, View};
 use crate::proxy::{Command, Proxies};
 use crate::sampler::pools::{PoolAnswer, PoolAnswers};
 use crate::sampler::truth::Testimony;
@@ -115,7 +115,7 @@ impl Pools {
         status.clients_more = view.clients_more;
         status.traffic = view.traffic.map(traffic);
         status.cache = view.cache.map(cache);
-        status.trading = view.trading.map(trading);
+        status.trading = view.trading.map(PoolTrading::of);
         status
     }
 
@@ -230,12 +230,6 @@ fn truth((upstream, heard): (&String, &Heard), now: Timestamp) -> PoolTruth {
 const fn cache(seen: CacheView) -> PoolCache {
     let CacheView { entries, bytes, hits, misses, dropped } = seen;
     PoolCache { entries, bytes, hits, misses, dropped }
-}
-
-const fn trading(seen: GateView) -> PoolTrading {
-    let GateView { state, policy, hand, left, counts } = seen;
-    let GateCounts { orders, reducing, cancels, unread, refused } = counts;
-    PoolTrading { state, policy, hand, left, orders, reducing, cancels, unread, refused }
 }
 
 const fn traffic(seen: Traffic) -> PoolTraffic {

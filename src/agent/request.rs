@@ -2,12 +2,13 @@
 //!
 //! A request travels to the control loop with a place for the answer; nothing but the loop touches its state.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::status::Status;
+use crate::agent::status::{PoolTrading, Status};
 use crate::model::action::{ResetHow, Then};
 use crate::model::event::Event;
 use crate::model::name::Name;
@@ -29,6 +30,11 @@ pub enum Request {
     Events {
         /// Only events after this number; 0 for all that are still held.
         after: u64,
+    },
+    /// How order gates stand at this moment.
+    Trading {
+        /// Only that of this proxy.
+        proxy: Option<Name>,
     },
     /// Do something.
     Do(Command),
@@ -204,6 +210,8 @@ pub enum Answer {
     Explained(Vec<Explained>),
     /// To [`Request::Events`]: the events with their numbers, oldest first.
     Events(Vec<(u64, Event)>),
+    /// To [`Request::Trading`]: the gates, by their proxies.
+    Trading(BTreeMap<Name, PoolTrading>),
     /// A command was taken; what it did, one sentence.
     Taken(String),
     /// It was not, and why.

@@ -10,6 +10,7 @@ use crate::model::clock::WallTime;
 use crate::model::name::Name;
 use crate::model::reading::Reading;
 use crate::model::trading::Trading;
+use crate::proxy::view::{GateCounts, GateView};
 use crate::sampler::truth::Testimony;
 
 /// The whole agent.
@@ -186,6 +187,15 @@ pub struct PoolTrading {
     pub unread: u64,
     /// Orders refused.
     pub refused: u64,
+}
+
+impl PoolTrading {
+    /// As the proxy tells it.
+    pub const fn of(seen: GateView) -> Self {
+        let GateView { state, policy, hand, left, counts } = seen;
+        let GateCounts { orders, reducing, cancels, unread, refused } = counts;
+        Self { state, policy, hand, left, orders, reducing, cancels, unread, refused }
+    }
 }
 
 /// The read cache of a pool.

@@ -1,11 +1,8 @@
 //! `fdguard ctl` and `fdguard explain`: commands and questions to the running agent.
 
-use std::collections::BTreeMap;
-
 use crate::agent::request::{Answer, Command, PoolWork, Request};
 use crate::cli::args::{After, CtlArgs, ExplainArgs, PoolVerb, TradingWord, Verb, Which};
 use crate::cli::exit::Exit;
-use crate::cli::pools::no_gate;
 use crate::cli::status::told;
 use crate::cli::{print, reach};
 use crate::model::action::{ResetHow, Then};
@@ -15,7 +12,7 @@ use crate::model::trading::Trading;
 /// `fdguard ctl`
 pub(super) fn run(args: CtlArgs) -> Exit {
     if let Verb::Trading { state: TradingWord::Status, proxy, .. } = &args.verb {
-        return trading_status(&args, proxy.as_ref());
+        return trading(&args, proxy.clone());
     }
     match reach::ask(&args.agent, &Request::Do(command(args.verb))) {
         Ok(Answer::Taken(what)) => {
@@ -32,24 +29,19 @@ pub(super) fn run(args: CtlArgs) -> Exit {
 }
 
 /// How the order gates stand.
-fn trading_status(args: &CtlArgs, proxy: Option<&Name>) -> Exit {
-    let status = match reach::ask(&args.agent, &Request::Status) {
-        Ok(Answer::Status(status)) => status,
-        Ok(other) => return reach::unexpected(&other),
-        Err(exit) => return exit,
-    };
-    let wanted = status.pools.iter().filter(|pool| proxy.is_none_or(|proxy| *proxy == pool.name));
-    let gates: Vec<_> = wanted.filter_map(|pool| Some((&pool.name, pool.trading.as_ref()?))).collect();
-    if gates.is_empty() {
-        print::complain(&no_gate(proxy));
-        return Exit::Finding;
+fn trading(args: &CtlArgs, proxy: Option<Name>) -> Exit {
+    match reach::ask(&args.agent, &Request::Trading { proxy }) {
+        Ok(Answer::Trading(gates)) if args.agent.json => {
+            print::json(&gates);
+            Exit::Good
+        }
+        Ok(Answer::Trading(gates)) => {
+            gates.iter().for_each(|(name, trading)| print::out(&format!("{name}: {}\n", told(trading))));
+            Exit::Good
+        }
+        Ok(other) => reach::unexpected(&other),
+        Err(exit) => exit,
     }
-    if args.agent.json {
-        print::json(&gates.into_iter().collect::<BTreeMap<_, _>>());
-    } else {
-        gates.iter().for_each(|(name, trading)| print::out(&format!("{name}: {}\n", told(trading))));
-    }
-    Exit::Good
 }
 
 /// `fdguard explain`

@@ -1,6 +1,7 @@
 //! What surrounds the proxies while the agent runs: they are asked what there is once a second, a person's commands
 //! are carried to them and their answers back, and the agent ends when one of their threads is lost.
 
+mod gates;
 mod truth;
 
 use tokio::sync::{mpsc, oneshot};
@@ -78,7 +79,9 @@ async fn pass_on(answered: oneshot::Receiver<Answer>, reply: oneshot::Sender<Res
     let done = match answered.await {
         Ok(Answer::Taken(_)) => Ok(()),
         Ok(Answer::Refused(why)) => Err(why),
-        Ok(Answer::Status(_) | Answer::Explained(_) | Answer::Events(_)) | Err(_) => return,
+        Ok(Answer::Status(_) | Answer::Explained(_) | Answer::Events(_) | Answer::Trading(_)) | Err(_) => {
+            return;
+        }
     };
     // Whoever no longer waits misses nothing.
     let _left = reply.send(done);
@@ -91,21 +94,11 @@ pub(super) fn command(
     mailbox: &Mailbox,
     envelope: Envelope,
 ) -> Result<(), Envelope> {
-    let Request::Do(command) = &envelope.request else { return Err(envelope) };
-    if let Command::Trading { state, proxy, limit } = command {
-        let order = proxy::Command::Trade(proxy::By::Hand(*limit), state.gate());
-        let wanted = gates.iter().filter(|gate| proxy.as_ref().is_none_or(|proxy| proxy == *gate));
-        let told: Vec<_> = wanted.filter_map(|gate| Some((gate.clone(), proxies?.tell(gate, order.clone())))).collect();
-        let (none, words, mailbox) = (no_gate(proxy.as_ref()), command.to_string(), mailbox.clone());
-        tokio::task::spawn_local(async move {
-            let answer = if told.is_empty() { Answer::Refused(none) } else { gated(told).await };
-            if matches!(answer, Answer::Taken(_)) {
-                drop(mailbox.post(Message::Commanded { command: words, uid: envelope.uid }));
-            }
-            drop(envelope.reply.send(answer));
-        });
+    if gates::concerns(&envelope.request) {
+        gates::command(proxies, gates, mailbox, envelope);
         return Ok(());
     }
+    let Request::Do(command) = &envelope.request else { return Err(envelope) };
     let Some((pool, told)) = for_pool(command) else { return Err(envelope) };
     let told = proxies.map(|proxies| proxies.tell(pool, told));
     let words = command.to_string();
@@ -127,35 +120,6 @@ pub(super) fn command(
         drop(envelope.reply.send(answer));
     });
     Ok(())
-}
-
-type Asked = Result<oneshot::Receiver<proxy::Done>, proxy::Unasked>;
-
-/// What gates answered. All of them are asked before the first answer is awaited; one that does not obey is told.
-async fn gated(told: Vec<(Name, Asked)>) -> Answer {
-    let (mut taken, mut refused) = (Vec::new(), Vec::new());
-    for (name, asked) in told {
-        match asked {
-            Err(error) => refused.push(format!("{name}: {error}")),
-            Ok(answer) => match timeout(ANSWER_WITHIN, answer).await {
-                Ok(Ok(done)) => taken.push(format!("{name}: {done}")),
-                Ok(Err(_)) => refused.push(format!("{name}: the proxies have ended")),
-                Err(_) => refused.push(format!("{name}: no answer in time; it may still do it")),
-            },
-        }
-    }
-    if refused.is_empty() {
-        return Answer::Taken(taken.join("\n"));
-    }
-    Answer::Refused(refused.into_iter().chain(taken).collect::<Vec<_>>().join("; "))
-}
-
-/// That there is no such order gate.
-pub(super) fn no_gate(proxy: Option<&Name>) -> String {
-    match proxy {
-        Some(proxy) => format!("no order gate at `{proxy}`: it is declared by `[proxy.{proxy}.gate]`"),
-        None => "no proxy of this agent has an order gate: it is declared by `[proxy.NAME.gate]`".to_owned(),
-    }
 }
 
 /// How the pool stands after a command.

@@ -321,9 +321,11 @@ async fn socket(
         let Err(envelope) = pools::command(proxies.as_ref(), &gates, &mailbox, envelope) else { return };
         let message = match &envelope.request {
             Request::Do(Command::Reload) => Message::Reload(known.reload(), Some(envelope)),
-            Request::Status | Request::Explain { .. } | Request::Events { .. } | Request::Do(_) => {
-                Message::Asked(envelope)
-            }
+            Request::Status
+            | Request::Explain { .. }
+            | Request::Events { .. }
+            | Request::Trading { .. }
+            | Request::Do(_) => Message::Asked(envelope),
         };
         if let Err(message) = mailbox.post(message) {
             busy(*message);

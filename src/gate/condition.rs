@@ -81,10 +81,14 @@ impl Condition {
     /// Whether it holds for one message of the matter; none where the matter has no messages that can be read.
     pub(super) fn holds(&self, matter: &Matter, message: Option<&Value>) -> Holds {
         match &self.place {
-            Place::Pointer(pointer) => message.map_or(Holds::Unknown, |message| self.in_json(pointer, message)),
+            Place::Pointer(pointer) => {
+                message.map_or(Holds::Unknown, |message| self.in_json(pointer, message))
+            }
             Place::Field(name) => match matter.field(name) {
                 None => Holds::Unknown,
-                Some(value) => yes_or_no(value.is_some_and(|value| self.is.iter().any(|is| is.is_text(value)))),
+                Some(value) => {
+                    yes_or_no(value.is_some_and(|value| self.is.iter().any(|is| is.is_text(value))))
+                }
             },
         }
     }

@@ -63,7 +63,9 @@ impl Rules {
             (false, _, _) => Known::Is(Kind::Data),
             (true, false, _) => Known::Is(Kind::Order),
             (true, true, true) => Known::InBody,
-            (true, true, false) => Known::Is(self.by_all(head, &Matter::of_request(head.path.query(), Some(b"")))),
+            (true, true, false) => {
+                Known::Is(self.by_all(head, &Matter::of_request(head.path.query(), Some(b""))))
+            }
         }
     }
 

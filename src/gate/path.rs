@@ -182,7 +182,8 @@ impl<'a> Path<'a> {
 fn is_plain(path: &[u8]) -> bool {
     let parts = path.strip_prefix(b"/").unwrap_or(path);
     let dotted = |part: &[u8]| part.is_empty() || part.starts_with(b".");
-    !path.iter().any(|byte| b"%;\\".contains(byte)) && (parts.is_empty() || !parts.split(is_slash).any(dotted))
+    !path.iter().any(|byte| b"%;\\".contains(byte))
+        && (parts.is_empty() || !parts.split(is_slash).any(dotted))
 }
 
 /// Whether servers can differ about a path, of which `text` is all that was escaped.

@@ -34,8 +34,6 @@ fn kind(rules: &Rules, method: &str, target: &str, body: Option<&str>) -> Kind {
     let head = head(method, target, body.is_some());
     match rules.by_head(&head) {
         Known::Is(kind) => kind,
-        Known::InBody => {
-            rules.by_all(&head, &Matter::of_request(head.path.query(), body.map(str::as_bytes)))
-        }
+        Known::InBody => rules.by_all(&head, &Matter::of_request(head.path.query(), body.map(str::as_bytes))),
     }
 }

@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn it_says_what_was_done() {
-        let done = |closed, retired, clients| Done { closed, retired, clients, ..Done::default() }.to_string();
+        let done =
+            |closed, retired, clients| Done { closed, retired, clients, ..Done::default() }.to_string();
         let dropped = |answers| Done { answers: Some(answers), ..Done::default() }.to_string();
         assert_eq!(
             (dropped(1), dropped(0)),

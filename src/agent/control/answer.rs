@@ -31,6 +31,8 @@ impl Control {
             Request::Events { after } => Answer::Events(self.herald.after(after)),
             // Read by the thread that may block on files; it posts what it read.
             Request::Do(Command::Reload) => Answer::Refused("the agent can't read its files here".to_owned()),
+            // Asked of the gates, on the thread that may wait for them.
+            Request::Trading { .. } => Answer::Refused("no order gate here".to_owned()),
             Request::Do(command) => self.command(command, envelope.uid),
         };
         drop(envelope.reply.send(answer));

@@ -54,11 +54,9 @@ fn one(word: Word, given: Option<&Adopted>, patient: &mut Patient, ability: &Abi
             word.name(),
             "the order gates of the agent's own proxies do it, and the bot's own hook: no right is needed",
         ),
-        Word::PollStream => Finding::absent(
-            HERE,
-            word.name(),
-            "this agent has no streams, which it works on",
-        ),
+        Word::PollStream => {
+            Finding::absent(HERE, word.name(), "this agent has no streams, which it works on")
+        }
     }
 }
 

@@ -18,8 +18,7 @@ pub(super) const TCP: &str = "tcp";
 pub(super) const HTTP: &str = "http";
 
 /// Of the proxy itself, where it speaks `tcp`.
-pub(super) const OF_PROXY: &[Foreign] =
-    &[
+pub(super) const OF_PROXY: &[Foreign] = &[
     ("tls", TLS),
     ("cache", COMMANDS),
     ("cache_size", COMMANDS),

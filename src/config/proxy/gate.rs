@@ -100,7 +100,8 @@ pub(super) fn read(proxy: &mut Section<'_>, name: &Name, cx: &mut Context<'_>) -
     let span = section.key_span("cancels").unwrap_or_else(|| section.span());
     for cancel in &cancels {
         if let Some(order) = orders.iter().flatten().find(|order| swallows(cancel, order)) {
-            let message = format!("{} is a cancel and an order: every one of these orders would pass", one(order));
+            let message =
+                format!("{} is a cancel and an order: every one of these orders would pass", one(order));
             let fault = Diagnostic::error("cancel-is-order", span.clone(), message);
             cx.faults.push(fault.help("tell them apart by `method`, or give the cancel a `when`"));
         }
@@ -185,7 +186,11 @@ fn methods(value: Value<'_>, faults: &mut Faults) -> Option<Vec<String>> {
 pub(super) fn conditions(value: Value<'_>, faults: &mut Faults) -> Option<Vec<Condition>> {
     let items = if value.is_table() { vec![value] } else { value.list(faults)? };
     if items.is_empty() || items.len() > CONDITIONS_MAX {
-        too_many(&value, format!("one condition stands here, or up to {CONDITIONS_MAX} that hold together"), faults);
+        too_many(
+            &value,
+            format!("one condition stands here, or up to {CONDITIONS_MAX} that hold together"),
+            faults,
+        );
         return None;
     }
     let found: Vec<Condition> = items.iter().filter_map(|item| condition(*item, faults)).collect();
@@ -198,7 +203,8 @@ fn condition(value: Value<'_>, faults: &mut Faults) -> Option<Condition> {
         (Some(pointer), None) => read::pointer(pointer, faults).map(Place::Pointer),
         (None, Some(field)) => read::text(field, faults).map(Place::Field),
         (None, None) | (Some(_), Some(_)) => {
-            let message = "a condition looks at one place: a `pointer` into JSON, or a `field` of query or form";
+            let message =
+                "a condition looks at one place: a `pointer` into JSON, or a `field` of query or form";
             faults.push(Diagnostic::error("bad-value", value.span(), message));
             None
         }

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::{field, flag, head, json, kind, rule};
-use crate::gate::{BadPattern, Hand, Holds, Kind, Known, Matter, Pattern, Rule, Rules, Scalar, Standing, passes};
+use crate::gate::{
+    BadPattern, Hand, Holds, Kind, Known, Matter, Pattern, Rule, Rules, Scalar, Standing, passes,
+};
 use crate::model::action::Gate;
 use crate::model::clock::Timestamp;
 use crate::model::trading::Trading;

@@ -102,7 +102,7 @@ fn write_settings(folder: &Path, bot: Bot, listen: u16, (server, ports): (u16, &
 }
 
 /// A port below the range that the kernel hands out to clients, which any of them could take meanwhile.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let own = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap();
     let next = || NEXT.fetch_add(1, Ordering::Relaxed);

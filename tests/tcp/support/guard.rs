@@ -103,6 +103,7 @@ impl Guard {
         self.try_run(words).unwrap_or_else(|why| panic!("{words:?}: {why}\n{}", self.log()))
     }
 
+    #[allow(dead_code, reason = "for the tests of HTTP")]
     /// What a command complains of; it must fail.
     pub(crate) fn refused(&self, words: &[&str]) -> String {
         self.try_run(words).expect_err("it is refused")
