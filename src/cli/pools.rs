@@ -4,6 +4,9 @@
 mod gates;
 mod truth;
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
@@ -12,6 +15,7 @@ use crate::agent::request::{Answer, Command, Envelope, PoolWork, Request};
 use crate::agent::settings::Settings;
 use crate::config::Config;
 use crate::config::proxy::{Access, Id};
+use crate::model::action::Gate;
 use crate::model::clock::Clock as _;
 use crate::model::name::Name;
 use crate::proxy::console::Word;
@@ -20,16 +24,20 @@ use crate::sampler::pools::ASKED_EVERY;
 use crate::sys::clock::SystemClock;
 
 /// A pool that does not answer a person for so long does not answer.
-const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) use truth::ask_upstreams;
 
 /// Starts what the file says under `[proxy]`.
-pub(super) fn start(config: &Config, residents: &Residents) -> Result<Option<Running>, StartError> {
+pub(super) fn start(
+    config: &Config,
+    residents: &Residents,
+    closed: BTreeMap<Name, (Gate, Option<Duration>)>,
+) -> Result<Option<Running>, StartError> {
     let id = |id: &u64| u32::try_from(*id).ok().map(Id::Number);
     let (users, groups) = (config.admin.uids.iter(), config.admin.gids.iter());
     let admins = Access { users: users.filter_map(id).collect(), groups: groups.filter_map(id).collect() };
-    let around = Surroundings { residents: residents.clone(), admins };
+    let around = Surroundings { residents: residents.clone(), admins, closed };
     proxy::start(&config.proxies.values().collect::<Vec<_>>(), &around)
 }
 

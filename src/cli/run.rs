@@ -2,6 +2,7 @@
 //! socket, file changes, addresses, probes.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,9 +26,11 @@ use crate::journal::log::{LogTo, init_logging};
 use crate::journal::query::Blocking;
 use crate::journal::recorder::History;
 use crate::journal::retention::Keep;
+use crate::model::action::Gate;
 use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
 use crate::model::name::{Name, Remote};
+use crate::model::trading::Trading;
 use crate::proxy::Proxies;
 use crate::proxy::{Residents, Running};
 use crate::sampler::probe;
@@ -92,7 +95,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let residents = Residents::default();
     // Before the proxies raise it: children get the limit that the agent was given.
     let nofile = NoFile::own().ok();
-    let mut running = match pools::start(&config, &residents) {
+    let mut running = match pools::start(&config, &residents, closed(&config)) {
         Ok(running) => running,
         Err(error) => {
             print::complain(&chain(&error));
@@ -216,6 +219,28 @@ fn memory(config: &Config, path: &Path) -> Vec<(Name, String)> {
         let Ok(mut reader) = Blocking::open(&path) else { return Vec::new() };
         let of = |name: &Name| Some((name.clone(), reader.memory(name).ok()??.json));
         names.iter().filter_map(of).collect()
+    });
+    read.join().unwrap_or_default()
+}
+
+/// Order gates that a person had closed before. The proxies begin with them, so that nothing slips through a restart.
+fn closed(config: &Config) -> BTreeMap<Name, (Gate, Option<Duration>)> {
+    let Store::Sqlite(path) = &config.history.store else { return BTreeMap::new() };
+    let (path, names) = (path.clone(), config.gates().cloned().collect::<Vec<_>>());
+    if names.is_empty() || !path.exists() {
+        return BTreeMap::new();
+    }
+    let read = std::thread::spawn(move || {
+        let Ok(mut reader) = Blocking::open(&path) else { return BTreeMap::new() };
+        let now = SystemClock.wall();
+        let of = |name: Name| {
+            let hand = reader.gate(&name).ok()??;
+            let left = hand.left(now)?;
+            let state = Trading::under(Some(hand.gate)).name();
+            tracing::warn!(proxy = %name, state, "trading is as a person had set it before this start");
+            Some((name, (hand.gate, left)))
+        };
+        names.into_iter().filter_map(of).collect()
     });
     read.join().unwrap_or_default()
 }

@@ -1,10 +1,12 @@
 //! States of trading, as the order gate keeps them.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::action::Gate;
+use crate::model::clock::WallTime;
 use crate::model::signal::TRADING_STATES;
 
 /// How far trading goes on. Ordered: the later one lets less through.
@@ -59,6 +61,26 @@ impl fmt::Display for Trading {
     }
 }
 
+/// What a person has closed by hand, as it is remembered over a restart of the agent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ByHand {
+    /// How far it is closed.
+    pub gate: Gate,
+    /// Until then; until a person opens it again where absent.
+    pub until: Option<WallTime>,
+}
+
+impl ByHand {
+    /// For how long it still counts, if it does; for ever where the inner one is absent.
+    pub fn left(&self, now: WallTime) -> Option<Option<Duration>> {
+        match self.until.map(|until| until.since(now)) {
+            None => Some(None),
+            Some(Duration::ZERO) => None,
+            left => Some(left),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +93,15 @@ mod tests {
             assert_eq!(TRADING_STATES[state.figure() as usize], state.name());
         }
         assert!(Trading::under(Some(Gate::Halted)) > Trading::under(Some(Gate::Reducing)));
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_hand_ends_in_its_time() {
+        let at = WallTime::from_millis;
+        let hand = |until| ByHand { gate: Gate::Halted, until };
+        assert_eq!(hand(None).left(at(5)), Some(None));
+        assert_eq!(hand(Some(at(2_000))).left(at(500)), Some(Some(Duration::from_millis(1_500))));
+        assert_eq!(hand(Some(at(2_000))).left(at(2_000)), None);
+        assert_eq!(hand(Some(at(2_000))).left(at(9_000)), None);
     }
 }

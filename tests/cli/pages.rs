@@ -75,7 +75,7 @@ fn strictly(file: &Path) -> Ran {
 fn the_shipped_agent_files_pass_strictly_as_they_are_installed() {
     let folder = installed();
     let root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
-    for (name, left_out) in [("fdguard", 0), ("longport", 2), ("aggressive", 2)] {
+    for (name, left_out) in [("fdguard", 0), ("longport", 1), ("aggressive", 0)] {
         if name == "aggressive" && !root {
             // It destroys sockets, which takes a capability.
             continue;
@@ -83,7 +83,7 @@ fn the_shipped_agent_files_pass_strictly_as_they_are_installed() {
         let ran = strictly(&folder.path().join(format!("{name}.toml")));
         assert_eq!(ran.code, Some(0), "{name}: {ran:?}");
         assert_eq!(ran.err.matches("note[not-yet]").count(), left_out, "{name}: {ran:?}");
-        assert_eq!(ran.out.contains(&format!("{left_out} steps of its policies are left out")), left_out > 0);
+        assert_eq!(ran.out.contains(&format!("{left_out} step of its policies is left out")), left_out > 0);
     }
     // The check can fail: a doubt is none of these notes.
     let doubtful = std::fs::read_to_string(folder.path().join("longport.toml")).unwrap();
@@ -97,7 +97,7 @@ fn the_files_of_the_readme_work_as_they_stand() {
     let readme = page("README.md");
     let blocks: Vec<&str> =
         readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 2, "a target and a proxy");
+    assert_eq!(blocks.len(), 3, "a target, a pool and a gate");
     let folder = installed();
     let agent = folder.path().join("fdguard.toml");
     std::fs::write(&agent, blocks[0]).unwrap();

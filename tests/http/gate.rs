@@ -231,7 +231,9 @@ fn a_hand_lets_go_in_time_and_a_refusal_speaks_the_clients_language() {
     assert_eq!(heard.text(), r#"{"code":-2010,"msg":"bus: trading is halted"}"#);
     assert!(guard.run(&["ctl", "trading", "status"]).starts_with("bus: TRADING HALTED (halted by hand for "));
     wait_for("the hand lets go", || (ask(&mut client, ORDER).status() == 200).then_some(()));
-    assert!(guard.run(&["status"]).contains("bus: trading active; passed "), "{}", guard.run(&["status"]));
+    wait_for("status tells it too", || {
+        guard.run(&["status"]).contains("bus: trading active; passed ").then_some(())
+    });
     let status: serde_json::Value =
         serde_json::from_str(&guard.run(&["ctl", "trading", "status", "--json"])).unwrap();
     assert_eq!(
@@ -262,5 +264,25 @@ fn a_proxy_without_a_gate_says_so() {
     let asked = guard.refused(&["ctl", "trading", "halted"]);
     assert!(asked.contains("no proxy of this agent has an order gate"), "{asked}");
     assert!(guard.refused(&["ctl", "trading", "status"]).contains("[proxy.NAME.gate]"));
+    assert_eq!(ask(&mut guard.client(), ORDER).status(), 200);
+}
+
+#[test]
+fn what_a_person_has_closed_stays_closed_over_a_restart() {
+    let server = mirror();
+    let mut guard = Guard::remembering(&[server.address], GATE);
+    guard.run(&["ctl", "trading", "halted"]);
+    for signal in [fdguard::sys::pidfd::Signal::TERM, fdguard::sys::pidfd::Signal::KILL] {
+        guard.restart(signal);
+        assert_eq!(ask(&mut guard.client(), ORDER).reason(), "trading_halted");
+        assert_eq!(ask(&mut guard.client(), CANCEL).status(), 200);
+    }
+    guard.run(&["ctl", "trading", "reducing", "--for", "1h"]);
+    guard.restart(fdguard::sys::pidfd::Signal::KILL);
+    let told = guard.run(&["ctl", "trading", "status"]);
+    assert!(told.starts_with("bus: TRADING REDUCING (reducing by hand for "), "{told}");
+    assert!(told.contains("59m") || told.contains("1h"), "{told}");
+    guard.run(&["ctl", "trading", "active"]);
+    guard.restart(fdguard::sys::pidfd::Signal::TERM);
     assert_eq!(ask(&mut guard.client(), ORDER).status(), 200);
 }

@@ -1,6 +1,7 @@
 //! A person's commands to order gates, and questions about them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -9,8 +10,11 @@ use super::ANSWER_WITHIN;
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::agent::request::{Answer, Command, Envelope, Request};
 use crate::agent::status::PoolTrading;
+use crate::model::clock::{Clock as _, WallTime};
 use crate::model::name::Name;
+use crate::model::trading::ByHand;
 use crate::proxy::{self, By, Proxies, Unasked};
+use crate::sys::clock::SystemClock;
 
 /// What a gate was asked, or why it was not.
 type Asked<T> = (Name, Result<oneshot::Receiver<T>, Unasked>);
@@ -37,8 +41,12 @@ pub(super) fn command(proxies: Option<&Proxies>, gates: &[Name], mailbox: &Mailb
             });
             let (told, none): (Vec<_>, _) = (told.collect(), no_gate(proxy.as_ref()));
             let (words, mailbox) = (command.to_string(), mailbox.clone());
+            let teller = mailbox.clone();
+            let until = limit.map(|limit| after(limit));
+            let hand = state.gate().map(|gate| ByHand { gate, until });
+            let note = move |proxy| drop(teller.post(Message::ByHand { proxy, hand }));
             tokio::task::spawn_local(async move {
-                let answer = if told.is_empty() { Answer::Refused(none) } else { obeyed(told).await };
+                let answer = if told.is_empty() { Answer::Refused(none) } else { obeyed(told, &note).await };
                 if matches!(answer, Answer::Taken(_)) {
                     drop(mailbox.post(Message::Commanded { command: words, uid }));
                 }
@@ -60,12 +68,21 @@ pub(super) fn command(proxies: Option<&Proxies>, gates: &[Name], mailbox: &Mailb
     }
 }
 
+/// So much later than now, by the calendar: what is remembered outlasts the clock of this boot.
+fn after(limit: Duration) -> WallTime {
+    let millis = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+    WallTime::from_millis(SystemClock.wall().as_millis().saturating_add(millis))
+}
+
 /// What gates answered to a command. One that does not obey is told first.
-async fn obeyed(told: Vec<Asked<proxy::Done>>) -> Answer {
+async fn obeyed(told: Vec<Asked<proxy::Done>>, note: &impl Fn(Name)) -> Answer {
     let (mut taken, mut refused) = (Vec::new(), Vec::new());
     for (name, asked) in told {
         match heard(asked).await {
-            Ok(done) => taken.push(format!("{name}: {done}")),
+            Ok(done) => {
+                taken.push(format!("{name}: {done}"));
+                note(name);
+            }
             Err(why) => refused.push(format!("{name}: {why}")),
         }
     }

@@ -1,5 +1,7 @@
 //! The order gate of one proxy: how it stands, and what it has seen. What is an order says [`crate::gate`].
 
+use std::time::Duration;
+
 use crate::gate::{Hand, Kind, Standing};
 use crate::model::action::Gate;
 use crate::model::clock::Timestamp;
@@ -15,6 +17,15 @@ pub(super) struct RoomGate {
 }
 
 impl RoomGate {
+    /// As a person had left it.
+    pub(super) fn begin(closed: Option<(Gate, Option<Duration>)>, now: Timestamp) -> Self {
+        let mut gate = Self::default();
+        if let Some((closed, left)) = closed {
+            gate.close(By::Hand(left), Some(closed), now);
+        }
+        gate
+    }
+
     /// What passes now.
     pub(super) fn state(&self, now: Timestamp) -> Trading {
         self.standing.state(now)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use crate::config::proxy::{HostRule, OrderGate};
+use crate::model::action::Gate;
 use crate::pool::Pool;
 use crate::pool::id::{ConnectionId, UpstreamId};
 use crate::pool::state::Settings;
@@ -44,6 +45,8 @@ pub(super) struct RoomSettings {
     pub(super) head_within: Duration,
     /// Its order gate.
     pub(super) gate: Option<OrderGate>,
+    /// How far a person had closed it before, and for how long still.
+    pub(super) closed: Option<(Gate, Option<Duration>)>,
     /// Its pool.
     pub(super) pool: Settings,
 }
@@ -96,7 +99,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(pool: Pool, gate: Option<&OrderGate>) -> Self {
+    pub(super) fn new(pool: Pool, gate: Option<RoomGate>) -> Self {
         Self {
             pool,
             links: Links::default(),
@@ -104,7 +107,7 @@ impl Room {
             parted: PartedClients::default(),
             told: Told::default(),
             traffic: Traffic::default(),
-            gate: gate.map(|_| RoomGate::default()),
+            gate,
         }
     }
 

@@ -68,6 +68,7 @@ fn room(proxy: &Proxy, http: &Http, around: &Surroundings) -> Result<RoomSetting
         total: http.total_timeout,
         head_within: http.head,
         gate: http.gate.clone(),
+        closed: around.closed.get(&proxy.name).copied(),
         pool: pool_settings(proxy),
     })
 }
