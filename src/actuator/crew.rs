@@ -27,6 +27,7 @@ use crate::model::units::format_span;
 use super::dispatch::{Carried, carry_out};
 use super::kit::Kit;
 use super::order::{Finished, Order, Told};
+use super::pause_trading::Pauses;
 
 /// What the handle sends.
 pub(super) enum Message {
@@ -153,12 +154,15 @@ impl Crew {
                 Message::Stop(..) | Message::LetGo(..) | Message::Lift(_) => {}
             }
         }
+        let mut resumed = Pauses::close(&self.kit);
         for ticket in never_begun {
             (self.kit.tell)(Told::Finished(given_up(&ticket.order, "not begun because the agent stops")));
         }
         while let Ok(Some(ended)) = timeout_at(end, self.tasks.join_next_with_id()).await {
             self.ended(ended);
         }
+        while let Ok(Some(_)) = timeout_at(end, resumed.join_next()).await {}
+        resumed.shutdown().await;
         self.tasks.abort_all();
         while let Some(ended) = self.tasks.join_next_with_id().await {
             self.ended(ended);

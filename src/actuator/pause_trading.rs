@@ -2,11 +2,14 @@
 //!
 //! Several processes may hold the same gate: the furthest counts, and it is open again when the last of them is released or has
 //! ended. What a person has closed by hand is none of this, and stays closed. The gates are not opened when the agent ends: the
-//! proxies end with it, and until then a bot that is being stopped may cancel and nothing more.
+//! proxies end with it, and until then a bot that is being stopped may cancel and nothing more. The bots' own hooks are told: a
+//! bot that paused itself must not wait for an agent that is gone.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::task::JoinSet;
 
 use crate::model::action::Gate;
 use crate::model::decision::Done;
@@ -23,11 +26,13 @@ use super::run;
 const HOOK_WITHIN: Duration = Duration::from_secs(20);
 
 /// What a process holds.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 struct Pause {
     gate: Gate,
     /// The proxies whose gates it has closed.
     proxies: Vec<Name>,
+    /// The order by which it holds it.
+    order: Arc<Order>,
 }
 
 /// What is paused now, by who holds it.
@@ -41,7 +46,7 @@ impl Pauses {
         if gates.is_empty() && hook.is_none() {
             return Err("this agent has no order gate for it, and no hook".to_owned());
         }
-        let pause = Pause { gate, proxies: gates.clone() };
+        let pause = Pause { gate, proxies: gates.clone(), order: Arc::new(order.clone()) };
         let before = self.all().insert(order.process, pause);
         let proxies = kit.settings.proxies.as_ref();
         let touched: Vec<Name> =
@@ -59,7 +64,7 @@ impl Pauses {
             }
         };
         let state = states.iter().map(|(_, state)| *state).max().unwrap_or(Trading::under(Some(gate)));
-        let told = self.tell(kit, order, hook.as_ref(), state).await;
+        let told = tell(kit, order, hook.as_ref(), state).await;
         match told {
             // Nothing else would hold it back.
             Some(Err(why)) if gates.is_empty() => {
@@ -80,7 +85,7 @@ impl Pauses {
         let state = states.iter().map(|(_, state)| *state).max().unwrap_or_default();
         // Held by somebody else, it is not resumed.
         let hook = if state == Trading::Active { resume.as_ref().or(hook.as_ref()) } else { hook.as_ref() };
-        match self.tell(kit, order, hook, state).await {
+        match tell(kit, order, hook, state).await {
             Some(Err(why)) => Err(why),
             told => Ok(Done { summary: summary(&states, told) }),
         }
@@ -96,6 +101,23 @@ impl Pauses {
                 tracing::error!(proxy = %name, %error, "an order gate could not be opened");
             }
         }
+    }
+
+    /// Tells the hooks of all that are paused that they may go on; the gates stay as they are. Its tasks are to be waited for.
+    pub(super) fn close(kit: &Arc<Kit>) -> JoinSet<()> {
+        let held = std::mem::take(&mut *kit.pauses.all());
+        let mut tasks = JoinSet::new();
+        for Pause { order, .. } in held.into_values() {
+            let kit = Arc::clone(kit);
+            tasks.spawn(async move {
+                let TradingReach { hook, resume, .. } = &order.subject.trading;
+                let told = tell(&kit, &order, resume.as_ref().or(hook.as_ref()), Trading::Active).await;
+                if let Some(Err(why)) = told {
+                    tracing::error!(target_name = %order.target, why, "the bot was not told that its pause is over");
+                }
+            });
+        }
+        tasks
     }
 
     /// Has gates stand as they are held now; gives how each stands then.
@@ -121,30 +143,29 @@ impl Pauses {
     /// How far the gate of a proxy is held closed.
     fn furthest(&self, name: &Name) -> Option<Gate> {
         let all = self.all();
-        all.values().filter(|pause| pause.proxies.contains(name)).map(|pause| pause.gate).max()
-    }
-
-    /// Tells the bot's own hook, where it has one.
-    async fn tell(
-        &self,
-        kit: &Kit,
-        order: &Order,
-        hook: Option<&Name>,
-        state: Trading,
-    ) -> Option<Result<Done, String>> {
-        let hook = hook?;
-        let more = [("FDGUARD_TRADING", state.name().to_owned())];
-        let run = run::run_with(kit, order, hook, &more);
-        Some(match tokio::time::timeout(HOOK_WITHIN, run).await {
-            Ok(ran) => ran,
-            Err(_) => Err(format!("hook {hook}: given up after {} s", HOOK_WITHIN.as_secs())),
-        })
+        furthest(all.values().map(|pause| (pause.gate, &*pause.proxies)), name)
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<ProcessId, Pause>> {
         // A panic while it was held leaves a map that still says truthfully what is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The furthest that the gate of a proxy is held closed by any of these.
+fn furthest<'p>(pauses: impl Iterator<Item = (Gate, &'p [Name])>, name: &Name) -> Option<Gate> {
+    pauses.filter(|(_, proxies)| proxies.contains(name)).map(|(gate, _)| gate).max()
+}
+
+/// Tells the bot's own hook, where it has one.
+async fn tell(kit: &Kit, order: &Order, hook: Option<&Name>, state: Trading) -> Option<Result<Done, String>> {
+    let hook = hook?;
+    let more = [("FDGUARD_TRADING", state.name().to_owned())];
+    let run = run::run_with(kit, order, hook, &more);
+    Some(match tokio::time::timeout(HOOK_WITHIN, run).await {
+        Ok(ran) => ran,
+        Err(_) => Err(format!("hook {hook}: given up after {} s", HOOK_WITHIN.as_secs())),
+    })
 }
 
 fn summary(states: &[(Name, Trading)], told: Option<Result<Done, String>>) -> String {
@@ -162,21 +183,10 @@ mod tests {
 
     #[test]
     fn the_furthest_of_all_who_hold_a_gate_counts() {
-        let process = |pid| ProcessId { pid, inode: 0, started: 0, exe: (0, 0) };
-        let name = |text: &str| Name::parse(text).unwrap();
-        let pauses = Pauses::default();
-        let hold = |pid, gate, proxies: &[&str]| {
-            let proxies = proxies.iter().map(|text| name(text)).collect();
-            pauses.all().insert(process(pid), Pause { gate, proxies });
-        };
-        hold(1, Gate::Reducing, &["a", "b"]);
-        hold(2, Gate::Halted, &["b"]);
-        assert_eq!(pauses.furthest(&name("a")), Some(Gate::Reducing));
-        assert_eq!(pauses.furthest(&name("b")), Some(Gate::Halted));
-        pauses.let_go(None, process(2));
-        assert_eq!(pauses.furthest(&name("b")), Some(Gate::Reducing));
-        pauses.let_go(None, process(1));
-        assert_eq!(pauses.furthest(&name("b")), None);
+        let [a, b, c] = ["a", "b", "c"].map(|text| Name::parse(text).unwrap());
+        let held = [(Gate::Reducing, vec![a.clone(), b.clone()]), (Gate::Halted, vec![b.clone()])];
+        let of = |name| furthest(held.iter().map(|(gate, proxies)| (*gate, &**proxies)), name);
+        assert_eq!((of(&a), of(&b), of(&c)), (Some(Gate::Reducing), Some(Gate::Halted), None));
     }
 
     #[test]

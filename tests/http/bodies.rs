@@ -1,12 +1,13 @@
 //! Bodies: framed in every way, large, and slow.
 
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::support::guard::Guard;
 use crate::support::message::{head, read};
 use crate::support::server::Server;
-use crate::support::{answer, get, ok, server};
+use crate::support::{answer, get, ok, server, wait_for};
 
 /// More than all buffers on the way hold.
 const MUCH: usize = 64 << 20;
@@ -131,4 +132,34 @@ fn an_answer_that_comes_before_the_request_is_over_is_passed_on() {
     let said = answer(&mut client);
     assert_eq!((said.status(), said.text().as_str()), (413, "no"));
     guard.wait_for_pool("it is gone", |pool| pool.servers.is_empty() && pool.clients.is_empty());
+}
+
+#[test]
+fn the_last_bytes_of_an_answer_come_to_a_slow_reader_who_asks_nothing_more() {
+    let server = server(|request| {
+        let length: usize = request.head.split(['/', ' ']).nth(2).unwrap().parse().unwrap();
+        ok(&"a".repeat(length))
+    });
+    let guard = Guard::start(&[server.address], "");
+    let down = || guard.pool().traffic.map_or(0, |passed| passed.down);
+    // What all buffers on the way to a client hold who does not read.
+    let stalled = |client: &mut TcpStream, length: u64| {
+        let before = down();
+        client.write_all(get(&format!("/{length}")).as_bytes()).unwrap();
+        let mut last = 0;
+        wait_for("it stalls, or is all on its way", || {
+            let passed = down() - before;
+            let still = passed > 0 && passed == last;
+            last = passed;
+            std::thread::sleep(Duration::from_millis(600));
+            still.then_some(passed)
+        })
+    };
+    let held = stalled(&mut guard.client(), MUCH as u64);
+    // So that the last piece is one of which a part has to wait.
+    for short in [0, 20 << 10, 40 << 10] {
+        let (mut client, length) = (guard.client(), held - short);
+        stalled(&mut client, length);
+        assert_eq!(answer(&mut client).body.len() as u64, length);
+    }
 }

@@ -278,6 +278,12 @@ fn what_a_person_has_closed_stays_closed_over_a_restart() {
         assert_eq!(ask(&mut guard.client(), CANCEL).status(), 200);
     }
     guard.run(&["ctl", "trading", "reducing", "--for", "1h"]);
+    // It is on the disk a moment after it is done.
+    let bus = fdguard::model::name::Name::parse("bus").unwrap();
+    let kept =
+        || fdguard::journal::query::Blocking::open(&guard.folder().join("history.db")).unwrap().gate(&bus);
+    let reducing = fdguard::model::action::Gate::Reducing;
+    wait_for("it is remembered", || kept().unwrap().filter(|hand| hand.gate == reducing));
     guard.restart(fdguard::sys::pidfd::Signal::KILL);
     let told = guard.run(&["ctl", "trading", "status"]);
     assert!(told.starts_with("bus: TRADING REDUCING (reducing by hand for "), "{told}");
