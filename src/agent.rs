@@ -14,6 +14,7 @@ pub mod seek;
 pub mod settings;
 mod start;
 pub mod status;
+mod tally;
 mod target;
 
 pub use start::{Agent, Ends, Pieces, StartError};

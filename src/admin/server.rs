@@ -1,7 +1,7 @@
 //! The status API on the agent's unix socket.
 //!
-//! One route: `POST /v1/request` takes a [`Request`] as JSON and gives an [`Answer`] as JSON. Who asks is what
-//! SO_PEERCRED says; a stranger gets 403 before anything is read. Connections, sizes and times are bounded.
+//! `POST /v1/request` takes a [`Request`] as JSON and gives an answer as JSON; `GET /metrics` gives what Prometheus
+//! reads. Who asks is what SO_PEERCRED says; a stranger gets 403 before anything is read. Connections, sizes and times are bounded.
 
 use std::convert::Infallible;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,15 +9,16 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
-use crate::agent::request::{Answer, Envelope, Request};
+use crate::admin::answer::{Whole, answer, ask, metrics, say};
+use crate::agent::request::{Envelope, Request};
 use crate::sys::peer::Peer;
 use crate::sys::user;
 
@@ -35,10 +36,10 @@ pub enum AdminError {
     #[error("another agent listens on {0}")]
     Taken(std::path::PathBuf),
     /// The system refused.
-    #[error("can't listen on {path}")]
+    #[error("can't listen on {place}")]
     Listen {
-        /// The socket.
-        path: std::path::PathBuf,
+        /// The socket or the address.
+        place: String,
         /// Why.
         source: std::io::Error,
     },
@@ -96,7 +97,7 @@ pub async fn serve(
 ///
 /// Another agent answers on it, or the system refuses.
 pub async fn listen(path: &Path) -> Result<UnixListener, AdminError> {
-    let failed = |source| AdminError::Listen { path: path.to_owned(), source };
+    let failed = |source| AdminError::Listen { place: path.display().to_string(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -115,13 +116,15 @@ pub async fn listen(path: &Path) -> Result<UnixListener, AdminError> {
 
 async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope)) {
     let peer = Peer::of(&stream);
-    let handle = async |request: hyper::Request<Incoming>| -> Result<Response<Full<Bytes>>, Infallible> {
+    let handle = async |request: hyper::Request<Incoming>| -> Result<Whole, Infallible> {
         let Ok(peer) = &peer else { return Ok(say(StatusCode::FORBIDDEN, "the peer is unknown")) };
         if !rights.allow(peer) {
             return Ok(say(StatusCode::FORBIDDEN, &stranger(peer.uid)));
         }
-        if request.method() != Method::POST || request.uri().path() != "/v1/request" {
-            return Ok(say(StatusCode::NOT_FOUND, "there is only POST /v1/request"));
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, "/v1/request") => {}
+            (&Method::GET, "/metrics") => return Ok(metrics(peer.uid, submit).await),
+            _ => return Ok(say(StatusCode::NOT_FOUND, "there are POST /v1/request and GET /metrics")),
         }
         let Ok(body) = Limited::new(request.into_body(), REQUEST_MAX).collect().await else {
             return Ok(say(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large or broken"));
@@ -130,7 +133,7 @@ async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope)
             Ok(request) => request,
             Err(error) => return Ok(say(StatusCode::BAD_REQUEST, &error.to_string())),
         };
-        Ok(answer(request, peer.uid, submit).await)
+        Ok(answer(&ask(request, peer.uid, submit).await))
     };
     let service = service_fn(handle);
     let mut connection = hyper::server::conn::http1::Builder::new();
@@ -145,27 +148,4 @@ fn stranger(uid: u32) -> String {
         "user {uid} may not ask: root, the agent's own user and those of `[admin] allow` may; \
          `allow = {{ uid = [{uid}] }}` under [admin] of the agent's file lets this one in, `gid` a group"
     )
-}
-
-async fn answer(request: Request, uid: u32, submit: &impl Fn(Envelope)) -> Response<Full<Bytes>> {
-    let (reply, answer) = oneshot::channel();
-    submit(Envelope { request, uid, reply });
-    let answer = answer.await.unwrap_or_else(|_| Answer::Refused("the agent is stopping".to_owned()));
-    match serde_json::to_vec(&answer) {
-        Ok(body) => respond(StatusCode::OK, body.into()),
-        Err(error) => say(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-    }
-}
-
-fn say(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
-    let body = serde_json::json!({ "error": text }).to_string();
-    respond(status, body.into())
-}
-
-fn respond(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    let json = hyper::header::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(hyper::header::CONTENT_TYPE, json);
-    response
 }

@@ -49,6 +49,9 @@ const TURN_MAX: Duration = Duration::from_secs(1);
 /// While it waits, it glances at the counts so often: whatever threshold a storm crosses right out of the quiet, it is
 /// noticed within this time. Half a microsecond each, while a look with its turn and step costs some thirty.
 const GLANCE: Duration = Duration::from_millis(40);
+/// A look that would be due so soon after a glance is done in its place: it is the waking that costs, most of all on a
+/// machine that sleeps in between.
+const SLACK: Duration = Duration::from_millis(20);
 /// Messages taken in one turn, so that a flood of them delays no look for long.
 const MESSAGES_PER_TURN: usize = 64;
 
@@ -215,7 +218,7 @@ impl Control {
             loop {
                 let left = due.since(SystemClock.now());
                 let woken = self.inbox.waker.wait(&watched, left.min(GLANCE), ready);
-                let is_over = woken == Woken::Up || left <= GLANCE;
+                let is_over = woken == Woken::Up || left <= GLANCE + SLACK;
                 if is_over || guarded.iter().any(|guarded| guarded.eye.has_moved()) {
                     break;
                 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::actuator::Subject;
 use crate::model::aged::AgedSockets;
@@ -44,6 +45,11 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
+    /// Whether the next fast look may be done now: it is due, or within `slack` and a quarter of its period.
+    pub(super) fn is_due(&self, now: Timestamp, slack: Duration) -> bool {
+        self.look_due <= now + slack.min(self.eye.period() / 4)
+    }
+
     /// Which watched signals have been lost or are back since the last call. Passing reasons of a young
     /// process are no loss.
     pub(super) fn changes(&mut self) -> (Vec<(Signal, Gap)>, Vec<Signal>) {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use crate::agent::status::Counts;
+use crate::agent::tally::Tally;
 use crate::journal::log;
 use crate::journal::recorder::Recorder;
 use crate::model::action::Hold;
@@ -41,6 +43,7 @@ pub(super) struct Herald<C> {
     recorder: Option<Recorder>,
     ring: VecDeque<(u64, Event)>,
     told: u64,
+    tally: Tally,
     /// Processes whose thaw has been told: it ends by its own limit and by a decision, and is one thing.
     thawed: BTreeSet<ProcessId>,
 }
@@ -48,7 +51,8 @@ pub(super) struct Herald<C> {
 impl<C: Clock> Herald<C> {
     /// With a history, or without.
     pub(super) fn new(clock: C, recorder: Option<Recorder>) -> Self {
-        Self { clock, recorder, ring: VecDeque::with_capacity(RING_MAX), told: 0, thawed: BTreeSet::new() }
+        let ring = VecDeque::with_capacity(RING_MAX);
+        Self { clock, recorder, ring, told: 0, tally: Tally::default(), thawed: BTreeSet::new() }
     }
 
     /// Tells a fact that is true now.
@@ -87,6 +91,7 @@ impl<C: Clock> Herald<C> {
 
     fn keep(&mut self, event: Event) {
         log::log(&event);
+        self.tally.count(&event);
         if self.ring.len() == RING_MAX {
             self.ring.pop_front();
         }
@@ -97,6 +102,11 @@ impl<C: Clock> Herald<C> {
     /// The events after a number that are still held.
     pub(super) fn after(&self, number: u64) -> Vec<(u64, Event)> {
         self.ring.iter().filter(|(told, _)| *told > number).cloned().collect()
+    }
+
+    /// What happened so far, counted.
+    pub(super) fn counts(&self) -> Counts {
+        self.tally.counts()
     }
 
     /// The latest events about a target, for notices and evidence, oldest first.

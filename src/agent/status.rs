@@ -23,6 +23,37 @@ pub struct Status {
     /// Its pools.
     #[serde(default)]
     pub pools: Vec<PoolStatus>,
+    /// What happened since it started.
+    #[serde(default)]
+    pub counts: Counts,
+}
+
+/// What happened since the agent started.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Actions and holds by what became of them.
+    pub actions: Vec<ActionCount>,
+    /// Moves of ladders, by target.
+    pub transitions: BTreeMap<Name, u64>,
+    /// Starts of the target's command by the agent, by target.
+    pub starts: BTreeMap<Name, u64>,
+    /// How often a signal was lost, by target.
+    pub signal_losses: BTreeMap<Name, u64>,
+    /// Notices that could not be delivered, by receiver.
+    pub notices_failed: BTreeMap<Name, u64>,
+}
+
+/// How often something became of an action or a hold.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ActionCount {
+    /// The target.
+    pub target: Name,
+    /// The word for it, as policies write it.
+    pub action: String,
+    /// `started`, `dry_run` or `refused`; then `done` or `failed`; then `effective`, `ineffective` or `unknown`.
+    pub outcome: String,
+    /// How often.
+    pub count: u64,
 }
 
 /// The agent itself: it counts its own descriptors too.
@@ -85,6 +116,9 @@ pub struct ProcessStatus {
     pub remotes: Vec<(String, u32, u32)>,
     /// Each ladder and its active tier, none for normal.
     pub tiers: BTreeMap<String, Option<Name>>,
+    /// The place of each ladder's active tier from 1; 0 is normal.
+    #[serde(default)]
+    pub levels: BTreeMap<String, usize>,
     /// What is kept up.
     pub holds: Vec<Hold>,
     /// Time between fast ticks now.
@@ -215,7 +249,7 @@ pub struct PoolCache {
 
 impl PoolStatus {
     /// A pool of which nothing is known.
-    pub(super) fn blank() -> Self {
+    pub(crate) fn blank() -> Self {
         Self {
             name: Name::parse("unknown").expect("a constant name is right"),
             mode: String::new(),

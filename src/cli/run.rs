@@ -7,13 +7,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actuator;
-use crate::admin::{self, AdminError, Rights};
 use crate::agent::mailbox::{Mailbox, Message};
-use crate::agent::request::{Answer, Command, Envelope, Request};
 use crate::agent::settings::Settings;
 use crate::agent::{Agent, Ends, Pieces};
 use crate::call::web::Web;
@@ -21,7 +18,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
 use crate::cli::load::{self, Loaded, Source};
 use crate::cli::{lookup, pools, print, reach};
-use crate::config::{self, Config, Probe, Store};
+use crate::config::{Config, Probe, Store};
 use crate::journal::log::{LogTo, init_logging};
 use crate::journal::query::Blocking;
 use crate::journal::recorder::History;
@@ -31,7 +28,6 @@ use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
 use crate::model::name::{Name, Remote};
 use crate::model::trading::Trading;
-use crate::proxy::Proxies;
 use crate::proxy::{Residents, Running};
 use crate::sampler::probe;
 use crate::sampler::remotes::RemoteBook;
@@ -40,6 +36,8 @@ use crate::sys::inotify::FileWatch;
 use crate::sys::limits::NoFile;
 use crate::sys::notify::{Notifier, watchdog_interval};
 use crate::sys::pidfd::Signal;
+
+mod doors;
 
 /// Changed files are looked for so often; asking the kernel costs a microsecond.
 const LOOK: Duration = Duration::from_millis(500);
@@ -80,14 +78,14 @@ pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
 async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let Loaded { settings, config, mut actuator, remotes, files, .. } = loaded;
     // Before anything is started or guarded.
-    let listener = match listen(&config, ends).await {
+    let listener = match doors::listen(&config, ends).await {
         Ok(listener) => listener,
         Err(error) => {
             print::complain(&chain(&error));
             return Exit::Usage;
         }
     };
-    let _socket = listener.is_some().then(|| SocketFile(config.admin.socket.clone()));
+    let _socket = listener.is_some().then(|| doors::SocketFile(config.admin.socket.clone()));
     if listener.is_some() && ends == Ends::WithChild {
         let ask = format!("fdguard status --socket {}", config.admin.socket.display());
         tracing::info!(ask, "this run is reached by `status`, `explain` and `ctl`");
@@ -126,7 +124,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     attach(&config, running.as_mut(), &mailbox, &known);
     if let Some(listener) = listener {
         let ways = (mailbox.clone(), proxies, config.gates().cloned().collect());
-        tokio::task::spawn_local(socket(listener, config.admin, ways, Rc::clone(&known)));
+        tokio::task::spawn_local(doors::socket(listener, config.admin.clone(), ways, Rc::clone(&known)));
     }
     let (code, fault) = ended(agent, running.as_mut(), &mailbox).await;
     if let Some(running) = running {
@@ -145,6 +143,9 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
 /// What feeds the control loop from here: probes, pools, consoles, names and files. All of it ends with the runtime.
 fn attach(config: &Config, running: Option<&mut Running>, mailbox: &Mailbox, known: &Rc<Known>) {
     probes(config.probes.values(), mailbox);
+    if let Some(place) = &config.admin.metrics {
+        tokio::task::spawn_local(doors::metrics(place.clone(), mailbox.clone()));
+    }
     if let Some(running) = running {
         let proxies = running.proxies();
         pools::watch(&proxies, mailbox);
@@ -308,61 +309,6 @@ impl Known {
 
     fn remotes(&self) -> Vec<Remote> {
         self.taken.borrow().remotes.clone()
-    }
-}
-
-/// The socket's file, removed with the agent.
-struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // One that is gone already is as good.
-        let _gone = std::fs::remove_file(&self.0);
-    }
-}
-
-/// Opens the control socket. Where another agent answers on it, a second would guard the same targets, and both
-/// would act; only an `exec`, whose child is its own, does without a socket. So does an agent that is refused one.
-async fn listen(config: &Config, ends: Ends) -> Result<Option<UnixListener>, AdminError> {
-    match (admin::listen(&config.admin.socket).await, ends) {
-        (Ok(listener), _) => Ok(Some(listener)),
-        (Err(error @ AdminError::Taken(_)), Ends::Never) => Err(error),
-        (Err(error), _) => {
-            tracing::warn!(error = chain(&error), "the control socket can't be served");
-            Ok(None)
-        }
-    }
-}
-
-async fn socket(
-    listener: UnixListener,
-    admin: config::Admin,
-    (mailbox, proxies, gates): (Mailbox, Option<Proxies>, Vec<Name>),
-    known: Rc<Known>,
-) {
-    let uids = admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();
-    let gids = admin.gids.iter().filter_map(|gid| u32::try_from(*gid).ok()).collect();
-    let submit = move |envelope: Envelope| {
-        let Err(envelope) = pools::command(proxies.as_ref(), &gates, &mailbox, envelope) else { return };
-        let message = match &envelope.request {
-            Request::Do(Command::Reload) => Message::Reload(known.reload(), Some(envelope)),
-            Request::Status
-            | Request::Explain { .. }
-            | Request::Events { .. }
-            | Request::Trading { .. }
-            | Request::Do(_) => Message::Asked(envelope),
-        };
-        if let Err(message) = mailbox.post(message) {
-            busy(*message);
-        }
-    };
-    match admin::serve(listener, Rights { uids, gids }, submit).await {}
-}
-
-/// A message that could not be posted is answered here.
-fn busy(message: Message) {
-    if let Message::Asked(envelope) | Message::Reload(_, Some(envelope)) = message {
-        drop(envelope.reply.send(Answer::Refused("the agent is busy or ending".to_owned())));
     }
 }
 

@@ -13,7 +13,7 @@ pub mod env;
 mod foreign;
 mod gate;
 mod http;
-mod listen;
+pub(in crate::config) mod listen;
 mod pool;
 mod rivals;
 mod session;

@@ -45,7 +45,7 @@ pub(super) fn check(config: &Config, places: &Places, cx: &mut Context<'_>) {
             cx.faults.push(Diagnostic::error("same-match", span, message).help(help));
         }
     }
-    super::proxy::check(&config.proxies, &config.admin.socket, &places.proxies, cx);
+    super::proxy::check(&config.proxies, &config.admin, &places.proxies, cx);
     let probes: Vec<&Probe> = config.probes.values().collect();
     for (i, probe) in probes.iter().enumerate() {
         let span = place(&places.probes, &probe.name);

@@ -268,6 +268,10 @@ fn admin() -> Value {
                 "uid": list("Users.", id()),
                 "gid": list("Groups.", id()),
             }), &[]),
+            "metrics": table("Where Prometheus reads.", json!({
+                "listen": text("An address and a port."),
+                "token_file": text("A file with the token that who reads must know."),
+            }), &["listen"]),
         }),
         &[],
     )

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::input::Folders;
+use super::metrics::Metrics;
 use super::section::{Context, Section, resolved};
 use super::show::{Share, Show, Size};
 use super::{defaults, read};
@@ -52,6 +53,8 @@ pub struct Admin {
     pub uids: Vec<u64>,
     /// Groups whose members may.
     pub gids: Vec<u64>,
+    /// Where metrics are served.
+    pub metrics: Option<Metrics>,
 }
 
 /// The agent itself.
@@ -180,8 +183,9 @@ pub(super) fn admin(root: &mut Section<'_>, folders: &Folders, cx: &mut Context<
     let uids = allow.or(cx, "uid", Vec::new(), id());
     let gids = allow.or(cx, "gid", Vec::new(), id());
     allow.finish(cx);
+    let metrics = super::metrics::read(&mut section, cx);
     section.finish(cx);
-    Admin { socket, uids, gids }
+    Admin { socket, uids, gids, metrics }
 }
 
 fn socket(base: &std::path::Path, value: Value<'_>, faults: &mut Faults) -> Option<PathBuf> {

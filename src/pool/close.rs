@@ -1,5 +1,7 @@
 //! How connections end, and how waiters are turned away.
 
+use std::time::Duration;
+
 use crate::model::clock::Timestamp;
 use crate::pool::breaker::{BreakerState, Verdict};
 use crate::pool::check_out::{Parted, nanos};
@@ -10,6 +12,9 @@ use crate::pool::mode::Mode;
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, OpenReason, Refusal};
 use crate::pool::state::Pool;
+
+/// A client that keeps its connection between two requests rests only after so long.
+const BREATH: Duration = Duration::from_secs(1);
 
 impl Pool {
     /// The loop has a reason not to use a connection any more, in whatever state it is. It is closed by the order
@@ -46,10 +51,14 @@ impl Pool {
         self.spend(id, reason, now);
     }
 
-    /// Whether a connection is in the hands of a client that rests.
-    pub(super) fn rests_in_hand(&self, connection: &Connection) -> bool {
+    /// Whether a connection is in the hands of a client that rests, and not just between two requests.
+    pub(super) fn rests_in_hand(&self, connection: &Connection, now: Timestamp) -> bool {
         let holder = connection.holder.filter(|_| connection.state == State::Leased);
-        holder.is_some_and(|client| self.clients.get(client).standing.rests())
+        let rests = |client: ClientId| {
+            let seen = self.clients.get(client);
+            seen.standing.rests() && now.since(seen.since) >= BREATH
+        };
+        holder.is_some_and(rests)
     }
 
     /// Frees a connection's place and orders it closed.
@@ -86,7 +95,7 @@ impl Pool {
     pub(super) fn retire(&mut self, slot: u16, reason: CloseReason, now: Timestamp) {
         let connection = self.connections.get(slot);
         let unused = connection.state != State::Leased;
-        if unused || (reason.is_urgent() && self.rests_in_hand(connection)) {
+        if unused || (reason.is_urgent() && self.rests_in_hand(connection, now)) {
             return self.close(slot, reason, now);
         }
         let forced = reason.is_urgent().then(|| now + self.limits.drain);

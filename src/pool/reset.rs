@@ -66,7 +66,7 @@ impl Pool {
                 Scope::All | Scope::Upstream(_) => self.logins.forget_all(),
             }
         }
-        let taken = self.oldest_share(&reset);
+        let taken = self.oldest_share(&reset, now);
         for slot in &taken {
             match reset.how {
                 ResetHow::Idle | ResetHow::Drain => self.retire(*slot, reset.cause.close_reason(), now),
@@ -83,15 +83,15 @@ impl Pool {
         self.generation
     }
 
-    fn oldest_share(&self, reset: &Reset) -> Vec<u16> {
+    fn oldest_share(&self, reset: &Reset, now: Timestamp) -> Vec<u16> {
         let concerned = |connection: &Connection| {
             let belongs = match reset.scope {
                 Scope::All => true,
                 Scope::Key(key) => connection.key == key,
                 Scope::Upstream(upstream) => connection.upstream == upstream,
             };
-            let idle =
-                matches!(connection.state, State::Idle | State::Checking) || self.rests_in_hand(connection);
+            let idle = matches!(connection.state, State::Idle | State::Checking)
+                || self.rests_in_hand(connection, now);
             belongs && (idle || reset.how != ResetHow::Idle)
         };
         let all = self.connections.iter().filter(|(_, connection)| concerned(connection));

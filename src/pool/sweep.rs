@@ -87,6 +87,9 @@ impl Pool {
                 State::Leased if connection.forced.is_some_and(|forced| forced <= now) => {
                     self.close(slot, CloseReason::ResetForced, now);
                 }
+                State::Leased if connection.forced.is_some() && self.rests_in_hand(connection, now) => {
+                    self.close(slot, connection.retired.unwrap_or(CloseReason::ResetForced), now);
+                }
                 State::Leased
                     if connection.holder.is_none() && now.since(connection.orphaned) >= limits.drain =>
                 {

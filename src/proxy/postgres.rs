@@ -14,6 +14,7 @@ mod names;
 mod outbound;
 mod piece;
 mod prepared;
+mod resets;
 mod route;
 mod settle;
 pub mod side;

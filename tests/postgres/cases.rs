@@ -11,5 +11,6 @@ mod memory;
 mod pipelines;
 mod prepared;
 mod replies;
+mod resets;
 mod settings;
 mod splits;

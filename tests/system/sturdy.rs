@@ -17,6 +17,7 @@ mod identity;
 mod killed;
 mod lives;
 mod manager;
+mod metrics;
 mod network;
 mod restart;
 mod room;

@@ -2,4 +2,5 @@
 
 pub(crate) mod agent;
 pub(crate) mod client;
+pub(crate) mod port;
 pub(crate) mod wait;

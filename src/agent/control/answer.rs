@@ -42,7 +42,8 @@ impl Control {
         let lost = self.history_lost.clone();
         let targets = self.targets.iter().map(|target| target_status(target, &self.pools)).collect();
         let pools = self.pools.status(SystemClock.now());
-        Status { agent: self.own.status(self.settings.dry_run, lost), targets, pools }
+        let agent = self.own.status(self.settings.dry_run, lost);
+        Status { agent, targets, pools, counts: self.herald.counts() }
     }
 
     fn explain(&self, wanted: Option<&Name>) -> Vec<Explained> {
@@ -249,7 +250,11 @@ fn target_status(target: &Target, pools: &Pools) -> TargetStatus {
 fn process_status(target: &Target, guarded: &Guarded, pools: &Pools) -> ProcessStatus {
     let latest = guarded.eye.latest();
     let plain = CATALOGUE.iter().filter(|row| row.argument == Argument::None);
-    let tiers = target.engine.tiers(&guarded.id).into_iter();
+    let standings = target.engine.tiers(&guarded.id).into_iter().map(|ladder| {
+        let mark = if ladder.shadow { " (shadow)" } else { "" };
+        (format!("{}/{}{mark}", ladder.policy, ladder.ladder), ladder.active, ladder.level)
+    });
+    let standings: Vec<_> = standings.collect();
     let kinds = latest.kinds.as_ref().known().map(|counts| {
         let present = Kind::ALL.iter().filter(|kind| counts[**kind as usize] > 0);
         present.map(|kind| (kind.name().to_owned(), counts[*kind as usize])).collect::<BTreeMap<_, _>>()
@@ -264,12 +269,8 @@ fn process_status(target: &Target, guarded: &Guarded, pools: &Pools) -> ProcessS
         signals: plain.map(|row| (row.name.to_owned(), latest.plain(row.signal))).collect(),
         kinds: kinds.unwrap_or_default(),
         remotes: remotes.unwrap_or_default(),
-        tiers: tiers
-            .map(|ladder| {
-                let mark = if ladder.shadow { " (shadow)" } else { "" };
-                (format!("{}/{}{mark}", ladder.policy, ladder.ladder), ladder.active)
-            })
-            .collect(),
+        levels: standings.iter().map(|(ladder, _, level)| (ladder.clone(), *level)).collect(),
+        tiers: standings.into_iter().map(|(ladder, active, _)| (ladder, active)).collect(),
         holds: target.engine.holds(&guarded.id),
         period: guarded.eye.period(),
         clients: pools.held_by(guarded.sockets.as_deref().unwrap_or_default()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Control;
+use super::{Control, SLACK};
 use crate::actuator::Finished;
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
@@ -24,7 +24,7 @@ impl Control {
     /// Looks at every process whose time has come, or whose count has moved since the last look.
     pub(super) fn look_at_due(&mut self, now: Timestamp) {
         for place in 0..self.targets.len() {
-            let is_due = |guarded: &&Guarded| guarded.look_due <= now || guarded.eye.has_moved();
+            let is_due = |guarded: &&Guarded| guarded.is_due(now, SLACK) || guarded.eye.has_moved();
             let due = self.targets[place].guarded.values().filter(is_due);
             let due: Vec<ProcessId> = due.map(|guarded| guarded.id).collect();
             for id in due {

@@ -10,7 +10,8 @@ use crate::config::Shown;
 use crate::sys::user;
 
 /// Settings that name such a file, by the ends of their keys.
-const KEYS: [&str; 5] = [".url_file", ".headers_file", ".password_file", ".users_file", ".tls.key"];
+const KEYS: [&str; 6] =
+    [".url_file", ".headers_file", ".password_file", ".token_file", ".users_file", ".tls.key"];
 /// What others may not have.
 const OTHERS: u32 = 0o007;
 

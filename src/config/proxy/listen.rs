@@ -10,7 +10,7 @@ use crate::config::read;
 use crate::config::section::{Context, Section, resolved};
 use crate::config::service::SOCKET_PATH_MAX;
 use crate::config::show::{Show, quoted};
-use crate::document::{Faults, Value};
+use crate::document::{Faults, Text, Value};
 use crate::model::diagnostic::Diagnostic;
 
 /// The most places of one proxy.
@@ -127,24 +127,35 @@ fn place(base: &Path, value: Value<'_>, faults: &mut Faults) -> Option<Listen> {
         faults.push(fault("`systemd:` is followed by the name of a descriptor").help(help));
         return None;
     }
-    match text.value.parse::<SocketAddr>() {
-        Ok(address) if address.port() > 0 => return Some(Listen::Tcp(address)),
-        Ok(_) => {
-            let help = "clients must know the port before it is opened";
-            faults.push(fault("the port is missing: 0 would be any").help(help));
-        }
-        Err(_) => faults.push(with_help(fault("a place to listen is an address and a port"), &text.value)),
-    }
-    None
+    let usual = 6432;
+    let help = |host: &str, port: u16| match host {
+        _ if text.value.starts_with('/') => format!("a unix socket is written \"unix:{}\"", text.value),
+        "localhost" | "*" | "" => format!("write \"127.0.0.1:{port}\""),
+        _ => format!("write \"127.0.0.1:{usual}\", \"[::1]:{usual}\", \"unix:/path\" or \"systemd:NAME\""),
+    };
+    parsed(&text, usual, help).map(Listen::Tcp).map_err(|fault| faults.push(fault)).ok()
 }
 
-fn with_help(fault: Diagnostic, written: &str) -> Diagnostic {
-    let (host, port) = written.rsplit_once(':').unwrap_or((written, ""));
-    let port = port.parse::<u16>().unwrap_or(6432);
-    match host {
-        _ if written.starts_with('/') => fault.help(format!("a unix socket is written \"unix:{written}\"")),
-        "localhost" | "*" | "" => fault.help(format!("write \"127.0.0.1:{port}\"")),
-        _ => fault.help("write \"127.0.0.1:6432\", \"[::1]:6432\", \"unix:/path\" or \"systemd:NAME\""),
+/// Reads a place that can only be an address.
+pub(in crate::config) fn address(value: Value<'_>, usual: u16, faults: &mut Faults) -> Option<SocketAddr> {
+    let text = value.text(faults)?;
+    let help = |_: &str, port: u16| format!("write for example \"127.0.0.1:{port}\"");
+    parsed(&text, usual, help).map_err(|fault| faults.push(fault)).ok()
+}
+
+fn parsed(text: &Text<'_>, usual: u16, help: impl Fn(&str, u16) -> String) -> Result<SocketAddr, Diagnostic> {
+    let fault = |message: &str| Diagnostic::error("bad-listen", text.span.clone(), message);
+    match text.value.parse::<SocketAddr>() {
+        Ok(address) if address.port() > 0 => Ok(address),
+        Ok(_) => {
+            let help = "clients must know the port before it is opened";
+            Err(fault("the port is missing: 0 would be any").help(help))
+        }
+        Err(_) => {
+            let (host, port) = text.value.rsplit_once(':').unwrap_or((&text.value, ""));
+            let help = help(host, port.parse().unwrap_or(usual));
+            Err(fault("a place to listen is an address and a port").help(help))
+        }
     }
 }
 
@@ -185,7 +196,7 @@ fn check(place: &Listen, (kind, audience): (Kind, Audience), value: Value<'_>, f
 }
 
 /// Whether only this machine reaches an address.
-pub(super) fn is_local(address: &SocketAddr) -> bool {
+pub(in crate::config) fn is_local(address: &SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 

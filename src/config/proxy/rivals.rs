@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 
 use super::{Listen, Proxy, Upstream};
 use crate::config::section::Context;
+use crate::config::service::Admin;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::name::Name;
 
-/// Checks all proxies against each other and against the control socket. `places` is where each stands.
+/// Checks all proxies against each other and against the agent's own places. `places` is where each stands.
 pub(in crate::config) fn check(
     proxies: &BTreeMap<Name, Proxy>,
-    admin: &Path,
+    admin: &Admin,
     places: &[(Name, Range<usize>)],
     cx: &mut Context<'_>,
 ) {
@@ -33,7 +33,13 @@ pub(in crate::config) fn check(
                 fault("same-variable", message, "a variable can point to one of them");
             }
         }
-        if proxy.listen.contains(&Listen::Unix(admin.to_owned())) {
+        if let Some(metrics) = admin.metrics.as_ref().map(|metrics| Listen::Tcp(metrics.listen))
+            && proxy.listen.iter().any(|place| place.clashes(&metrics))
+        {
+            let message = format!("`{name}` listens where metrics are served, at `{metrics}`");
+            fault("same-place", message, "give it a port of its own");
+        }
+        if proxy.listen.contains(&Listen::Unix(admin.socket.clone())) {
             let message = format!("`{name}` listens at the control socket");
             fault("same-place", message, "give it a path of its own");
         }

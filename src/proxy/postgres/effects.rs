@@ -3,15 +3,19 @@
 use std::rc::Rc;
 
 use crate::proxy::postgres::names::Names;
+use crate::proxy::postgres::resets::Resets;
+use crate::proxy::postgres::side::OLDEST;
 use crate::proxy::postgres::statements::Statement;
 use crate::wire::postgres::settings::Parameter;
-use crate::wire::postgres::statement::{Effect, Pin, Scope, Strings, statements};
+use crate::wire::postgres::statement::{Discard, Effect, Pin, Scope, Strings, statements};
 
 /// The marks of a text.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     /// State that it leaves behind and that can't be carried over.
     pub(super) pin: Option<Pin>,
+    /// Settings that it gives back or sets.
+    pub(super) resets: Option<Box<Resets>>,
     /// It deallocates this one statement and does nothing else.
     pub(super) deallocates: Option<(Vec<u8>, Rc<Statement>)>,
 }
@@ -24,6 +28,14 @@ pub(super) fn read(text: &[u8], strings: Strings, names: Option<&Names>) -> Mark
         count += 1;
         let pin = statement.pin().filter(|_| !is_followed(&statement.effect) || statement.sets_config);
         marks.pin = marks.pin.or(pin);
+        match statement.effect {
+            Effect::Reset(None) | Effect::Discard(Discard::All) => {
+                marks.resets = Some(Box::new(Resets::everything()));
+            }
+            Effect::Reset(Some(name)) => marks.resets.get_or_insert_default().add(name.folded()),
+            Effect::Set(Scope::Session, name) => marks.resets.get_or_insert_default().set(name.folded()),
+            _ => {}
+        }
         if let Effect::Deallocate(Some(name)) = statement.effect {
             let name = name.folded();
             let known = names.and_then(|names| names.find(&name)).cloned();
@@ -46,9 +58,6 @@ fn is_followed(effect: &Effect<'_>) -> bool {
         _ => false,
     }
 }
-
-/// What servers of every version report is followed; what only newer ones do is not relied on.
-const OLDEST: u32 = 0;
 
 /// What a client is told where the settings say that such state is refused: a statement that fails with it.
 pub(super) fn refusal(pin: Pin) -> String {

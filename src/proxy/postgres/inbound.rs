@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::cache::Cache;
-use crate::proxy::postgres::inbound::marks::{instead, note_bound, note_call, note_query};
+use crate::proxy::postgres::inbound::marks::{instead, note_bound, note_call, note_query, note_session};
 use crate::proxy::postgres::inbound::sent::{Sent, ensure, foreign, replace, sent_name};
 use crate::proxy::postgres::side::{ClientSide, Keeps, Mode, Rest, ServerSide};
 use crate::proxy::postgres::statements::Statements;
@@ -214,6 +214,9 @@ impl<'m> Message<'m> {
     /// Deals with it; none where more of it must come first.
     fn pass(&self, ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) -> Result<Option<usize>, Lost> {
         let shared = ends.cx.mode != Mode::Session && !ends.server.exchange.skipping();
+        if ends.cx.mode == Mode::Session {
+            self.note_session(ends);
+        }
         let owed = match self.kind {
             Kind::Query if shared => return Ok(self.query(ends, out)),
             Kind::Query => Owed::Query(Reply::Pass),
@@ -241,6 +244,20 @@ impl<'m> Message<'m> {
         };
         ends.server.exchange.enter(owed);
         Ok(Some(self.keep(&mut ends.client.rest, out)))
+    }
+
+    /// In a session of its own a text is sent as it is. That it gives settings back is to be known all the same.
+    fn note_session(&self, ends: &mut Ends<'_, '_>) {
+        let Ok(Some(body)) = self.whole() else { return };
+        match self.kind {
+            Kind::Query => note_session(body.strip_suffix(b"\0").unwrap_or(body), ends),
+            Kind::Parse => {
+                if let Ok(parse) = Parse::parse(body) {
+                    note_session(parse.query.bytes, ends);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn query(&self, ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) -> Option<usize> {

@@ -2,11 +2,13 @@
 
 use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::inbound::{split, take_rest};
+use crate::proxy::postgres::resets;
 use crate::proxy::postgres::side::{ClientSide, Rest, ServerSide, reported};
 use crate::proxy::postgres::statements::Statements;
 use crate::wire::postgres::backend::{Reported as Report, parameter_status};
 use crate::wire::postgres::exchange::{Owed, Reply, Verdict};
 use crate::wire::postgres::frame::{FrameError, HEADER_LEN, Header, MESSAGE_MAX};
+use crate::wire::postgres::statement::Pin;
 
 /// Messages that are looked into wait for their end up to this size.
 const WHOLE_MAX: u64 = 64 << 10;
@@ -34,10 +36,12 @@ pub(super) fn take(
     while let Some(header) = Header::parse(&input[at..], MESSAGE_MAX)? {
         let (here, left) = split(header, input.len() - at);
         if left > 0 && is_looked_into(header.tag) {
-            if header.message_len() > WHOLE_MAX {
-                return Err(Lost::Malformed(header.tag));
+            match header.tag {
+                _ if header.message_len() <= WHOLE_MAX => break,
+                // A long one carries a text of the client's own; what matters stands before it.
+                b'E' => {}
+                tag => return Err(Lost::Malformed(tag)),
             }
-            break;
         }
         let body = &input[at + HEADER_LEN..at + here];
         let verdict = match header.tag {
@@ -109,18 +113,29 @@ fn answer(
     {
         statements.renew(id);
     }
-    if tag == b'C' && body.first() == Some(&b'D') {
+    if tag == b'C' && matches!(body.first(), Some(b'D' | b'R')) {
+        let to = addressee(server);
         forget(server, client.as_deref_mut(), body);
+        server.has_reset |= to == Reply::Pass && matches!(body, b"RESET\0" | b"DISCARD ALL\0");
     }
     let verdict = server.exchange.answered(tag, body);
     if named && let Some(names) = client.as_deref_mut().and_then(ClientSide::known_names) {
         names.settle();
     }
     if server.exchange.has_dropped() {
-        take_back(server, client);
+        take_back(server, client.as_deref_mut());
     }
     if server.exchange.quiet() {
         server.unnamed_sent = None;
+        if server.deallocates.take().is_some()
+            && let Some(client) = client.as_deref_mut()
+        {
+            // It failed: the statement is still there.
+            client.deallocates = None;
+        }
+        if server.has_reset || server.resets.is_some() {
+            resets::settle(server, client);
+        }
     }
     verdict
 }
@@ -187,8 +202,9 @@ fn forget(server: &mut ServerSide, client: Option<&mut ClientSide>, tag: &[u8]) 
                 names.clear();
             }
             if tag == b"DISCARD ALL\0" {
-                client.pinned = None;
-                server.stateful = false;
+                // The settings of its start that pinned it come back, and pin it again.
+                client.pinned = (!client.extras.is_empty()).then_some(Pin::Setting);
+                server.stateful = !client.extras.is_empty();
             }
         }
         b"DEALLOCATE\0" => {

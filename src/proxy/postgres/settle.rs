@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::proxy::postgres::side::{ClientSide, ServerSide};
+use crate::proxy::postgres::side::{ClientSide, Extra, ServerSide};
 use crate::wire::postgres::exchange::{Owed, Reply};
 use crate::wire::postgres::frontend::write_query;
 use crate::wire::postgres::settings::{Parameter, Settings, write_literal};
@@ -15,23 +15,26 @@ pub(super) fn newcomer(asked: Vec<(Vec<u8>, Vec<u8>)>) -> ClientSide {
     for (name, value) in asked {
         let kept = Parameter::of(&name).is_some_and(|parameter| wants.put(parameter, &value).is_ok());
         if !kept {
-            extras.push((name, value));
+            extras.push(Extra { name, value, due: true });
         }
     }
     let pinned = (!extras.is_empty()).then_some(Pin::Setting);
-    ClientSide { wants: Rc::new(wants), extras, pinned, ..ClientSide::default() }
+    let startup = Rc::new(wants);
+    ClientSide { wants: Rc::clone(&startup), startup, extras, pinned, ..ClientSide::default() }
 }
 
 /// Writes what brings the server's settings to the client's, as a request of ours; nothing where they are the same.
 pub(super) fn bring(server: &mut ServerSide, client: &mut ClientSide, out: &mut Vec<u8>) {
+    server.unsettled = false;
     let same = Rc::ptr_eq(&server.has, &client.wants) || server.has == client.wants;
-    if same && client.extras.is_empty() {
+    if same && client.extras.iter().all(|extra| !extra.due) {
         return;
     }
     let mut text = String::new();
     server.has.write_towards(&client.wants, &mut text);
-    for (name, value) in client.extras.drain(..) {
-        write_extra(&mut text, &String::from_utf8_lossy(&name), &String::from_utf8_lossy(&value));
+    for extra in client.extras.iter_mut().filter(|extra| extra.due) {
+        write_extra(&mut text, &String::from_utf8_lossy(&extra.name), &String::from_utf8_lossy(&extra.value));
+        extra.due = false;
         server.stateful = true;
     }
     server.has = Rc::clone(&client.wants);

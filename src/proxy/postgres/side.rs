@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::proxy::postgres::cache::Writes;
 use crate::proxy::postgres::names::Names;
 use crate::proxy::postgres::prepared::Prepared;
+use crate::proxy::postgres::resets::Resets;
 use crate::wire::postgres::exchange::Exchange;
 use crate::wire::postgres::settings::{Parameter, Settings};
 use crate::wire::postgres::statement::{Pin, Strings};
@@ -53,8 +54,19 @@ pub(super) struct ClientSide {
     pub(super) wants: Rc<Settings>,
     /// The statement that it drops by command; gone once the server says so.
     pub(super) deallocates: Option<Vec<u8>>,
-    /// Settings of its start that are not followed: they are set once, and pin it.
-    pub(super) extras: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Those of its start that are followed: a RESET comes back to them.
+    pub(super) startup: Rc<Settings>,
+    /// Those of its start that are not followed: they pin it.
+    pub(super) extras: Vec<Extra>,
+}
+
+/// A setting of a client's start that is not followed.
+#[derive(Clone, Debug)]
+pub(super) struct Extra {
+    pub(super) name: Vec<u8>,
+    pub(super) value: Vec<u8>,
+    /// It is still to be set, or to be set again.
+    pub(super) due: bool,
 }
 
 impl ClientSide {
@@ -94,6 +106,12 @@ pub(super) struct ServerSide {
     pub(super) unnamed_is_ours: bool,
     /// The batch in which its client sent its latest unnamed statement, until all is answered.
     pub(super) unnamed_sent: Option<u64>,
+    /// It is to be brought to its client's settings before its client asks anything.
+    pub(super) unsettled: bool,
+    /// What its client asked it gives back these settings, when it has succeeded.
+    pub(super) resets: Option<Box<Resets>>,
+    /// It has given settings back.
+    pub(super) has_reset: bool,
     /// What it is at work on may change cached answers so; empty where there is no cache.
     pub(super) writes: Writes,
 }
@@ -105,7 +123,12 @@ pub(super) fn reported(server: &mut ServerSide, client: Option<&mut ClientSide>,
     if Rc::make_mut(&mut server.has).put(parameter, value).is_err() {
         return;
     }
-    if let Some(client) = client {
+    // What comes back with a RESET is the server's own, and a client's is that of its start.
+    let is_reset = server.resets.as_ref().is_some_and(|resets| resets.has(parameter.name().as_bytes()));
+    if let Some(client) = client.filter(|_| !is_reset) {
         let _kept = Rc::make_mut(&mut client.wants).put(parameter, value);
     }
 }
+
+/// What servers of every version report is followed; what only newer ones do is not relied on.
+pub(super) const OLDEST: u32 = 0;

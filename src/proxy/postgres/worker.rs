@@ -85,8 +85,6 @@ pub(super) struct Worker {
     turn: u32,
     scratch: Box<[u8]>,
     made: Vec<u8>,
-    /// What goes to a server connection before the client's own words.
-    prelude: Vec<u8>,
     spare: Vec<Vec<u8>>,
     /// Sockets that had more to give than one pass takes.
     again: Vec<Token>,
@@ -124,7 +122,6 @@ impl Worker {
             turn: 0,
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             made: Vec::new(),
-            prelude: Vec::new(),
             spare: Vec::new(),
             again: Vec::new(),
             now,

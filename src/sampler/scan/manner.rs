@@ -20,7 +20,8 @@ const QUESTIONS_MAX: u32 = 64;
 /// What is kept for the choice.
 #[derive(Debug)]
 pub(super) struct Manner {
-    known: Vec<SocketRecord>,
+    /// `None` where they can't be told.
+    known: Option<Vec<SocketRecord>>,
     walk: Duration,
     each: Duration,
     /// In vain so often, one time after the other.
@@ -31,24 +32,27 @@ pub(super) struct Manner {
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { known: Vec::new(), walk: Duration::ZERO, each: EACH, in_vain: 0, walks_left: 0, asked: 0 }
+        Self { known: None, walk: Duration::ZERO, each: EACH, in_vain: 0, walks_left: 0, asked: 0 }
     }
 }
 
 impl Manner {
-    /// The sockets to ask for one by one; none where a walk is the thing to do.
+    /// The sockets to ask for one by one; `None` where a walk is the thing to do. A process without any has nothing to
+    /// be asked for: that it has none still shows in its descriptors.
     pub(super) fn questions(&self) -> Option<&[SocketRecord]> {
-        let count = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-        let is_cheaper = self.each.saturating_mul(count) < self.walk;
-        let may = self.walks_left == 0 && self.asked < QUESTIONS_MAX && count > 0;
-        (may && is_cheaper).then_some(&self.known)
+        let known = self.known.as_deref()?;
+        let is_cheaper = self.each.saturating_mul(count(known)) < self.walk;
+        let may = self.walks_left == 0 && self.asked < QUESTIONS_MAX;
+        (may && is_cheaper).then_some(known)
     }
 
     /// All were asked for, at this cost.
     pub(super) fn asked(&mut self, cost: Duration) {
         self.asked += 1;
-        let count = u32::try_from(self.known.len()).unwrap_or(u32::MAX).max(1);
-        self.each = (self.each + cost / count) / 2;
+        let count = count(self.known.as_deref().unwrap_or_default());
+        if count > 0 {
+            self.each = (self.each + cost / count) / 2;
+        }
     }
 
     /// There was no other socket.
@@ -71,17 +75,19 @@ impl Manner {
 
     /// These are all the sockets that the process has.
     pub(super) fn know<'a>(&mut self, records: impl Iterator<Item = &'a SocketRecord>) {
-        self.known.clear();
-        self.known.extend(records.take(KNOWN_MAX + 1));
-        if self.known.len() > KNOWN_MAX || self.known.iter().any(|record| record.cookie.is_none()) {
-            self.forget();
-        }
+        let known: Vec<SocketRecord> = records.take(KNOWN_MAX + 1).copied().collect();
+        let can_be_asked = known.len() <= KNOWN_MAX && known.iter().all(|record| record.cookie.is_some());
+        self.known = can_be_asked.then_some(known);
     }
 
     /// It has others, or they can't be told.
     pub(super) fn forget(&mut self) {
-        self.known = Vec::new();
+        self.known = None;
     }
+}
+
+fn count(known: &[SocketRecord]) -> u32 {
+    u32::try_from(known.len()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -117,7 +123,8 @@ mod tests {
         assert_eq!(knowing(99, walk).questions().map(<[_]>::len), Some(99));
         assert_eq!(knowing(100, walk).questions(), None, "as dear as a walk");
         assert_eq!(knowing(1_025, Duration::from_secs(1)).questions(), None, "too many to keep in mind");
-        assert_eq!(knowing(0, walk).questions(), None);
+        assert_eq!(knowing(0, walk).questions().map(<[_]>::len), Some(0), "nothing to ask is the cheapest");
+        assert_eq!(Manner::default().questions(), None, "not known yet");
     }
 
     #[test]

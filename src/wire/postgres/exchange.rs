@@ -148,8 +148,13 @@ impl Exchange {
 
     /// Nothing owed, no transaction, no doubt: the connection may serve somebody else.
     pub fn at_rest(&self) -> bool {
+        self.transaction == Transaction::Idle && self.takes_ours()
+    }
+
+    /// Nothing owed, and a request of our own would run: within a transaction too, where that has not failed.
+    pub fn takes_ours(&self) -> bool {
         self.owed.is_empty()
-            && self.transaction == Transaction::Idle
+            && self.transaction != Transaction::Failed
             && !self.skipping
             && !self.copying_in()
             && !self.in_batch()

@@ -148,6 +148,15 @@ impl Settings {
         }
     }
 
+    /// It may have any value from now on: whatever is wanted has to be set.
+    pub fn doubt(&mut self, parameter: Parameter) {
+        // No value has a NUL.
+        match self.place(parameter) {
+            Ok(at) => self.values[at].1 = "\0".into(),
+            Err(at) => self.values.insert(at, (parameter, "\0".into())),
+        }
+    }
+
     fn place(&self, parameter: Parameter) -> Result<usize, usize> {
         self.values.binary_search_by_key(&parameter, |(own, _)| *own)
     }

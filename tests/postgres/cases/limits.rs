@@ -191,3 +191,58 @@ fn session_mode_keeps_one_connection_for_each_client() {
     drop(one);
     proxy.serves();
 }
+
+#[test]
+fn who_keeps_a_connection_and_rests_too_long_gives_it_back() {
+    for (keys, text) in [
+        ("pool = { max = 2, mode = \"session\" }", "select 1"),
+        ("pool = { max = 2 }", "set statement_timeout = '77s'"),
+        ("pool = { max = 2 }", "create temp table mine (a int)"),
+    ] {
+        let proxy = Proxy::with(&format!("{keys}\nclients = {{ idle = \"2s\" }}"));
+        let mut leaked = [proxy.client(), proxy.client()];
+        leaked.iter_mut().for_each(|client| drop(client.run(text)));
+        assert_eq!(proxy.client().value("select 1"), "1", "{keys}: {text}");
+        for client in &mut leaked {
+            assert_eq!(codes(&client.rest()), ["57P01"], "{keys}: {text}");
+        }
+        proxy.serves();
+    }
+}
+
+#[test]
+fn who_works_now_and_then_or_waits_for_news_keeps_its_connection() {
+    for (keys, text) in [
+        ("pool = { max = 2, mode = \"session\" }", "listen news"),
+        ("pool = { max = 2 }", "listen news"),
+        ("pool = { max = 2, mode = \"session\" }", "select pg_advisory_lock(7)"),
+        ("pool = { max = 2 }", "select pg_advisory_lock(7)"),
+    ] {
+        let proxy = Proxy::with(&format!("{keys}\nclients = {{ idle = \"1s\" }}"));
+        let (mut waits, mut works) = (proxy.client(), proxy.client());
+        waits.run(text);
+        let backend = waits.value("select pg_backend_pid()");
+        works.run("set statement_timeout = '77s'");
+        // Three times the bound, with work in between.
+        for _ in 0..6 {
+            works.run("select pg_sleep(0.25)");
+            std::thread::sleep(std::time::Duration::from_millis(250));
+        }
+        assert_eq!(works.value("show statement_timeout"), "77s", "{keys}: {text}");
+        assert_eq!(waits.value("select pg_backend_pid()"), backend, "{keys}: {text}");
+    }
+}
+
+#[test]
+fn a_reset_of_what_is_idle_frees_what_a_session_keeps_for_nothing() {
+    use fdguard::model::action::ResetHow;
+    let proxy = Proxy::with("pool = { max = 2, mode = \"session\" }");
+    let (mut leaked, mut works) = (proxy.client(), proxy.client());
+    leaked.run("select 1");
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    works.run("select 1");
+    proxy.reset(ResetHow::Idle);
+    assert_eq!(codes(&leaked.rest()), ["57P01"]);
+    assert_eq!(works.value("select 1"), "1", "between two requests nobody is idle");
+    proxy.serves();
+}

@@ -12,8 +12,8 @@ use fdguard::model::event::{Event, Fact};
 use fdguard::model::reading::Reading;
 
 use super::bot;
-use super::pooled::free_port;
 use crate::support::agent::{Agent, toml_text};
+use crate::support::port::free_port;
 use crate::support::wait::wait_for;
 
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -1,10 +1,9 @@
 //! Bots that leak connections to their database. Alone they use up what the server has; behind a pool of the agent's
 //! own the server never sees more than the pool may have, and the ladder holds the descriptors, which are the bot's.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fdguard::agent::status::HeldClient;
@@ -19,11 +18,8 @@ use super::course::policy_file;
 use super::servers::Servers;
 use super::tape::{self, Tape};
 use crate::support::agent::{Agent, FDGUARD, toml_text};
+use crate::support::port::free_port;
 use crate::support::wait::wait_for;
-
-/// Ports for pools are taken from here on.
-const PORTS_FROM: u16 = 27_000;
-const PORTS: u16 = 5_000;
 
 /// Connections that the server has for everybody.
 const SERVER_MAX: &str = "max_connections=12";
@@ -99,15 +95,6 @@ fn write_settings(folder: &Path, bot: Bot, listen: u16, (server, ports): (u16, &
         toml_text(&policy_file("asyncpg_pooled").to_string_lossy()),
     );
     Agent::write_settings(folder, &sections);
-}
-
-/// A port below the range that the kernel hands out to clients, which any of them could take meanwhile.
-pub(super) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let own = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap();
-    let next = || NEXT.fetch_add(1, Ordering::Relaxed);
-    let mut ports = std::iter::from_fn(|| Some(PORTS_FROM + (own + next()) % PORTS));
-    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 /// Runs the bot behind a pool until it was restarted often enough, and `enough` of it was seen.

@@ -5,10 +5,12 @@ use super::sent::{Sent, ensure};
 use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::cache::Touch;
 use crate::proxy::postgres::effects;
-use crate::proxy::postgres::side::Keeps;
+use crate::proxy::postgres::resets::Resets;
+use crate::proxy::postgres::side::{Keeps, ServerSide};
 use crate::wire::postgres::fields::Span;
 use crate::wire::postgres::frame::HEADER_LEN;
 use crate::wire::postgres::frontend::Parse;
+use crate::wire::postgres::statement::Pin;
 
 /// A text is going to run, of which `left` bytes are not here yet.
 pub(super) fn note_query(text: &[u8], left: u64, ends: &mut Ends<'_, '_>) {
@@ -43,6 +45,24 @@ pub(super) fn note_bound(sent: &Sent, name: Span<'_>, ends: &mut Ends<'_, '_>) {
     }
 }
 
+/// Of a text that is sent as it is: settings that it gives back, and what its client keeps the session for while it says
+/// nothing.
+pub(super) fn note_session(text: &[u8], ends: &mut Ends<'_, '_>) {
+    let marks = effects::read(text, ends.client.strings(), None);
+    note_resets(marks.resets, ends.server);
+    if let Some(pin @ (Pin::Listen | Pin::AdvisoryLock)) = marks.pin {
+        ends.client.pinned.get_or_insert(pin);
+    }
+}
+
+fn note_resets(resets: Option<Box<Resets>>, server: &mut ServerSide) {
+    let Some(resets) = resets else { return };
+    match &mut server.resets {
+        Some(before) => before.then(*resets),
+        None => server.resets = Some(resets),
+    }
+}
+
 /// Takes up what a text does to its session; gives what is to be sent in its place, where not itself.
 pub(super) fn instead(text: &[u8], ends: &mut Ends<'_, '_>, out: &mut Assembly<'_>) -> Option<String> {
     let strings = ends.client.strings();
@@ -53,6 +73,7 @@ pub(super) fn instead(text: &[u8], ends: &mut Ends<'_, '_>, out: &mut Assembly<'
         ends.server.deallocates = Some(statement.id());
         return Some(format!("DEALLOCATE {}", String::from_utf8_lossy(statement.name().bytes())));
     }
+    note_resets(marks.resets, ends.server);
     let pin = marks.pin?;
     if ends.client.pinned.is_none() && ends.cx.keeps == Keeps::Refuses {
         return Some(effects::refusal(pin));

@@ -42,6 +42,7 @@ impl Worker {
             room: newcomer.room,
             key,
             lease: None,
+            rests: false,
             pending: newcomer.early,
             secret: secret(),
             mark: None,

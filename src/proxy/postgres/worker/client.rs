@@ -39,6 +39,8 @@ pub(crate) struct Client {
     pub(super) key: Key,
     /// The server connection that it has.
     pub(super) lease: Option<ConnectionId>,
+    /// It keeps it while it rests.
+    pub(super) rests: bool,
     /// Read and not yet dealt with.
     pub(super) pending: Vec<u8>,
     /// With its place the key to cancel what it is doing.

@@ -4,6 +4,7 @@ use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::inbound::{self, Cx, Next};
 use crate::proxy::postgres::outbound;
+use crate::proxy::postgres::settle;
 use crate::proxy::postgres::side::Mode;
 use crate::proxy::postgres::worker::caching::Kept;
 use crate::proxy::postgres::worker::client::State;
@@ -14,6 +15,7 @@ use crate::proxy::postgres::worker::{READS_MAX, Worker};
 use crate::proxy::transport::{Flow, Taken};
 use crate::wire::postgres::exchange::Owed;
 use crate::wire::postgres::sqlstate::{Report, SqlState, error_response};
+use crate::wire::postgres::statement::Pin;
 
 /// Whether to read once more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,7 +139,7 @@ impl Worker {
         let Some(client) = self.clients.get_mut(place) else { return Err(()) };
         let room_place = usize::from(client.room);
         let room = &mut self.rooms[room_place];
-        let (mode, keeps) = (room.settings.mode, room.settings.keeps);
+        let (mode, keeps, most) = (room.settings.mode, room.settings.keeps, room.settings.statements_max);
         let mut made = std::mem::take(&mut self.made);
         let mut assembly = Assembly::new(bytes, &mut made);
         let Some(connection) = client.lease else {
@@ -147,8 +149,9 @@ impl Worker {
             return passed.map_err(|lost| self.lose_client(place, &lost));
         };
         let Some((server, statements, mut cache)) = room.server_and_books(connection) else { return Err(()) };
-        if !self.prelude.is_empty() {
-            assembly.buffer().append(&mut self.prelude);
+        if server.side.unsettled && server.side.exchange.takes_ours() {
+            inbound::thin_out(&mut server.side, most, assembly.buffer());
+            settle::bring(&mut server.side, &mut client.side, assembly.buffer());
         }
         let mut marked = 0;
         if let Some(cache) = cache.as_deref_mut()
@@ -168,6 +171,10 @@ impl Worker {
             Ok((_, Next::More | Next::Server | Next::Leave)) | Err(_) => Asking::Goes,
         };
         let sent = server.transport.send(assembly.finish());
+        if client.rests && !(server.side.exchange.at_rest() && client.side.rest.left == 0) {
+            client.rests = false;
+            room.pool.stir(token_of(place), self.now);
+        }
         let flushed = std::mem::take(&mut client.side.flushed);
         self.made = made;
         if marked > 0 && !matches!(passed, Ok((taken, _)) if taken >= marked) {
@@ -296,7 +303,7 @@ impl Worker {
             || client.state == State::Greeting;
         let Some(server) = room.server_mut(connection) else { return };
         if keeps || server.cancels > 0 {
-            return;
+            return self.rest_with_lease(place);
         }
         server.holder = Holder::Pool;
         server.side.unnamed_is_ours = false;
@@ -305,8 +312,24 @@ impl Worker {
         if server.threat == Carried::Unsure {
             return self.server_lost(room_place, connection, CloseReason::CancelAdrift);
         }
+        debug_assert!(server.side.exchange.quiet(), "what owes an answer serves nobody else");
         let released = room.pool.check_in(connection, self.now);
         self.after_release(room_place, connection, released);
+    }
+
+    /// The work of a client that keeps its server connection is over: it rests from now on, unless what it keeps the
+    /// connection for goes on without a word.
+    fn rest_with_lease(&mut self, place: usize) {
+        let Some(client) = self.clients.get_mut(place) else { return };
+        let Some(connection) = client.lease else { return };
+        let room = &mut self.rooms[usize::from(client.room)];
+        let is_over = room.server(connection).is_some_and(|server| server.side.exchange.at_rest());
+        let waits = matches!(client.side.pinned, Some(Pin::Listen | Pin::AdvisoryLock));
+        if is_over && !waits && client.state == State::Open && client.side.rest.left == 0 {
+            client.rests = true;
+            client.active = self.now;
+            room.pool.rest(token_of(place), self.now);
+        }
     }
 }
 

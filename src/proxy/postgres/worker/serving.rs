@@ -20,7 +20,6 @@ use crate::proxy::postgres::worker::inbox::{Carried, Errand, Failed, Message, Re
 use crate::proxy::postgres::worker::room::{Greeting, Room, RoomSettings};
 use crate::proxy::postgres::worker::server::{Asking, Holder, Server};
 use crate::proxy::postgres::worker::token::Token;
-use crate::proxy::postgres::{inbound, settle};
 use crate::wire::postgres::exchange::{Owed, Reply};
 use crate::wire::postgres::frontend::{write_query, write_terminate};
 use crate::wire::postgres::sqlstate::{Report, SqlState};
@@ -94,7 +93,6 @@ impl Worker {
     fn hand_over(&mut self, place: usize, connection: ConnectionId) -> bool {
         let client = &mut self.clients[place];
         let room = &mut self.rooms[usize::from(client.room)];
-        let most = room.settings.statements_max;
         let Some(server) = room.server_mut(connection) else {
             room.pool.discard(connection, CloseReason::UpstreamLost, self.now);
             return false;
@@ -105,8 +103,7 @@ impl Worker {
         server.overdue = false;
         client.lease = Some(connection);
         client.active = self.now;
-        inbound::thin_out(&mut server.side, most, &mut self.prelude);
-        settle::bring(&mut server.side, &mut client.side, &mut self.prelude);
+        server.side.unsettled = true;
         true
     }
 

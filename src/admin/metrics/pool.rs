@@ -1,0 +1,94 @@
+//! Pools: their signals, what happened by reason, bytes, the read cache, the word of their upstreams.
+
+use std::fmt;
+
+use prometheus_client::registry::Unit;
+
+use crate::admin::metrics::page::{Family, Labels, Page};
+use crate::admin::metrics::reading;
+use crate::agent::status::{PoolCache, PoolStatus};
+use crate::model::signal::CATALOGUE;
+
+/// Writes all pools.
+pub(super) fn write(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
+    for row in CATALOGUE.iter().filter(|row| row.name.starts_with("pool[].")) {
+        let readings = pools.iter().filter_map(|pool| Some((labels(pool), *pool.signals.get(row.name)?)));
+        reading::write(page, ("fdguard_pool_", row), readings)?;
+    }
+    let connecting = pools.iter().map(|pool| (labels(pool), f64::from(pool.connecting)));
+    page.gauges(Family::plain("fdguard_pool_connecting", "Server connections being opened"), connecting)?;
+    let running = pools.iter().map(|pool| (labels(pool), f64::from(u8::from(pool.mode == "running"))));
+    page.gauges(
+        Family::plain("fdguard_pool_running", "0 where the pool is paused, disabled or draining"),
+        running,
+    )?;
+    let throttles = pools.iter().filter_map(|pool| Some((labels(pool), pool.throttle?)));
+    page.gauges(Family::plain("fdguard_pool_throttle", "New clients let in per second"), throttles)?;
+    events(page, pools)?;
+    traffic(page, pools)?;
+    cache(page, pools)?;
+    gate(page, pools)
+}
+
+fn labels(pool: &PoolStatus) -> Labels<'_> {
+    vec![("pool", pool.name.as_str())]
+}
+
+fn events(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
+    let events = pools.iter().flat_map(|pool| {
+        pool.counters.iter().map(move |(what, count)| {
+            let (event, reason) = what.split_once('.').unwrap_or((what, ""));
+            let labels = vec![("pool", pool.name.as_str()), ("event", event), ("reason", reason)];
+            (labels, *count as f64)
+        })
+    });
+    page.counters(Family::plain("fdguard_pool_events", "What happened in the pool, by reason"), events)
+}
+
+fn traffic(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
+    let counted = || pools.iter().filter_map(|pool| Some((pool, pool.traffic?)));
+    let up = counted().map(|(pool, traffic)| (labels(pool), traffic.up as f64));
+    page.counters(Family::of("fdguard_pool_sent", "Bytes from clients to servers", &Unit::Bytes), up)?;
+    let down = counted().map(|(pool, traffic)| (labels(pool), traffic.down as f64));
+    page.counters(Family::of("fdguard_pool_received", "Bytes from servers to clients", &Unit::Bytes), down)
+}
+
+fn cache(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
+    type Value = fn(&PoolCache) -> u64;
+    let caches = || pools.iter().filter_map(|pool| Some((labels(pool), pool.cache?)));
+    let entries = Family::plain("fdguard_pool_cache_entries", "Answers that the read cache keeps");
+    page.gauges(entries, caches().map(|(labels, cache)| (labels, cache.entries as f64)))?;
+    let bytes = Family::of("fdguard_pool_cache_size", "What the read cache takes", &Unit::Bytes);
+    page.gauges(bytes, caches().map(|(labels, cache)| (labels, cache.bytes as f64)))?;
+    let counters: [(&str, &str, Value); 3] = [
+        ("fdguard_pool_cache_hits", "Reads that the cache answered", |cache| cache.hits),
+        ("fdguard_pool_cache_misses", "Declared reads that went to the server", |cache| cache.misses),
+        ("fdguard_pool_cache_drops", "Answers dropped for a write or by hand", |cache| cache.dropped),
+    ];
+    for (name, help, value) in counters {
+        let samples = caches().map(|(labels, cache)| (labels, value(&cache) as f64));
+        page.counters(Family::plain(name, help), samples)?;
+    }
+    Ok(())
+}
+
+/// The order gate.
+fn gate(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
+    let gates = || pools.iter().filter_map(|pool| Some((pool, pool.trading?)));
+    let help = "What the order gate lets pass: 0 everything, 1 what adds no risk, 2 of orders only cancels";
+    let states = gates().map(|(pool, trading)| (labels(pool), trading.state.figure()));
+    page.gauges(Family::plain("fdguard_pool_trading", help), states)?;
+    let seen = gates().flat_map(|(pool, trading)| {
+        let passed = [
+            ("order", trading.orders),
+            ("reducing", trading.reducing),
+            ("cancel", trading.cancels),
+            ("unread", trading.unread),
+        ];
+        let passed = passed.map(|(kind, count)| (kind, "passed", count)).into_iter();
+        passed.chain([("order", "refused", trading.refused)]).map(move |(kind, verdict, count)| {
+            (vec![("pool", pool.name.as_str()), ("kind", kind), ("verdict", verdict)], count as f64)
+        })
+    });
+    page.counters(Family::plain("fdguard_pool_gate", "Orders and cancels that the order gate has seen"), seen)
+}

@@ -1,0 +1,95 @@
+//! The doors of a running agent: the control socket, and the address of the metrics.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+
+use super::Known;
+use crate::admin::{self, AdminError, Keys, MetricsServer, Rights};
+use crate::agent::Ends;
+use crate::agent::mailbox::{Mailbox, Message};
+use crate::agent::request::{Answer, Command, Envelope, Request};
+use crate::cli::pools;
+use crate::config::{self, Config};
+use crate::model::chain::chain;
+use crate::model::name::Name;
+use crate::proxy::Proxies;
+
+/// A place for metrics that could not be taken is tried again after so long.
+const METRICS_AGAIN: Duration = Duration::from_secs(30);
+
+/// The socket's file, removed with the agent.
+pub(super) struct SocketFile(pub(super) PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // One that is gone already is as good.
+        let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Opens the control socket. Where another agent answers on it, a second would guard the same targets, and both
+/// would act; only an `exec`, whose child is its own, does without a socket. So does an agent that is refused one.
+pub(super) async fn listen(config: &Config, ends: Ends) -> Result<Option<UnixListener>, AdminError> {
+    match (admin::listen(&config.admin.socket).await, ends) {
+        (Ok(listener), _) => Ok(Some(listener)),
+        (Err(error @ AdminError::Taken(_)), Ends::Never) => Err(error),
+        (Err(error), _) => {
+            tracing::warn!(error = chain(&error), "the control socket can't be served");
+            Ok(None)
+        }
+    }
+}
+
+/// Serves the control socket.
+pub(super) async fn socket(
+    listener: UnixListener,
+    admin: config::Admin,
+    (mailbox, proxies, gates): (Mailbox, Option<Proxies>, Vec<Name>),
+    known: Rc<Known>,
+) {
+    let uids = admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();
+    let gids = admin.gids.iter().filter_map(|gid| u32::try_from(*gid).ok()).collect();
+    let submit = move |envelope: Envelope| {
+        let Err(envelope) = pools::command(proxies.as_ref(), &gates, &mailbox, envelope) else { return };
+        let message = match &envelope.request {
+            Request::Do(Command::Reload) => Message::Reload(known.reload(), Some(envelope)),
+            Request::Status
+            | Request::Explain { .. }
+            | Request::Events { .. }
+            | Request::Trading { .. }
+            | Request::Do(_) => Message::Asked(envelope),
+        };
+        if let Err(message) = mailbox.post(message) {
+            busy(*message);
+        }
+    };
+    match admin::serve(listener, Rights { uids, gids }, submit).await {}
+}
+
+/// Serves metrics. That they can't be is no reason not to guard: it is told, and tried again.
+pub(super) async fn metrics(place: config::Metrics, mailbox: Mailbox) {
+    let keys = place.token_file.map_or(Keys::None, Keys::Token);
+    let server = loop {
+        match MetricsServer::listen(place.listen, keys.clone()).await {
+            Ok(server) => break server,
+            Err(error) => tracing::warn!(error = chain(&error), "metrics can't be served"),
+        }
+        tokio::time::sleep(METRICS_AGAIN).await;
+    };
+    let submit = move |envelope| {
+        if let Err(message) = mailbox.post(Message::Asked(envelope)) {
+            busy(*message);
+        }
+    };
+    match server.serve(submit).await {}
+}
+
+/// A message that could not be posted is answered here.
+fn busy(message: Message) {
+    if let Message::Asked(envelope) | Message::Reload(_, Some(envelope)) = message {
+        drop(envelope.reply.send(Answer::Refused("the agent is busy or ending".to_owned())));
+    }
+}
