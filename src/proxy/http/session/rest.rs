@@ -140,7 +140,9 @@ impl Session {
 
     /// Asks the pool for a server connection, for the head that is held.
     pub(super) fn seek(&mut self, tools: &mut Tools) {
-        self.seek_with(None, tools);
+        if !self.is_overtaken(tools) {
+            self.seek_with(None, tools);
+        }
     }
 
     /// The same with its head, where its fields are still at hand.
