@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::matter::Matter;
+use super::matter::{Field, Matter};
 
 /// The part of a pointer that stands for every item of a list.
 const EACH: &str = "*";
@@ -85,10 +85,9 @@ impl Condition {
                 message.map_or(Holds::Unknown, |message| self.in_json(pointer, message))
             }
             Place::Field(name) => match matter.field(name) {
-                None => Holds::Unknown,
-                Some(value) => {
-                    yes_or_no(value.is_some_and(|value| self.is.iter().any(|is| is.is_text(value))))
-                }
+                Field::Once(value) if self.is.iter().any(|is| is.is_text(value)) => Holds::Yes,
+                Field::Absent | Field::Once(_) => Holds::No,
+                Field::Unclear => Holds::Unknown,
             },
         }
     }
@@ -111,10 +110,6 @@ impl Condition {
             (_, _) => Holds::Unknown,
         }
     }
-}
-
-const fn yes_or_no(is: bool) -> Holds {
-    if is { Holds::Yes } else { Holds::No }
 }
 
 /// Shows everything that a pointer leads to; none where it leads nowhere.

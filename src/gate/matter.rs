@@ -39,13 +39,27 @@ impl Matter {
         }
     }
 
-    /// The value of a field, where it is there once; none where it is there more than once, or nobody knows.
-    pub(super) fn field(&self, name: &str) -> Option<Option<&[u8]>> {
-        let fields = self.fields.as_ref()?;
+    /// The value of a field.
+    pub(super) fn field(&self, name: &str) -> Field<'_> {
+        let Some(fields) = &self.fields else { return Field::Unclear };
         let mut found = fields.iter().filter(|(own, _)| own == name.as_bytes());
-        let first = found.next().map(|(_, value)| value.as_slice());
-        found.next().is_none().then_some(first)
+        match (found.next(), found.next()) {
+            (None, _) => Field::Absent,
+            (Some((_, value)), None) => Field::Once(value),
+            (Some(_), Some(_)) => Field::Unclear,
+        }
     }
+}
+
+/// A field of a query or a form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Field<'a> {
+    /// It is not there.
+    Absent,
+    /// It is there once, with this value.
+    Once(&'a [u8]),
+    /// It is there more than once, or nobody knows.
+    Unclear,
 }
 
 /// The pairs of a query or a form.

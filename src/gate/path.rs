@@ -180,10 +180,9 @@ impl<'a> Path<'a> {
 
 /// Whether it can be read in one way only.
 fn is_plain(path: &[u8]) -> bool {
-    let parts = path.strip_prefix(b"/").unwrap_or(path);
+    let inner = path.strip_prefix(b"/").unwrap_or(path);
     let dotted = |part: &[u8]| part.is_empty() || part.starts_with(b".");
-    !path.iter().any(|byte| b"%;\\".contains(byte))
-        && (parts.is_empty() || !parts.split(is_slash).any(dotted))
+    !path.iter().any(|byte| b"%;\\".contains(byte)) && (inner.is_empty() || !parts(inner).any(dotted))
 }
 
 /// Whether servers can differ about a path, of which `text` is all that was escaped.
@@ -193,11 +192,11 @@ fn can_differ(written: &[u8], text: &[u8]) -> bool {
     let inner = text.strip_prefix(b"/").unwrap_or(text);
     // A lone percent sign is an escape to nobody, or a fault to somebody.
     let lone = (0..written.len()).any(|at| written[at] == b'%' && escape(&written[at..]).is_none());
-    lone || text.iter().any(odd) || inner.split(is_slash).any(dots)
+    lone || text.iter().any(odd) || parts(inner).any(dots)
 }
 
-fn is_slash(byte: &u8) -> bool {
-    *byte == b'/'
+fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/')
 }
 
 /// A decoded path with everything resolved: both slashes are one, parameters and what follows a question mark are cut off,

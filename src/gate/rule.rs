@@ -25,8 +25,7 @@ impl Kind {
 /// Whether what is of a kind passes in a state.
 pub const fn passes(kind: Kind, state: Trading) -> bool {
     match (kind, state) {
-        (Kind::Data | Kind::Cancel, _) | (_, Trading::Active) => true,
-        (Kind::Reduces, Trading::Reducing) => true,
+        (Kind::Data | Kind::Cancel, _) | (_, Trading::Active) | (Kind::Reduces, Trading::Reducing) => true,
         (Kind::Reduces, Trading::Halted) | (Kind::Order, Trading::Reducing | Trading::Halted) => false,
     }
 }

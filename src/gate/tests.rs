@@ -3,13 +3,9 @@ mod kinds;
 
 use super::{Condition, Head, Kind, Known, Matter, Path, Pattern, Place, Rule, Rules, Scalar};
 
-fn path(text: &str) -> Option<Pattern> {
-    Some(Pattern::parse(text).unwrap())
-}
-
 fn rule(method: &str, at: &str) -> Rule {
     let methods = method.split_whitespace().map(str::to_owned).collect();
-    Rule { methods, path: path(at), when: Vec::new(), reduces: Vec::new() }
+    Rule { methods, path: Some(Pattern::parse(at).unwrap()), when: Vec::new(), reduces: Vec::new() }
 }
 
 fn json(pointer: &str, is: &[&str]) -> Condition {

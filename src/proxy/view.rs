@@ -85,8 +85,8 @@ impl fmt::Display for GateView {
 }
 
 /// To whole seconds, so that it reads well.
-fn rounded(span: Duration) -> Duration {
-    Duration::from_secs(span.as_secs_f64().round() as u64)
+pub fn rounded(span: Duration) -> Duration {
+    Duration::from_secs((span + Duration::from_millis(500)).as_secs())
 }
 
 /// What an order gate has seen so far.

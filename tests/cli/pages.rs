@@ -97,7 +97,7 @@ fn the_files_of_the_readme_work_as_they_stand() {
     let readme = page("README.md");
     let blocks: Vec<&str> =
         readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 3, "a target, a pool and a gate");
+    assert_eq!(blocks.len(), 4, "a target, a pool, a gate and metrics");
     let folder = installed();
     let agent = folder.path().join("fdguard.toml");
     std::fs::write(&agent, blocks[0]).unwrap();

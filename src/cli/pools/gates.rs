@@ -42,7 +42,7 @@ pub(super) fn command(proxies: Option<&Proxies>, gates: &[Name], mailbox: &Mailb
             let (told, none): (Vec<_>, _) = (told.collect(), no_gate(proxy.as_ref()));
             let (words, mailbox) = (command.to_string(), mailbox.clone());
             let teller = mailbox.clone();
-            let until = limit.map(|limit| after(limit));
+            let until = limit.map(after);
             let hand = state.gate().map(|gate| ByHand { gate, until });
             let note = move |proxy| drop(teller.post(Message::ByHand { proxy, hand }));
             tokio::task::spawn_local(async move {

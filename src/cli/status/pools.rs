@@ -1,7 +1,6 @@
 //! The pools of the agent in `fdguard status`: a row each, and which descriptors of a process are clients of one.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use crate::agent::status::{HeldClient, PoolCache, PoolStatus, PoolTrading, PoolTruth, Told};
 use crate::cli::columns::{Columns, Lean};
@@ -11,6 +10,7 @@ use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
 use crate::model::trading::Trading;
 use crate::model::units::{format_bytes, format_span};
+use crate::proxy::view::rounded;
 use crate::sampler::truth::Testimony;
 
 /// Clients of a process that get a line of their own; those longest without use come first.
@@ -78,7 +78,7 @@ pub(in crate::cli) fn told(trading: &PoolTrading) -> String {
     };
     let by = |gate: Option<Gate>| Trading::under(gate);
     let hand = hand.map(|gate| match left {
-        Some(left) => format!("{} by hand for {}", by(Some(gate)), format_span(seconds(*left))),
+        Some(left) => format!("{} by hand for {}", by(Some(gate)), format_span(rounded(*left))),
         None => format!("{} by hand", by(Some(gate))),
     });
     let policy = policy.map(|gate| format!("{} by a policy", by(Some(gate))));
@@ -97,11 +97,6 @@ pub(in crate::cli) fn told(trading: &PoolTrading) -> String {
     let passed = if passed.is_empty() { "no order yet".to_owned() } else { passed.join(", ") };
     let _ = write!(text, "; passed {passed}; refused {}", trading.refused);
     text
-}
-
-/// To whole seconds.
-fn seconds(span: Duration) -> Duration {
-    Duration::from_secs(span.as_secs_f64().round() as u64)
 }
 
 /// What a read cache has spared its server.
@@ -200,6 +195,7 @@ fn sentence(client: &HeldClient) -> String {
 mod tests {
     use super::*;
     use crate::model::name::Name;
+    use std::time::Duration;
 
     fn held(descriptor: u32, minutes: u64, abandoned: bool) -> HeldClient {
         HeldClient {

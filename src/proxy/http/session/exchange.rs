@@ -2,7 +2,7 @@
 
 use std::task::Context;
 
-use super::request::{Answer, Takes};
+use super::request::{Answer, Expect, Takes};
 use super::{Phase, Session, Step};
 use crate::config::proxy::HostRule;
 use crate::pool::reason::{CloseReason, Farewell};
@@ -45,7 +45,7 @@ impl Session {
             fields.keep_named(bytes, b"upgrade");
             extra[1] = UPGRADES;
         }
-        if self.ask.continued {
+        if self.ask.expect == Expect::Ours {
             fields.cut_named(bytes, b"expect");
         }
         out.clear();

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::task::Context;
 
-use super::request::Ask;
+use super::request::{Ask, Expect};
 use super::rest::Word;
 use super::{Phase, Session, Step};
 use crate::gate::{Head, Known, Matter, Path, passes};
@@ -121,8 +121,8 @@ impl Session {
     }
 
     fn more_of_body(&mut self, head: &Request, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
-        if head.expects && !self.ask.continued && self.ask.version == Version::Http11 {
-            self.ask.continued = true;
+        if head.expects && self.ask.expect == Expect::Theirs && self.ask.version == Version::Http11 {
+            self.ask.expect = Expect::Ours;
             // Who does not hear it has gone, which is heard when it is read.
             let _heard = self.client.send(CONTINUE);
         }

@@ -25,6 +25,15 @@ pub(super) enum Takes {
     No,
 }
 
+/// Who answers a client that waits for a word before it sends the body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Expect {
+    /// The upstream, where one waits.
+    Theirs,
+    /// It was answered here.
+    Ours,
+}
+
 /// A request on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Ask {
@@ -44,7 +53,7 @@ pub(super) struct Ask {
     /// What it is to the order gate; none where only its body would tell, and that was not read.
     pub(super) kind: Option<Kind>,
     /// The client was told here to go on with the body.
-    pub(super) continued: bool,
+    pub(super) expect: Expect,
     /// When its head was there.
     pub(super) begun: Timestamp,
     /// When something last passed.
@@ -65,7 +74,7 @@ impl Ask {
             takes: Takes::Yes,
             answer: Answer::Awaited,
             kind: Some(Kind::Data),
-            continued: false,
+            expect: Expect::Theirs,
             begun: now,
             moved: now,
         }
