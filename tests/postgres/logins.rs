@@ -105,6 +105,13 @@ fn where_the_upstream_decides_each_client_is_held_against_it() {
         // By now there is a connection of this user in the pool.
         complaint_of(&proxy.psql_unix(&[&name, &with(WRONG)], "select 1"));
     }
+    // What is wrong with something else is told as the server tells it, and is no failed try.
+    for _ in 0..12 {
+        let told =
+            complaint_of(&proxy.psql_unix(&["user=md5", &with(PASSWORD), "dbname=not_there"], "select 1"));
+        assert!(told.contains("database \"not_there\" does not exist"), "{told}");
+    }
+    assert_eq!(text_of(&proxy.psql_unix(&["user=md5", &with(PASSWORD)], "select current_user")), "md5");
     proxy.end();
 }
 

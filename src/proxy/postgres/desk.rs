@@ -21,7 +21,7 @@ use crate::proxy::postgres::console::{self, Parlour};
 use crate::proxy::postgres::credentials::{Means, Purse};
 use crate::proxy::postgres::lobby::Lobby;
 use crate::proxy::postgres::login::tries::Tries;
-use crate::proxy::postgres::login::{self, Auth, Came, Gate};
+use crate::proxy::postgres::login::{self, Auth, Came, Gate, Unjudged};
 use crate::proxy::postgres::route::Route;
 use crate::proxy::postgres::worker::{Caller, Carried, Errand, Failed, Message, Ready};
 use crate::proxy::proxies::{Line, Question};
@@ -218,7 +218,7 @@ impl login::House for Counter {
 
     /// Against what it took last, or by a connection made for that alone: one of the pool was opened by somebody else's
     /// password. The first upstream that answers decides.
-    async fn accepts(&self, user: &str, database: &str, password: &[u8]) -> Result<bool, String> {
+    async fn accepts(&self, user: &str, database: &str, password: &[u8]) -> Result<bool, Unjudged> {
         if self.purse.is_known(user.as_bytes(), password) {
             return Ok(true);
         }
@@ -230,10 +230,13 @@ impl login::House for Counter {
                     ready.transport.finish();
                     return Ok(true);
                 }
-                Err(failed) if failed.failure == ConnectFailure::Login => return Ok(false),
+                Err(failed) if failed.is_about_password() => return Ok(false),
+                Err(failed) if failed.failure == ConnectFailure::Login => {
+                    return Err(Unjudged::Otherwise(failed.said));
+                }
                 Err(failed) => why = failed.why,
             }
         }
-        Err(why)
+        Err(Unjudged::Away(why))
     }
 }

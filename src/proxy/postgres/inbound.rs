@@ -304,7 +304,7 @@ impl<'m> Message<'m> {
             ends.server.exchange.enter(Owed::Parse { statement: None, reply: Reply::Pass });
             return Ok(Some(self.rename(&mut ends.client.rest, parse.name, statement.name().bytes(), out)));
         }
-        if names.full() {
+        if names.full() || ends.cx.statements.full() {
             return Err(Lost::Over("the client has too many prepared statements"));
         }
         let batch = ends.server.exchange.batch_number();

@@ -74,6 +74,8 @@ enum Refused {
     /// The wrong password, or no such user: which of them nobody is told.
     Password,
     Said(SqlState, String),
+    /// In the server's own words.
+    Quoted(Vec<u8>),
 }
 
 impl From<io::Error> for Refused {
@@ -91,7 +93,15 @@ pub(super) trait House {
     fn failed(&self, origin: &Origin);
 
     /// Whether the upstream lets this user in with this password.
-    async fn accepts(&self, user: &str, database: &str, password: &[u8]) -> Result<bool, String>;
+    async fn accepts(&self, user: &str, database: &str, password: &[u8]) -> Result<bool, Unjudged>;
+}
+
+/// Why an upstream did not judge a password.
+pub(super) enum Unjudged {
+    /// It refused the login for something else, in these words: an ErrorResponse.
+    Otherwise(Vec<u8>),
+    /// None answered.
+    Away(String),
 }
 
 /// Lets a client in.
@@ -115,6 +125,7 @@ pub(super) async fn login(caller: Caller, gate: &Gate, house: &impl House) -> io
             Err(Refused::Said(state, text)) => {
                 return refuse(socket, &Report::new(state, &text).fatal()).await;
             }
+            Err(Refused::Quoted(said)) => return part(socket, &said).await,
         },
     };
     if wish.is_for_console() {
@@ -142,13 +153,18 @@ pub(super) async fn login(caller: Caller, gate: &Gate, house: &impl House) -> io
             refuse(socket, &Report::new(SqlState::InvalidPassword, &text).fatal()).await
         }
         Err(Refused::Said(state, text)) => refuse(socket, &Report::new(state, &text).fatal()).await,
+        Err(Refused::Quoted(said)) => part(socket, &said).await,
     }
 }
 
 async fn refuse(socket: Socket, report: &Report<'_>) -> io::Result<Came> {
     let mut said = Vec::new();
     error_response(&mut said, report);
-    socket.part(&said).await;
+    part(socket, &said).await
+}
+
+async fn part(socket: Socket, said: &[u8]) -> io::Result<Came> {
+    socket.part(said).await;
     Ok(Came::Nothing)
 }
 
@@ -232,7 +248,8 @@ async fn admit(
             match house.accepts(user, &wish.about.database, &sent).await {
                 Ok(true) => Some(Shown::Password(sent)),
                 Ok(false) => return Err(Refused::Password),
-                Err(why) => return Err(Refused::Said(SqlState::CannotConnectNow, why)),
+                Err(Unjudged::Otherwise(said)) => return Err(Refused::Quoted(said)),
+                Err(Unjudged::Away(why)) => return Err(Refused::Said(SqlState::CannotConnectNow, why)),
             }
         }
     };

@@ -11,6 +11,8 @@ use crate::proxy::postgres::statements::Statement;
 
 /// The most statements that one client may have prepared.
 pub(super) const NAMES_MAX: usize = 10_000;
+/// And the most bytes of their texts.
+pub(super) const TEXTS_MAX: usize = 64 << 20;
 /// An unnamed statement is kept for the transactions after its own up to this size.
 pub(super) const UNNAMED_MAX: usize = 16 << 10;
 
@@ -46,6 +48,8 @@ struct Named {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     named: HashMap<Box<[u8]>, Named>,
+    /// Bytes of the texts behind them.
+    texts: usize,
     changes: VecDeque<Change>,
     last: u64,
     /// The Parse of the unnamed statement, whole; empty where there is none.
@@ -60,18 +64,18 @@ impl Names {
 
     /// Whether no more names fit.
     pub(super) fn full(&self) -> bool {
-        self.named.len() >= NAMES_MAX
+        self.named.len() >= NAMES_MAX || self.texts >= TEXTS_MAX
     }
 
     /// A Parse under a name that is free.
     pub(super) fn add(&mut self, name: &[u8], statement: Rc<Statement>, batch: u64) {
         let number = self.note(name, batch, Undo::Added);
-        self.named.insert(name.into(), Named { statement, made: Some((batch, number)) });
+        self.put(name.into(), Named { statement, made: Some((batch, number)) });
     }
 
     /// A Close of a name.
     pub(super) fn remove(&mut self, name: &[u8], batch: u64) {
-        let removed = self.named.remove(name);
+        let removed = self.take(name);
         self.note(name, batch, Undo::Removed(removed));
     }
 
@@ -98,12 +102,31 @@ impl Names {
     /// All names go: DEALLOCATE ALL, DISCARD ALL.
     pub(super) fn clear(&mut self) {
         self.named.clear();
+        self.texts = 0;
         self.forget_unnamed();
     }
 
     /// A name went, for certain.
     pub(super) fn forget(&mut self, name: &[u8]) {
-        self.named.remove(name);
+        drop(self.take(name));
+    }
+
+    fn put(&mut self, name: Box<[u8]>, named: Named) {
+        self.texts += named.statement.body().len();
+        if let Some(before) = self.named.insert(name, named) {
+            self.texts -= before.statement.body().len();
+        }
+    }
+
+    fn take(&mut self, name: &[u8]) -> Option<Named> {
+        let taken = self.named.remove(name)?;
+        self.texts -= taken.statement.body().len();
+        Some(taken)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.named.len()
     }
 
     /// The oldest change was answered.
@@ -122,8 +145,8 @@ impl Names {
         let undone: Vec<Change> = self.changes.drain(..count).collect();
         for Change { name, undo, .. } in undone.into_iter().rev() {
             match undo {
-                Undo::Added => drop(self.named.remove(&name)),
-                Undo::Removed(Some(named)) => drop(self.named.insert(name, named)),
+                Undo::Added => drop(self.take(&name)),
+                Undo::Removed(Some(named)) => self.put(name, named),
                 Undo::Removed(None) => {}
             }
         }
@@ -200,6 +223,22 @@ mod tests {
         assert!(names.is_unsure(b"a", 3), "it is the Close that was answered");
         names.settle();
         assert!(!names.is_unsure(b"a", 3));
+    }
+
+    #[test]
+    fn texts_are_bounded_by_their_bytes() {
+        let mut statements = Statements::default();
+        let mut names = Names::default();
+        let text = |number: u8| vec![number; 1 << 20];
+        for number in 0..64 {
+            assert!(!names.full(), "{number}");
+            names.add(&[number], statements.share(&text(number)), 0);
+        }
+        assert!(names.full());
+        names.remove(&[7], 0);
+        assert!(!names.full());
+        names.take_back(65);
+        assert_eq!((names.len(), names.texts), (0, 0));
     }
 
     #[test]

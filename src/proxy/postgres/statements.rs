@@ -99,12 +99,20 @@ impl Eq for ByBody {}
 pub(super) struct Statements {
     known: HashSet<ByBody>,
     last: u32,
-    /// Statements after which those that nobody holds are looked for.
+    /// Bytes of their texts.
+    texts: usize,
+    /// Bytes after which those that nobody holds are looked for.
     sweep_at: usize,
+    /// Names of them that went with their clients since they were looked for.
+    departed: usize,
 }
 
-/// Fewer statements are never swept.
-const SWEEP_LEAST: usize = 512;
+/// Fewer bytes are not swept for new ones: with what is around each text this is some hundred statements.
+const SWEEP_LEAST: usize = 64 << 10;
+/// The most bytes of all texts: whoever would add one is told that it is one too many.
+const TEXTS_MAX: usize = 512 << 20;
+/// What a statement takes beside its text.
+const OVERHEAD: usize = 128;
 
 impl Statements {
     /// The shared statement of this text and parameter types.
@@ -112,14 +120,35 @@ impl Statements {
         if let Some(known) = self.known.get(body) {
             return Rc::clone(&known.0);
         }
-        if self.known.len() >= self.sweep_at.max(SWEEP_LEAST) {
-            self.known.retain(|known| Rc::strong_count(&known.0) > 1);
-            self.sweep_at = self.known.len() * 2;
+        if self.texts >= self.sweep_at.max(SWEEP_LEAST) {
+            self.sweep();
         }
+        self.texts += body.len() + OVERHEAD;
         let made =
             Rc::new(Statement { id: Cell::new(self.number()), body: body.into(), insight: OnceCell::new() });
         self.known.insert(ByBody(Rc::clone(&made)));
         made
+    }
+
+    /// Drops those that nobody holds.
+    fn sweep(&mut self) {
+        self.known.retain(|known| Rc::strong_count(&known.0) > 1);
+        self.texts = self.known.iter().map(|known| known.0.body.len() + OVERHEAD).sum();
+        self.sweep_at = self.texts * 2;
+        self.departed = 0;
+    }
+
+    /// A client that had so many names is gone. A look at all is worth it once that may have freed half of them.
+    pub(super) fn departed(&mut self, names: usize) {
+        self.departed += names;
+        if self.departed * 2 >= self.known.len() {
+            self.sweep();
+        }
+    }
+
+    /// Whether no more texts fit.
+    pub(super) fn full(&self) -> bool {
+        self.texts >= TEXTS_MAX
     }
 
     /// The statement of this text and parameter types, where there is one.
@@ -154,11 +183,25 @@ mod tests {
         let again = statements.share(b"select 1\0\0\0");
         assert!(Rc::ptr_eq(&one, &again));
         assert_ne!(statements.share(b"select 2\0\0\0").id(), one.id());
-        for number in 0..2 * SWEEP_LEAST {
+        for number in 0..10_000 {
             statements.share(format!("select {number}").as_bytes());
         }
-        assert!(statements.known.len() <= SWEEP_LEAST + 1, "{}", statements.known.len());
+        let most = SWEEP_LEAST / OVERHEAD + 1;
+        assert!(statements.known.len() <= most, "{}", statements.known.len());
         assert!(Rc::ptr_eq(&one, &statements.share(b"select 1\0\0\0")));
+    }
+
+    #[test]
+    fn what_a_client_leaves_behind_goes_with_it() {
+        let mut statements = Statements::default();
+        let kept = statements.share(b"select 1");
+        let held: Vec<_> =
+            (0..300).map(|number| statements.share(format!("select {number}, 1").as_bytes())).collect();
+        let count = held.len();
+        drop(held);
+        statements.departed(count);
+        assert_eq!((statements.known.len(), statements.texts), (1, kept.body().len() + OVERHEAD));
+        assert!(!statements.full());
     }
 
     #[test]

@@ -20,6 +20,7 @@
 
 mod arriving;
 mod caching;
+mod cancel_keys;
 mod cleaning;
 mod client;
 mod client_path;
@@ -58,6 +59,7 @@ use crate::model::clock::{Clock as _, Timestamp};
 use crate::pool::id::ConnectionId;
 use crate::pool::reason::Farewell;
 use crate::sys::clock::SystemClock;
+use cancel_keys::CancelKeys;
 use token::Token;
 
 /// Events taken in one pass.
@@ -85,6 +87,7 @@ pub(super) struct Worker {
     turn: u32,
     scratch: Box<[u8]>,
     made: Vec<u8>,
+    cancel_keys: CancelKeys,
     spare: Vec<Vec<u8>>,
     /// Sockets that had more to give than one pass takes.
     again: Vec<Token>,
@@ -122,6 +125,7 @@ impl Worker {
             turn: 0,
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             made: Vec::new(),
+            cancel_keys: CancelKeys::default(),
             spare: Vec::new(),
             again: Vec::new(),
             now,

@@ -246,3 +246,22 @@ fn a_reset_of_what_is_idle_frees_what_a_session_keeps_for_nothing() {
     assert_eq!(works.value("select 1"), "1", "between two requests nobody is idle");
     proxy.serves();
 }
+
+#[test]
+fn who_takes_nothing_of_an_answer_gives_its_connection_back() {
+    let proxy = Proxy::with("pool = { max = 1, wait = \"20s\", idle_transaction = \"1s\" }");
+    let mut client = proxy.client();
+    client.say(|out| write_query(out, b"select repeat('r', 100000) from generate_series(1, 3000)"));
+    client.until(b'T');
+    // The only connection serves others once it is clear that this one does not read.
+    proxy.serves();
+    let mut slow = proxy.client();
+    slow.say(|out| write_query(out, b"select repeat('r', 100000) from generate_series(1, 300)"));
+    let heard = (0..301).map(|count| {
+        if count % 60 == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(700));
+        }
+        slow.read().tag
+    });
+    assert_eq!(heard.filter(|tag| *tag == b'D').count(), 300, "who reads slowly is not cut");
+}

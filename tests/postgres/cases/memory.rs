@@ -43,3 +43,40 @@ fn a_slow_reader_makes_its_server_wait() {
     assert!(more < MORE_MAX, "{more} kB more");
     assert_eq!(client.until(b'Z').len(), 3_003);
 }
+
+#[test]
+fn the_texts_that_a_client_has_prepared_go_with_it() {
+    let proxy = Proxy::with("pool = { max = 1, statements = 20 }");
+    proxy.client().run("select 1");
+    let before = memory(&proxy, "VmRSS");
+    let more = || memory(&proxy, "VmRSS").saturating_sub(before);
+    let mut held = 0;
+    for turn in 0..5 {
+        let mut client = proxy.client();
+        for number in 0..40 {
+            let text = format!("select {number} /* {turn} {} */", "x".repeat(900_000));
+            client.say(|out| batch::whole(out, &format!("s{number}"), &text, &[]));
+            client.until(b'Z');
+        }
+        held = held.max(more());
+    }
+    // What one held the next one has; all five would be 180 MB.
+    assert!((30 << 10..80 << 10).contains(&held), "{held} kB");
+}
+
+#[test]
+fn a_client_that_prepares_without_end_is_told_where_it_ends() {
+    let proxy = Proxy::with("pool = { max = 1, statements = 20 }");
+    let mut client = proxy.client();
+    let mut told = None;
+    for number in 0..100 {
+        let text = format!("select {number} /* {} */", "x".repeat(1_000_000));
+        client.say(|out| batch::whole(out, &format!("s{number}"), &text, &[]));
+        told = std::iter::from_fn(|| Some(client.read())).find(|message| matches!(message.tag, b'Z' | b'E'));
+        if told.as_ref().is_some_and(|message| message.tag == b'E') {
+            break;
+        }
+    }
+    assert_eq!(told.and_then(|message| message.code()).as_deref(), Some("54000"));
+    proxy.serves();
+}

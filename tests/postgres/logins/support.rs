@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{LazyLock, Mutex};
@@ -219,7 +220,8 @@ impl Proxy {
         wait_for("the agent answers", || {
             let ended = proxy.process.try_wait().unwrap();
             assert!(ended.is_none(), "{}", proxy.log());
-            std::os::unix::net::UnixStream::connect(proxy.at.join("agent.sock")).ok()
+            // Bound before the proxies are: it answers only when they are there.
+            answers(&proxy.at.join("agent.sock")).then_some(())
         });
         proxy
     }
@@ -310,4 +312,12 @@ pub(crate) fn read_to_end(mut stream: TcpStream) -> String {
     // A reset ends it as well.
     let _ended = stream.read_to_end(&mut all);
     String::from_utf8_lossy(&all).into_owned()
+}
+
+/// Whether the agent behind a control socket answers.
+fn answers(socket: &Path) -> bool {
+    let Ok(mut stream) = UnixStream::connect(socket) else { return false };
+    let asked = stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n");
+    let mut said = String::new();
+    asked.and_then(|()| stream.read_to_string(&mut said)).is_ok() && said.contains(" 200 ")
 }

@@ -1,7 +1,6 @@
 //! Clients that come in: their place, and what they are greeted with.
 
 use mio::unix::SourceFd;
-use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::pool::reason::Farewell;
 use crate::proxy::postgres::cache::Patience;
@@ -42,9 +41,10 @@ impl Worker {
             room: newcomer.room,
             key,
             lease: None,
+            stalled: None,
             rests: false,
             pending: newcomer.early,
-            secret: secret(),
+            secret: self.cancel_keys.next(),
             mark: None,
             patience: Patience::default(),
             about: newcomer.about.into(),
@@ -110,12 +110,4 @@ impl Worker {
         self.release(place);
         self.greet(place, Vec::new());
     }
-}
-
-/// Random bytes for a cancel key.
-fn secret() -> [u8; 4] {
-    let mut secret = [0; 4];
-    let filled = SystemRandom::new().fill(&mut secret);
-    debug_assert!(filled.is_ok(), "the kernel has random numbers");
-    secret
 }

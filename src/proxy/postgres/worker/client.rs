@@ -39,6 +39,8 @@ pub(crate) struct Client {
     pub(super) key: Key,
     /// The server connection that it has.
     pub(super) lease: Option<ConnectionId>,
+    /// Since when it takes nothing of what it is sent.
+    pub(super) stalled: Option<Timestamp>,
     /// It keeps it while it rests.
     pub(super) rests: bool,
     /// Read and not yet dealt with.

@@ -228,16 +228,24 @@ impl Worker {
             return;
         }
         match client.transport.flush() {
-            Ok(Flow::Blocked) => {}
-            Ok(Flow::Clear) => match client.lease {
-                Some(connection) => {
-                    let room = usize::from(client.room);
-                    self.pump_server(room, connection);
-                }
-                None if client.state == State::Sated => self.go_on(place),
-                None => {}
-            },
+            Ok(Flow::Blocked) => client.stalled = Some(self.now),
+            Ok(Flow::Clear) => {
+                client.stalled = None;
+                self.client_clear(place);
+            }
             Err(_) => self.end_client(place, Farewell::Lost),
+        }
+    }
+
+    fn client_clear(&mut self, place: usize) {
+        let Some(client) = self.clients.get(place) else { return };
+        match client.lease {
+            Some(connection) => {
+                let room = usize::from(client.room);
+                self.pump_server(room, connection);
+            }
+            None if client.state == State::Sated => self.go_on(place),
+            None => {}
         }
     }
 
@@ -275,6 +283,11 @@ impl Worker {
         let Some(mut client) = self.clients.try_remove(place) else { return };
         client.transport.say_goodbye();
         let room = usize::from(client.room);
+        if let Some(names) = client.side.names.take() {
+            let count = names.len();
+            drop(names);
+            self.rooms[room].statements.departed(count);
+        }
         self.rooms[room].parted.note(&client.about, farewell, self.now);
         self.rooms[room].pool.detach(token_of(place), farewell, self.now);
         let mut waited = Vec::new();

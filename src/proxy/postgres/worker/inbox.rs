@@ -11,6 +11,8 @@ use crate::proxy::postgres::worker::hall::Hall;
 use crate::proxy::postgres::worker::{Newcomer, RoomSettings};
 use crate::proxy::proxies::Question;
 use crate::proxy::transport::Transport;
+use crate::wire::postgres::backend::Reported;
+use crate::wire::postgres::frame::HEADER_LEN;
 
 /// To the worker.
 #[derive(Debug)]
@@ -86,6 +88,20 @@ pub(crate) struct Failed {
     /// For people.
     pub(crate) why: String,
 }
+
+impl Failed {
+    /// Whether it was refused who wants in, and not what was asked for. Where the server had no word, we refused to go on.
+    pub(crate) fn is_about_password(&self) -> bool {
+        if self.said.is_empty() {
+            return self.failure == ConnectFailure::Login;
+        }
+        let report = self.said.get(HEADER_LEN..).and_then(|body| Reported::parse(body).ok());
+        report.and_then(|report| report.code()).is_some_and(|code| code.starts_with(INVALID_AUTHORIZATION))
+    }
+}
+
+/// The class of errors of logins.
+const INVALID_AUTHORIZATION: &[u8] = b"28";
 
 /// From the worker to the threads that may wait.
 #[derive(Debug)]

@@ -111,7 +111,13 @@ impl Worker {
         let taken = outbound::take(&mut server.side, side, statements, bytes, &mut assembly);
         let said = assembly.finish();
         let waited = cache.map(|cache| kept_of(cache, server, said, self.now)).unwrap_or_default();
-        let sent = client.map(|client| client.transport.send(said));
+        let sent = client.map(|client| {
+            let sent = client.transport.send(said);
+            if matches!(sent, Ok(Flow::Blocked)) {
+                client.stalled.get_or_insert(self.now);
+            }
+            sent
+        });
         self.made = made;
         let Ok(taken) = taken else {
             self.server_lost(room_place, connection, CloseReason::UpstreamProtocol);

@@ -58,9 +58,17 @@ impl Worker {
     fn overdue(&self, room: usize) -> Vec<(ConnectionId, Over)> {
         let room = &self.rooms[room];
         let of = |(connection, server)| {
-            Some((connection, over(&room.settings, server, self.turn(server), self.now)?))
+            let over = over(&room.settings, server, self.turn(server), self.now);
+            Some((connection, over.or_else(|| self.stalled(&room.settings, server))?))
         };
         room.servers().filter_map(of).collect()
+    }
+
+    /// A client that has taken nothing of its answer for long keeps the server connection from others.
+    fn stalled(&self, settings: &RoomSettings, server: &Server) -> Option<Over> {
+        let Holder::Client(place) = server.holder else { return None };
+        let since = self.clients.get(place)?.stalled?;
+        (self.now.since(since) >= settings.idle_transaction?).then_some(Over::IdleTransaction(place))
     }
 
     /// Whose move it is. A client that has begun a message or a COPY and sends no more of it keeps its connection from

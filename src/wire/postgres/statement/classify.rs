@@ -105,8 +105,10 @@ impl<'q> Scan<'q> {
 
     fn truncated(&self) -> Target<'q> {
         let (target, next) = self.table_at(if self.is_at(1, "table") { 2 } else { 1 });
-        let more = self.at(next).is_some_and(|token| token.token == Token::Comma);
-        if more { Target::Unknown } else { target }
+        let known = &["restart", "continue", "cascade", "restrict"];
+        // A comma, or a star and then a comma: more tables.
+        let is_alone = self.at(next).is_none() || self.any_at(next, known);
+        if is_alone { target } else { Target::Unknown }
     }
 
     fn rollback(&self) -> Effect<'q> {

@@ -125,6 +125,8 @@ fn writes_name_their_table() {
         ("truncate t", Some("t")),
         ("truncate table only t cascade", Some("t")),
         ("truncate a, b", None),
+        ("truncate a *, b", None),
+        ("truncate t restart identity", Some("t")),
         ("with x as (delete from t returning *) select * from x", None),
         ("with x as (select 1) insert into t select * from x", None),
         ("explain analyze delete from t", None),
