@@ -68,6 +68,15 @@ pub(super) enum Started {
     Over(Option<i32>),
 }
 
+/// Whether a child gets the foreground of the terminal, where the agent has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Terminal {
+    /// It does: keys and Ctrl-C are its own.
+    Handed,
+    /// It does not.
+    Kept,
+}
+
 /// What starting takes.
 #[derive(Clone, Debug)]
 pub(super) struct Hands {
@@ -189,7 +198,12 @@ impl Nursery {
 
     /// Starts it. A start that fails is tried again after the pause, within the quota; without a keeper nothing
     /// is started, for then it could be orphaned.
-    pub(super) fn start(&mut self, now: Timestamp, hands: &Hands) -> Result<Started, String> {
+    pub(super) fn start(
+        &mut self,
+        now: Timestamp,
+        hands: &Hands,
+        terminal: Terminal,
+    ) -> Result<Started, String> {
         self.starts.retain(|start| now.since(*start) < self.restart.max.per);
         let is_restart = self.count > 0 && !matches!(self.state, State::Asked(_));
         if is_restart && self.starts.len() >= self.restart.max.count as usize {
@@ -212,7 +226,10 @@ impl Nursery {
         let adopted = Adopted::open(&ProcRoot::new("/proc"), u32::try_from(pid).unwrap_or_default());
         match (kept, adopted) {
             (Ok(kept), Ok(adopted)) => {
-                let foreground = Foreground::hand_to(pid);
+                let foreground = match terminal {
+                    Terminal::Handed => Foreground::hand_to(pid),
+                    Terminal::Kept => None,
+                };
                 if group.as_ref().is_some_and(|group| !group.holds(&adopted)) {
                     tracing::warn!(bot = %self.name, "the child could not be put into a control group of its own");
                 }

@@ -31,7 +31,7 @@ impl Drop for SocketFile {
 
 /// Opens the control socket. Where another agent answers on it, a second would guard the same targets, and both
 /// would act; only an `exec`, whose child is its own, does without a socket. So does an agent that is refused one.
-pub(super) async fn listen(config: &Config, ends: Ends) -> Result<Option<UnixListener>, AdminError> {
+pub(super) async fn listen(config: &Config, ends: &Ends) -> Result<Option<UnixListener>, AdminError> {
     match (admin::listen(&config.admin.socket).await, ends) {
         (Ok(listener), _) => Ok(Some(listener)),
         (Err(error @ AdminError::Taken(_)), Ends::Never) => Err(error),
