@@ -4,7 +4,6 @@
 //! reads. Who asks is what SO_PEERCRED says; a stranger gets 403 before anything is read. Connections, sizes and times are bounded.
 
 use std::convert::Infallible;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use tokio::sync::Semaphore;
 use crate::admin::answer::{Whole, answer, ask, metrics, say};
 use crate::agent::request::{Envelope, Request};
 use crate::sys::peer::Peer;
+use crate::sys::socket_file::{SocketFile, is_socket};
 use crate::sys::user;
 
 /// Requests under way at once.
@@ -91,27 +91,21 @@ pub async fn serve(
     }
 }
 
-/// Opens the socket; one that nobody answers on any more is taken over.
+/// Opens the socket; one that nobody answers on any more is taken over. The file goes with what is given beside it.
 ///
 /// # Errors
 ///
-/// Another agent answers on it, or the system refuses.
-pub async fn listen(path: &Path) -> Result<UnixListener, AdminError> {
+/// Another agent answers on it, something else is in its place, or the system refuses.
+pub fn listen(path: &Path) -> Result<(UnixListener, SocketFile), AdminError> {
     let failed = |source| AdminError::Listen { place: path.display().to_string(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    if UnixStream::connect(path).await.is_ok() {
-        return Err(AdminError::Taken(path.to_owned()));
-    }
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    // Anyone may connect: who may ask is decided by the kernel's word on the peer.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(failed)?;
-    Ok(listener)
+    let (listener, file) = SocketFile::bind(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse if is_socket(path) => AdminError::Taken(path.to_owned()),
+        _ => failed(error),
+    })?;
+    Ok((UnixListener::from_std(listener).map_err(failed)?, file))
 }
 
 async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope)) {

@@ -75,14 +75,14 @@ pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
 async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let Loaded { settings, config, mut actuator, remotes, files, .. } = loaded;
     // Before anything is started or guarded.
-    let listener = match doors::listen(&config, &ends).await {
-        Ok(listener) => listener,
+    let door = match doors::listen(&config, &ends) {
+        Ok(door) => door,
         Err(error) => {
             print::complain(&chain(&error));
             return Exit::Usage;
         }
     };
-    let _socket = listener.is_some().then(|| doors::SocketFile(config.admin.socket.clone()));
+    let (listener, _file) = door.unzip();
     if listener.is_some() && ends != Ends::Never {
         let ask = format!("fdguard status --socket {}", config.admin.socket.display());
         tracing::info!(ask, "this run is reached by `status`, `explain` and `ctl`");
