@@ -29,7 +29,7 @@ use crate::sys::limits::NoFile;
 use crate::sys::pidfd::{Ended, Signal, Waited, wait_all};
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::spawn::{Apart, Group, Launch, LaunchError, Launched, Oom, Output, Spawner};
-use crate::sys::terminal::Foreground;
+use crate::sys::terminal::{self, Foreground};
 
 /// Time between TERM and KILL where the agent dies under a running child.
 const ORPHAN_GRACE: Duration = Duration::from_secs(10);
@@ -97,6 +97,8 @@ struct Running {
     since: Timestamp,
     /// Gives the terminal back to us when dropped.
     foreground: Option<Foreground>,
+    /// Whether it was given the terminal when it was started.
+    on_terminal: bool,
     /// Its control group, removed with it.
     _group: Option<ChildGroup>,
 }
@@ -233,12 +235,21 @@ impl Nursery {
                 if group.as_ref().is_some_and(|group| !group.holds(&adopted)) {
                     tracing::warn!(bot = %self.name, "the child could not be put into a control group of its own");
                 }
-                self.running = Some(Running { launched, kept, since: now, foreground, _group: group });
+                let on_terminal = foreground.is_some();
+                self.running =
+                    Some(Running { launched, kept, since: now, foreground, on_terminal, _group: group });
                 self.state = State::Running;
                 Ok(Started::Guarded(Arc::new(adopted)))
             }
             (Ok(kept), Err(AdoptError::Gone { .. })) => {
-                self.running = Some(Running { launched, kept, since: now, foreground: None, _group: group });
+                self.running = Some(Running {
+                    launched,
+                    kept,
+                    since: now,
+                    foreground: None,
+                    on_terminal: false,
+                    _group: group,
+                });
                 self.state = State::Running;
                 Ok(Started::Over(self.ended(now, hands)))
             }
@@ -324,6 +335,25 @@ impl Nursery {
         // One that has ended just now needs no signal.
         let _ended = running.launched.process.signal(signal);
         Forwarded::Sent
+    }
+
+    /// Where a child that was given the terminal stands still by Ctrl-Z, the agent takes the terminal back and stands still with
+    /// it; both go on once the shell says so. What is a time of standing still for the child is none for the agent's rules.
+    pub(super) fn follow_stop(&mut self) {
+        let Some(running) = self.running.as_mut().filter(|running| running.on_terminal) else { return };
+        let process = &running.launched.process;
+        if !process.stopped_by().is_some_and(terminal::is_of_terminal) {
+            return;
+        }
+        // A shell that has us go on in the background and later in the foreground tells nothing of the second: then the
+        // child comes to a stop by reading, and only has to be given the terminal.
+        let was_in_front = running.foreground.take().is_some();
+        if was_in_front || !terminal::is_ours() {
+            terminal::stand_still();
+        }
+        running.foreground = Foreground::hand_to(process.pid());
+        // One that has ended meanwhile is seen to elsewhere.
+        let _ended = process.signal_group(Signal::CONT);
     }
 
     /// Sends signals to it where it runs. One that has ended by itself needs none.

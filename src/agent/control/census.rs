@@ -43,6 +43,9 @@ impl Control {
     pub(super) fn census(&mut self) {
         let now = SystemClock.now();
         for place in 0..self.targets.len() {
+            if let Some(nursery) = &mut self.targets[place].nursery {
+                nursery.follow_stop();
+            }
             self.raise_child(place, now);
             self.search(place, now);
         }

@@ -116,14 +116,38 @@ impl Terminal {
     fn start(program: &str) -> Self {
         let scratch = folder();
         std::fs::write(scratch.path().join("program.py"), program).expect("written");
-        let script = format!(
-            "{FDGUARD} exec --set admin.socket={dir}/socket -- {python} {dir}/program.py; echo after $?; \
+        Self::of(scratch, |dir| {
+            format!(
+                "{FDGUARD} exec --set admin.socket={dir}/socket -- {python} {dir}/program.py; echo after $?; \
              {python} -c 'import os; print(\"foreground\", os.tcgetpgrp(0) == os.getpgrp())'; exit 5",
-            dir = scratch.path().display(),
-            python = python(),
-        );
+                python = python(),
+            )
+        })
+    }
+
+    /// A shell with job control, which waits for commands; `exec` is one of them, in the file `go`.
+    fn interactive(program: &str) -> Self {
+        let scratch = folder();
+        std::fs::write(scratch.path().join("program.py"), program).expect("written");
+        Self::of(scratch, |dir| {
+            let exec =
+                format!("{FDGUARD} exec --set admin.socket={dir}/socket -- {} {dir}/program.py", python());
+            format!("alias go='{exec}'")
+        })
+    }
+
+    fn of(scratch: TempDir, script: impl Fn(std::path::Display<'_>) -> String) -> Self {
+        let script = script(scratch.path().display());
+        let words: Vec<String> = if let Some(alias) = script.strip_prefix("alias ") {
+            std::fs::write(scratch.path().join("rc"), format!("alias {alias}\nPS1='$ '\n")).expect("written");
+            let rc = scratch.path().join("rc").display().to_string();
+            ["bash", "--noprofile", "--rcfile", &rc, "-i"].map(str::to_owned).to_vec()
+        } else {
+            ["sh", "-c", &script].map(str::to_owned).to_vec()
+        };
         let mut child = Command::new(python())
-            .args(["-c", TERMINAL, "sh", "-c", &script])
+            .args(["-c", TERMINAL])
+            .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -189,6 +213,34 @@ fn under_a_terminal_the_child_has_the_foreground_and_gives_it_back() {
     terminal.until("interrupted");
     terminal.until("after 9");
     terminal.until("foreground True");
+    terminal.until("code 5");
+}
+
+/// Says back what is typed.
+const ECHOING: &str = "\
+import sys
+print('ready', flush=True)
+for line in sys.stdin: print('heard', line.strip(), flush=True)
+";
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_the_child_goes_on_with_the_agent() {
+    let mut terminal = Terminal::interactive(ECHOING);
+    terminal.keys(b"go\n");
+    terminal.until("ready");
+    for round in ["one", "two"] {
+        terminal.keys(b"\x1a");
+        terminal.until("Stopped");
+        terminal.keys(b"echo BA\"\"CK\n");
+        terminal.until("BACK");
+        terminal.keys(b"fg\n");
+        terminal.until("program.py");
+        terminal.keys(format!("{round}\n").as_bytes());
+        terminal.until(&format!("heard {round}"));
+    }
+    terminal.keys(b"\x04");
+    terminal.keys(b"echo code\"\" $?; exit 5\n");
+    terminal.until("code 0");
     terminal.until("code 5");
 }
 
