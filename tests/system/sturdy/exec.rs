@@ -104,6 +104,13 @@ os.write(1, b'code %d\\n' % os.waitstatus_to_exitcode(status))
 os._exit(0)
 ";
 
+/// `fdguard exec` on a Python program, as it is typed.
+fn line(scratch: &Path, program: &str) -> String {
+    let (file, socket) = (scratch.join("program.py"), scratch.join("socket"));
+    std::fs::write(&file, program).expect("written");
+    format!("{FDGUARD} exec --set admin.socket={} -- {} {}", socket.display(), python(), file.display())
+}
+
 struct Terminal {
     child: Child,
     shown: std::sync::mpsc::Receiver<u8>,
@@ -115,36 +122,24 @@ impl Terminal {
     /// A shell on a terminal that runs `fdguard exec` on a Python program, and then tells who has the foreground.
     fn start(program: &str) -> Self {
         let scratch = folder();
-        std::fs::write(scratch.path().join("program.py"), program).expect("written");
-        Self::of(scratch, |dir| {
-            format!(
-                "{FDGUARD} exec --set admin.socket={dir}/socket -- {python} {dir}/program.py; echo after $?; \
-             {python} -c 'import os; print(\"foreground\", os.tcgetpgrp(0) == os.getpgrp())'; exit 5",
-                python = python(),
-            )
-        })
+        let script = format!(
+            "{}; echo after $?; {} -c 'import os; print(\"foreground\", os.tcgetpgrp(0) == os.getpgrp())'; exit 5",
+            line(scratch.path(), program),
+            python(),
+        );
+        Self::of(scratch, &["sh", "-c", &script])
     }
 
-    /// A shell with job control, which waits for commands; `exec` is one of them, in the file `go`.
+    /// A shell with job control, in which `go` does the same.
     fn interactive(program: &str) -> Self {
         let scratch = folder();
-        std::fs::write(scratch.path().join("program.py"), program).expect("written");
-        Self::of(scratch, |dir| {
-            let exec =
-                format!("{FDGUARD} exec --set admin.socket={dir}/socket -- {} {dir}/program.py", python());
-            format!("alias go='{exec}'")
-        })
+        let rc = scratch.path().join("rc");
+        let alias = format!("alias go='{}'\nPS1='$ '\n", line(scratch.path(), program));
+        std::fs::write(&rc, alias).expect("written");
+        Self::of(scratch, &["bash", "--noprofile", "--rcfile", rc.to_str().expect("a path"), "-i"])
     }
 
-    fn of(scratch: TempDir, script: impl Fn(std::path::Display<'_>) -> String) -> Self {
-        let script = script(scratch.path().display());
-        let words: Vec<String> = if let Some(alias) = script.strip_prefix("alias ") {
-            std::fs::write(scratch.path().join("rc"), format!("alias {alias}\nPS1='$ '\n")).expect("written");
-            let rc = scratch.path().join("rc").display().to_string();
-            ["bash", "--noprofile", "--rcfile", &rc, "-i"].map(str::to_owned).to_vec()
-        } else {
-            ["sh", "-c", &script].map(str::to_owned).to_vec()
-        };
+    fn of(scratch: TempDir, words: &[&str]) -> Self {
         let mut child = Command::new(python())
             .args(["-c", TERMINAL])
             .args(words)
