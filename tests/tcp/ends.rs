@@ -100,7 +100,7 @@ fn a_client_that_breaks_off_is_gone_also_where_its_server_takes_nothing() {
     let guard = Guard::start(&[server.address], "");
     let mut client = guard.client();
     client.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
-    let piece = [0; 64 << 10];
+    let piece = vec![0; 64 << 10];
     // Until nothing goes any more.
     while client.write(&piece).is_ok() {}
     abort_on_close(&client).unwrap();
