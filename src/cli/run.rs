@@ -78,15 +78,15 @@ pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
 async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let Loaded { settings, config, mut actuator, remotes, files, .. } = loaded;
     // Before anything is started or guarded.
-    let listener = match doors::listen(&config, ends).await {
-        Ok(listener) => listener,
+    let door = match doors::listen(&config, &ends) {
+        Ok(door) => door,
         Err(error) => {
             print::complain(&chain(&error));
             return Exit::Usage;
         }
     };
-    let _socket = listener.is_some().then(|| doors::SocketFile(config.admin.socket.clone()));
-    if listener.is_some() && ends == Ends::WithChild {
+    let (listener, _file) = door.unzip();
+    if listener.is_some() && ends != Ends::Never {
         let ask = format!("fdguard status --socket {}", config.admin.socket.display());
         tracing::info!(ask, "this run is reached by `status`, `explain` and `ctl`");
     }
@@ -102,7 +102,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     };
     let proxies = running.as_ref().map(Running::proxies);
     actuator.proxies.clone_from(&proxies);
-    let around = Around { ends, residents, nofile };
+    let around = Around { ends: ends.clone(), residents, nofile };
     let pieces = match pieces(&config, actuator, around) {
         Ok(pieces) => pieces,
         Err(why) => {
@@ -120,7 +120,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     };
     let mailbox = agent.mailbox();
     let known = Rc::new(known);
-    signals(&mailbox, &known, ends);
+    signals(&mailbox, &known, &ends);
     attach(&config, running.as_mut(), &mailbox, &known);
     if let Some(listener) = listener {
         let ways = (mailbox.clone(), proxies, config.gates().cloned().collect());
@@ -134,8 +134,8 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
         return Exit::Finding;
     }
     match (ends, code) {
-        (Ends::WithChild, Some(code)) => Exit::Child(u8::try_from(code & 0xff).unwrap_or(1)),
-        (Ends::WithChild, None) => Exit::Finding,
+        (Ends::WithChild(_), Some(code)) => Exit::Child(u8::try_from(code & 0xff).unwrap_or(1)),
+        (Ends::WithChild(_), None) => Exit::Finding,
         (Ends::Never, _) => Exit::Good,
     }
 }
@@ -247,7 +247,7 @@ fn closed(config: &Config) -> BTreeMap<Name, (Gate, Option<Duration>)> {
 }
 
 /// SIGTERM and SIGINT end the agent; SIGHUP reads settings anew. In an `exec` signals are the child's.
-fn signals(mailbox: &Mailbox, known: &Rc<Known>, ends: Ends) {
+fn signals(mailbox: &Mailbox, known: &Rc<Known>, ends: &Ends) {
     let kinds = [
         (SignalKind::terminate(), Signal::TERM),
         (SignalKind::interrupt(), Signal::INT),
@@ -258,11 +258,11 @@ fn signals(mailbox: &Mailbox, known: &Rc<Known>, ends: Ends) {
     ];
     for (kind, number) in kinds {
         let Ok(mut stream) = signal(kind) else { continue };
-        let (mailbox, known) = (mailbox.clone(), Rc::clone(known));
+        let (mailbox, known, ends) = (mailbox.clone(), Rc::clone(known), ends.clone());
         tokio::task::spawn_local(async move {
             while stream.recv().await.is_some() {
-                let message = match (ends, number) {
-                    (Ends::WithChild, number) => Message::Forward(number),
+                let message = match (&ends, number) {
+                    (Ends::WithChild(_), number) => Message::Forward(number),
                     (Ends::Never, Signal::TERM | Signal::INT) => {
                         Message::Stop(format!("signal {}", number.number()))
                     }

@@ -51,12 +51,17 @@ enum Phase {
     Weighing,
     /// For a server connection.
     Waiting,
-    /// A request on its way up, its answer on its way down.
+    /// A request on its way up, its answer on its way down; over when the client has taken all of it.
     Exchange,
     /// Bytes both ways.
     Tunnel,
     /// The last word is on its way.
-    Parting(Timestamp),
+    Parting {
+        /// It is waited for until then.
+        until: Timestamp,
+        /// And until then while the client takes it.
+        latest: Timestamp,
+    },
     /// Over.
     Over,
 }
@@ -161,7 +166,7 @@ impl Session {
             Phase::Waiting => self.wait(cx, tools),
             Phase::Exchange => self.exchange(cx, tools),
             Phase::Tunnel => self.tunnel(cx, tools),
-            Phase::Parting(_) => self.parting(cx, tools),
+            Phase::Parting { latest, .. } => self.parting(latest, cx, tools),
             Phase::Over => Step::Wait,
         }
     }
@@ -180,6 +185,8 @@ impl Session {
             (Told::Go(Farewell::Killed), Phase::Waiting | Phase::Exchange | Phase::Tunnel) => {
                 self.abort(Farewell::Killed, CloseReason::Killed);
             }
+            // For the pool it rests: only the client has still to take what was said last.
+            (Told::Go(farewell), Phase::Exchange) if self.link.is_none() => self.part(farewell),
             // It came to something else before it heard of it.
             (Told::Nothing | Told::Serve(_) | Told::Refused(_) | Told::Go(_) | Told::Lost, _) => {}
         }
@@ -202,7 +209,7 @@ impl Session {
                 let idle = self.room().pool.limits().clients.idle;
                 Some(self.ask.moved + idle)
             }
-            Phase::Parting(until) => Some(until),
+            Phase::Parting { until, .. } => Some(until),
             Phase::Waiting | Phase::Over => None,
         }
     }
@@ -220,7 +227,7 @@ impl Session {
             Phase::Rest | Phase::Weighing => self.reply(&Reply::late_client(), tools),
             Phase::Exchange => self.exchange_overdue(tools),
             Phase::Tunnel => self.abort(Farewell::IdleOver, CloseReason::IdleOver),
-            Phase::Parting(_) => self.phase = Phase::Over,
+            Phase::Parting { .. } => self.phase = Phase::Over,
             Phase::Waiting | Phase::Over => {}
         }
     }

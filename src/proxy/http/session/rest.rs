@@ -36,17 +36,7 @@ pub(super) enum Word {
 impl Session {
     /// Between requests, or in a head.
     pub(super) fn rest(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
-        // The end of its last answer may still wait to be taken.
-        if self.client.is_blocked() {
-            match self.client.flush(cx) {
-                Ok(_) if self.client.is_blocked() => return Step::Wait,
-                Ok(_) => {}
-                Err(_) => {
-                    self.abort(Farewell::Lost, CloseReason::ClientGone);
-                    return Step::Again;
-                }
-            }
-        }
+        debug_assert!(!self.client.is_blocked(), "an exchange is over only when its answer was taken");
         if !self.held.is_empty() {
             match request(&self.held, &mut self.finder, &mut tools.fields) {
                 Ok(Some(head)) => {
