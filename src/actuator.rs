@@ -28,6 +28,7 @@ mod freeze;
 mod kit;
 mod notify;
 mod order;
+mod pause_trading;
 mod poll_stream;
 mod procdir;
 mod raise_nofile;
@@ -46,7 +47,7 @@ mod worker;
 
 pub use freeze::SharedKeeper;
 pub use notify::{Backoff, JOURNAL, Notice, Receiver, Way};
-pub use order::{Finished, Full, Order, Protection, Story, Subject, Tenancy, Told};
+pub use order::{Finished, Full, Order, Protection, Story, Subject, Tenancy, Told, TradingReach};
 pub use redact::Redactor;
 pub use resolve::ResolveError;
 pub use settings::{Evidence, Hook, HookCall, HookCommand, HookRequest, Settings};
@@ -58,6 +59,7 @@ use crew::{Crew, Message, Ticket};
 use freeze::Holds;
 use kit::Kit;
 use notify::Notifier;
+use pause_trading::Pauses;
 use poll_stream::Polls;
 use throttle_connects::Throttles;
 use worker::Worker;
@@ -161,6 +163,6 @@ fn equip(settings: Settings, worker: Worker, tell: kit::Tell) -> Kit {
     let notifier = Notifier::start(settings.receivers.clone(), &web, &settings.clock, &not_delivered);
     let redactor = Arc::new(Redactor::new());
     let holds = Arc::new(Holds::new(settings.keeper.clone()));
-    let (throttles, polls) = (Throttles::default(), Polls::default());
-    Kit { settings, web, notifier, worker, redactor, holds, throttles, polls, tell }
+    let (throttles, polls, pauses) = (Throttles::default(), Polls::default(), Pauses::default());
+    Kit { settings, web, notifier, worker, redactor, holds, throttles, polls, pauses, tell }
 }

@@ -54,7 +54,7 @@ pub use secret::Secret;
 pub use service::{Admin, Agent, Evidence, History, LogLevel, Store, Tick};
 pub use show::{HIDDEN, Shown, place};
 pub use sources::{Origin, Part, Report};
-pub use target::{Restart, RestartWhen, StopDefaults, Target, Window};
+pub use target::{Restart, RestartWhen, StopDefaults, Target, TargetTrading, Window};
 pub use url::{Scheme, Url, UrlError};
 
 use crate::document::{self, Faults, Value};
@@ -88,6 +88,13 @@ pub struct Config {
     pub admin: Admin,
     /// The agent itself.
     pub agent: Agent,
+}
+
+impl Config {
+    /// Proxies that have an order gate.
+    pub fn gates(&self) -> impl Iterator<Item = &Name> {
+        self.proxies.values().filter(|proxy| proxy.order_gate().is_some()).map(|proxy| &proxy.name)
+    }
 }
 
 /// What came of a load.

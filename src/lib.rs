@@ -14,6 +14,8 @@ pub mod model;
 
 pub mod document;
 
+pub mod gate;
+
 pub mod config;
 
 pub mod wire;

@@ -22,5 +22,6 @@ pub mod reading;
 pub mod select_use;
 pub mod sentence;
 pub mod signal;
+pub mod trading;
 pub mod trend;
 pub mod units;

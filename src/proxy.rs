@@ -25,7 +25,7 @@ pub mod transport;
 pub mod view;
 
 pub use bounds::{differ_in_limits_alone, limits};
-pub use command::{Command, Done, StreamWork};
+pub use command::{By, Command, Done, StreamWork};
 pub use guests::{GuestError, Residents};
 pub use proxies::{Proxies, QUESTIONS_MAX, Unasked};
 pub use running::Running;

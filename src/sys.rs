@@ -33,6 +33,7 @@ pub mod proc_root;
 pub mod ptrace;
 pub mod read_error;
 pub mod sock_diag;
+pub mod socket_file;
 pub mod socket_look;
 pub mod socket_protocol;
 pub mod sockstat;

@@ -27,6 +27,7 @@ use crate::model::units::format_span;
 use super::dispatch::{Carried, carry_out};
 use super::kit::Kit;
 use super::order::{Finished, Order, Told};
+use super::pause_trading::Pauses;
 
 /// What the handle sends.
 pub(super) enum Message {
@@ -83,8 +84,10 @@ impl Crew {
                     Some(Message::Order(ticket)) => self.take(*ticket),
                     Some(Message::LetGo(process, why)) => self.let_go(process, why),
                     Some(Message::Lift(process)) => {
-                        self.kit.throttles.let_go(self.kit.settings.proxies.as_ref(), process);
-                        self.kit.polls.let_go(self.kit.settings.proxies.as_ref(), process);
+                        let proxies = self.kit.settings.proxies.as_ref();
+                        self.kit.throttles.let_go(proxies, process);
+                        self.kit.polls.let_go(proxies, process);
+                        self.kit.pauses.let_go(proxies, process);
                     }
                     Some(Message::Stop(within, thawed)) => break (within, Some(thawed)),
                     None => break (Duration::ZERO, None),
@@ -153,12 +156,15 @@ impl Crew {
                 Message::Stop(..) | Message::LetGo(..) | Message::Lift(_) => {}
             }
         }
+        let mut resumed = Pauses::close(&self.kit);
         for ticket in never_begun {
             (self.kit.tell)(Told::Finished(given_up(&ticket.order, "not begun because the agent stops")));
         }
         while let Ok(Some(ended)) = timeout_at(end, self.tasks.join_next_with_id()).await {
             self.ended(ended);
         }
+        while let Ok(Some(_)) = timeout_at(end, resumed.join_next()).await {}
+        resumed.shutdown().await;
         self.tasks.abort_all();
         while let Some(ended) = self.tasks.join_next_with_id().await {
             self.ended(ended);

@@ -33,7 +33,7 @@ pub(super) async fn carry_out(kit: &Kit, order: &Order) -> Carried {
             Hold::PollStream { stream, every } => {
                 kit.polls.take(proxies, (stream, order.process), *every).await.into()
             }
-            Hold::PauseTrading { .. } => no_such_proxy(),
+            Hold::PauseTrading { state } => kit.pauses.take(kit, order, *state).await.into(),
         },
         Work::Release(hold) => match hold {
             Hold::Freeze { .. } => kit.holds.thaw(order).await.into(),
@@ -43,7 +43,7 @@ pub(super) async fn carry_out(kit: &Kit, order: &Order) -> Carried {
             Hold::PollStream { stream, .. } => {
                 kit.polls.release(proxies, (stream, order.process)).await.into()
             }
-            Hold::PauseTrading { .. } => no_such_proxy(),
+            Hold::PauseTrading { .. } => kit.pauses.release(kit, order).await.into(),
         },
     }
 }
@@ -65,9 +65,4 @@ async fn act(kit: &Kit, order: &Order, action: &Action) -> Carried {
         Action::Run { hook } => run::run(kit, order, hook).await.into(),
         Action::Stop { before, grace, then } => stop::stop(kit, order, (before, *grace, *then)).await,
     }
-}
-
-/// The engine refuses these before, as long as there are none.
-fn no_such_proxy() -> Carried {
-    Err("this agent has no order gate".to_owned()).into()
 }

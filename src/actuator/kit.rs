@@ -8,6 +8,7 @@ use crate::model::name::Name;
 use super::freeze::Holds;
 use super::notify::{Notice, Notifier};
 use super::order::{Order, Told};
+use super::pause_trading::Pauses;
 use super::poll_stream::Polls;
 use super::redact::Redactor;
 use super::settings::Settings;
@@ -28,6 +29,7 @@ pub(super) struct Kit {
     pub(super) holds: Arc<Holds>,
     pub(super) throttles: Throttles,
     pub(super) polls: Polls,
+    pub(super) pauses: Pauses,
     pub(super) tell: Tell,
 }
 

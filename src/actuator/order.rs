@@ -48,6 +48,19 @@ pub struct Subject {
     pub protection: Protection,
     /// Whether it may use select(), as the agent's file says.
     pub select: SelectUse,
+    /// What is paused where its trading is.
+    pub trading: TradingReach,
+}
+
+/// What is paused where a target's trading is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TradingReach {
+    /// Proxies whose order gates are closed.
+    pub gates: Vec<Name>,
+    /// The bot's own hook, told of each change.
+    pub hook: Option<Name>,
+    /// The one that is told that all is active again, where that is another one.
+    pub resume: Option<Name>,
 }
 
 /// Who starts the process.

@@ -16,12 +16,23 @@ use crate::model::chain::chain;
 
 /// Runs a hook to its end or its time limit. What it said goes, without secrets, into the summary.
 pub(super) async fn run(kit: &Kit, order: &Order, hook: &Name) -> Result<Done, String> {
+    run_with(kit, order, hook, &[]).await
+}
+
+/// The same, with more to tell it.
+pub(super) async fn run_with(
+    kit: &Kit,
+    order: &Order,
+    hook: &Name,
+    more: &[(&'static str, String)],
+) -> Result<Done, String> {
     let Some(settings) = kit.settings.hooks.get(hook) else {
         return Err(format!("there is no hook `{hook}`"));
     };
+    let told: Vec<_> = facts(order).into_iter().chain(more.iter().cloned()).collect();
     let (went, said) = match &settings.call {
-        HookCall::Command(call) => command(call, order, settings.timeout).await,
-        HookCall::Http(request) => http(kit, request, order, settings.timeout).await,
+        HookCall::Command(call) => command(call, &told, settings.timeout).await,
+        HookCall::Http(request) => http(kit, request, &told, settings.timeout).await,
     };
     let said = said.map(|said| kit.redactor.text(&said.text())).filter(|said| !said.is_empty());
     let tell = |how: &str| match &said {
@@ -34,10 +45,11 @@ pub(super) async fn run(kit: &Kit, order: &Order, hook: &Name) -> Result<Done, S
     }
 }
 
+/// A fact: the name of its variable, and its value.
+type Told = (&'static str, String);
 type Went = (Result<String, String>, Option<Excerpt>);
 
-async fn command(call: &HookCommand, order: &Order, timeout: Duration) -> Went {
-    let told = facts(order);
+async fn command(call: &HookCommand, told: &[Told], timeout: Duration) -> Went {
     let mut environment: Vec<(&str, &str)> =
         call.environment.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
     environment.extend(told.iter().map(|(name, value)| (*name, value.as_str())));
@@ -50,13 +62,13 @@ async fn command(call: &HookCommand, order: &Order, timeout: Duration) -> Went {
     }
 }
 
-async fn http(kit: &Kit, request: &HookRequest, order: &Order, timeout: Duration) -> Went {
+async fn http(kit: &Kit, request: &HookRequest, told: &[Told], timeout: Duration) -> Went {
     let endpoint = &request.endpoint;
     let carries = matches!(request.method, config::Method::Post | config::Method::Put);
     let method = method(request.method);
     let body = match &request.body {
         Some(body) => body.clone().into_bytes(),
-        None if carries => json(order),
+        None if carries => json(told),
         None => Vec::new(),
     };
     match kit.web.call(endpoint, Call { method, body, timeout }).await {
@@ -69,14 +81,14 @@ async fn http(kit: &Kit, request: &HookRequest, order: &Order, timeout: Duration
     }
 }
 
-fn json(order: &Order) -> Vec<u8> {
+fn json(told: &[Told]) -> Vec<u8> {
     let lower = |name: &str| name.trim_start_matches("FDGUARD_").to_lowercase();
-    let facts = facts(order).into_iter().map(|(name, value)| (lower(name), value.into()));
+    let facts = told.iter().map(|(name, value)| (lower(name), value.clone().into()));
     serde_json::Value::Object(facts.collect()).to_string().into_bytes()
 }
 
 /// What a hook is told of why it runs.
-fn facts(order: &Order) -> Vec<(&'static str, String)> {
+fn facts(order: &Order) -> Vec<Told> {
     let tier = order.story.tier.as_ref().map(ToString::to_string).unwrap_or_default();
     vec![
         ("FDGUARD_TARGET", order.target.to_string()),

@@ -5,5 +5,6 @@ mod freezing;
 mod hooks;
 mod lanes;
 mod limits;
+mod pausing;
 mod sockets;
 pub(super) mod support;

@@ -1,10 +1,11 @@
 //! The status API on the agent's unix socket.
 //!
 //! `POST /v1/request` takes a [`Request`] as JSON and gives an answer as JSON; `GET /metrics` gives what Prometheus
-//! reads. Who asks is what SO_PEERCRED says; a stranger gets 403 before anything is read. Connections, sizes and times are bounded.
+//! reads. Who asks is what SO_PEERCRED says, and that is looked at before anything is read: each kind of caller has places of its own,
+//! so that nobody shuts out root or the agent's own user. A stranger is told 403, and no more than the head of its request is read.
+//! Connections, sizes and times are bounded.
 
 use std::convert::Infallible;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,17 +14,24 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use crate::admin::answer::{Whole, answer, ask, metrics, say};
 use crate::agent::request::{Envelope, Request};
 use crate::sys::peer::Peer;
+use crate::sys::socket_file::{SocketFile, is_socket};
 use crate::sys::user;
 
-/// Requests under way at once.
-const CONNECTIONS_MAX: usize = 16;
+/// Requests of root and of the agent's own user under way at once.
+const MASTERS_MAX: usize = 16;
+/// Requests of others who may ask.
+const GUESTS_MAX: usize = 8;
+/// Those who may not, and are being told so.
+const STRANGERS_MAX: usize = 4;
+/// The head of a request must have come after so long.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(2);
 /// Bytes of a request.
 const REQUEST_MAX: usize = 64 * 1_024;
 /// How long a connection may take.
@@ -60,9 +68,55 @@ impl Rights {
         !self.gids.is_empty() && user::groups_of(uid).iter().any(|gid| self.gids.contains(gid))
     }
 
-    fn allow(&self, peer: &Peer) -> bool {
-        let known = peer.uid == 0 || peer.uid == crate::sys::peer::own_uid() || self.uids.contains(&peer.uid);
-        known || self.gids.contains(&peer.gid) || self.has_member(peer.uid)
+    fn judge(&self, stream: &UnixStream) -> Caller {
+        let Ok(peer) = Peer::of(stream) else { return Caller::Unknown };
+        if peer.uid == 0 || peer.uid == crate::sys::peer::own_uid() {
+            return Caller::Master(peer.uid);
+        }
+        let is_named = self.uids.contains(&peer.uid) || self.gids.contains(&peer.gid);
+        if is_named || self.has_member(peer.uid) {
+            Caller::Guest(peer.uid)
+        } else {
+            Caller::Stranger(peer.uid)
+        }
+    }
+}
+
+/// Who asks, by the user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Caller {
+    /// Root, or the agent's own user.
+    Master(u32),
+    /// Another one who may ask.
+    Guest(u32),
+    /// One who may not.
+    Stranger(u32),
+    /// The kernel does not tell.
+    Unknown,
+}
+
+/// Places for each kind of caller.
+struct Places {
+    masters: Semaphore,
+    guests: Semaphore,
+    strangers: Semaphore,
+}
+
+impl Places {
+    fn new() -> Self {
+        Self {
+            masters: Semaphore::new(MASTERS_MAX),
+            guests: Semaphore::new(GUESTS_MAX),
+            strangers: Semaphore::new(STRANGERS_MAX),
+        }
+    }
+
+    fn of(&self, caller: Caller) -> &Semaphore {
+        match caller {
+            Caller::Master(_) => &self.masters,
+            Caller::Guest(_) => &self.guests,
+            Caller::Stranger(_) | Caller::Unknown => &self.strangers,
+        }
     }
 }
 
@@ -74,56 +128,50 @@ pub async fn serve(
 ) -> Infallible {
     let rights = Rc::new(rights);
     let submit = Rc::new(submit);
-    let room = Rc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Rc::new(Places::new());
     loop {
-        let permit = Rc::clone(&room);
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(200)).await;
             continue;
         };
-        let (rights, submit) = (Rc::clone(&rights), Rc::clone(&submit));
+        let (rights, submit, places) = (Rc::clone(&rights), Rc::clone(&submit), Rc::clone(&places));
         tokio::task::spawn_local(async move {
-            let Ok(_permit) = permit.try_acquire() else { return };
-            let session = session(stream, &rights, &*submit);
+            let caller = rights.judge(&stream);
+            let Ok(_permit) = places.of(caller).try_acquire() else { return };
+            let session = session(stream, caller, &*submit);
             // One that takes too long is cut off.
             drop(tokio::time::timeout(TIME_MAX, session).await);
         });
     }
 }
 
-/// Opens the socket; one that nobody answers on any more is taken over.
+/// Opens the socket; one that nobody answers on any more is taken over. The file goes with what is given beside it.
 ///
 /// # Errors
 ///
-/// Another agent answers on it, or the system refuses.
-pub async fn listen(path: &Path) -> Result<UnixListener, AdminError> {
+/// Another agent answers on it, something else is in its place, or the system refuses.
+pub fn listen(path: &Path) -> Result<(UnixListener, SocketFile), AdminError> {
     let failed = |source| AdminError::Listen { place: path.display().to_string(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    if UnixStream::connect(path).await.is_ok() {
-        return Err(AdminError::Taken(path.to_owned()));
-    }
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    // Anyone may connect: who may ask is decided by the kernel's word on the peer.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(failed)?;
-    Ok(listener)
+    let (listener, file) = SocketFile::bind(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse if is_socket(path) => AdminError::Taken(path.to_owned()),
+        _ => failed(error),
+    })?;
+    Ok((UnixListener::from_std(listener).map_err(failed)?, file))
 }
 
-async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope)) {
-    let peer = Peer::of(&stream);
+async fn session(stream: UnixStream, caller: Caller, submit: &impl Fn(Envelope)) {
     let handle = async |request: hyper::Request<Incoming>| -> Result<Whole, Infallible> {
-        let Ok(peer) = &peer else { return Ok(say(StatusCode::FORBIDDEN, "the peer is unknown")) };
-        if !rights.allow(peer) {
-            return Ok(say(StatusCode::FORBIDDEN, &stranger(peer.uid)));
-        }
+        let uid = match caller {
+            Caller::Master(uid) | Caller::Guest(uid) => uid,
+            Caller::Stranger(uid) => return Ok(say(StatusCode::FORBIDDEN, &stranger(uid))),
+            Caller::Unknown => return Ok(say(StatusCode::FORBIDDEN, "the peer is unknown")),
+        };
         match (request.method(), request.uri().path()) {
             (&Method::POST, "/v1/request") => {}
-            (&Method::GET, "/metrics") => return Ok(metrics(peer.uid, submit).await),
+            (&Method::GET, "/metrics") => return Ok(metrics(uid, submit).await),
             _ => return Ok(say(StatusCode::NOT_FOUND, "there are POST /v1/request and GET /metrics")),
         }
         let Ok(body) = Limited::new(request.into_body(), REQUEST_MAX).collect().await else {
@@ -133,11 +181,11 @@ async fn session(stream: UnixStream, rights: &Rights, submit: &impl Fn(Envelope)
             Ok(request) => request,
             Err(error) => return Ok(say(StatusCode::BAD_REQUEST, &error.to_string())),
         };
-        Ok(answer(&ask(request, peer.uid, submit).await))
+        Ok(answer(&ask(request, uid, submit).await))
     };
     let service = service_fn(handle);
     let mut connection = hyper::server::conn::http1::Builder::new();
-    connection.keep_alive(false);
+    connection.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
     // A peer that went away is its own business.
     drop(connection.serve_connection(TokioIo::new(stream), service).await);
 }

@@ -29,7 +29,7 @@ use crate::sys::limits::NoFile;
 use crate::sys::pidfd::{Ended, Signal, Waited, wait_all};
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::spawn::{Apart, Group, Launch, LaunchError, Launched, Oom, Output, Spawner};
-use crate::sys::terminal::Foreground;
+use crate::sys::terminal::{self, Foreground};
 
 /// Time between TERM and KILL where the agent dies under a running child.
 const ORPHAN_GRACE: Duration = Duration::from_secs(10);
@@ -68,6 +68,15 @@ pub(super) enum Started {
     Over(Option<i32>),
 }
 
+/// Whether a child gets the foreground of the terminal, where the agent has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Terminal {
+    /// It does: keys and Ctrl-C are its own.
+    Handed,
+    /// It does not.
+    Kept,
+}
+
 /// What starting takes.
 #[derive(Clone, Debug)]
 pub(super) struct Hands {
@@ -88,6 +97,8 @@ struct Running {
     since: Timestamp,
     /// Gives the terminal back to us when dropped.
     foreground: Option<Foreground>,
+    /// Whether it was given the terminal when it was started.
+    on_terminal: bool,
     /// Its control group, removed with it.
     _group: Option<ChildGroup>,
 }
@@ -189,7 +200,12 @@ impl Nursery {
 
     /// Starts it. A start that fails is tried again after the pause, within the quota; without a keeper nothing
     /// is started, for then it could be orphaned.
-    pub(super) fn start(&mut self, now: Timestamp, hands: &Hands) -> Result<Started, String> {
+    pub(super) fn start(
+        &mut self,
+        now: Timestamp,
+        hands: &Hands,
+        terminal: Terminal,
+    ) -> Result<Started, String> {
         self.starts.retain(|start| now.since(*start) < self.restart.max.per);
         let is_restart = self.count > 0 && !matches!(self.state, State::Asked(_));
         if is_restart && self.starts.len() >= self.restart.max.count as usize {
@@ -212,16 +228,28 @@ impl Nursery {
         let adopted = Adopted::open(&ProcRoot::new("/proc"), u32::try_from(pid).unwrap_or_default());
         match (kept, adopted) {
             (Ok(kept), Ok(adopted)) => {
-                let foreground = Foreground::hand_to(pid);
+                let foreground = match terminal {
+                    Terminal::Handed => Foreground::hand_to(pid),
+                    Terminal::Kept => None,
+                };
                 if group.as_ref().is_some_and(|group| !group.holds(&adopted)) {
                     tracing::warn!(bot = %self.name, "the child could not be put into a control group of its own");
                 }
-                self.running = Some(Running { launched, kept, since: now, foreground, _group: group });
+                let on_terminal = foreground.is_some();
+                self.running =
+                    Some(Running { launched, kept, since: now, foreground, on_terminal, _group: group });
                 self.state = State::Running;
                 Ok(Started::Guarded(Arc::new(adopted)))
             }
             (Ok(kept), Err(AdoptError::Gone { .. })) => {
-                self.running = Some(Running { launched, kept, since: now, foreground: None, _group: group });
+                self.running = Some(Running {
+                    launched,
+                    kept,
+                    since: now,
+                    foreground: None,
+                    on_terminal: false,
+                    _group: group,
+                });
                 self.state = State::Running;
                 Ok(Started::Over(self.ended(now, hands)))
             }
@@ -307,6 +335,25 @@ impl Nursery {
         // One that has ended just now needs no signal.
         let _ended = running.launched.process.signal(signal);
         Forwarded::Sent
+    }
+
+    /// Where a child that was given the terminal stands still by Ctrl-Z, the agent takes the terminal back and stands still with
+    /// it; both go on once the shell says so. What is a time of standing still for the child is none for the agent's rules.
+    pub(super) fn follow_stop(&mut self) {
+        let Some(running) = self.running.as_mut().filter(|running| running.on_terminal) else { return };
+        let process = &running.launched.process;
+        if !process.stopped_by().is_some_and(terminal::is_of_terminal) {
+            return;
+        }
+        // A shell that has us go on in the background and later in the foreground tells nothing of the second: then the
+        // child comes to a stop by reading, and only has to be given the terminal.
+        let was_in_front = running.foreground.take().is_some();
+        if was_in_front || !terminal::is_ours() {
+            terminal::stand_still();
+        }
+        running.foreground = Foreground::hand_to(process.pid());
+        // One that has ended meanwhile is seen to elsewhere.
+        let _ended = process.signal_group(Signal::CONT);
     }
 
     /// Sends signals to it where it runs. One that has ended by itself needs none.

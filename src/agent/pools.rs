@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::agent::status::{
-    HeldClient, PoolCache, PoolClient, PoolServer, PoolStatus, PoolStream, PoolTraffic, PoolTruth, Told,
+    HeldClient, PoolCache, PoolClient, PoolServer, PoolStatus, PoolStream, PoolTrading, PoolTraffic,
+    PoolTruth, Told,
 };
 use crate::model::clock::Timestamp;
 use crate::model::event::Fact;
@@ -65,7 +66,8 @@ impl Pools {
 
     /// A pool has answered.
     pub(super) fn take(&mut self, name: Name, asked: Timestamp, view: Box<View>) {
-        let answer = PoolAnswer::new(asked, &view.pool);
+        let trading = view.trading.map(|view| view.state);
+        let answer = PoolAnswer::new(asked, &view.pool).with_trading(trading);
         let answer = view.stream.as_ref().map_or(answer, |streams| answer.with_streams(streams));
         self.answers.insert(name.clone(), answer);
         self.views.insert(name, (asked, view));
@@ -133,6 +135,7 @@ impl Pools {
         status.traffic = view.traffic.map(traffic);
         status.stream = view.stream.as_ref().map(stream);
         status.cache = view.cache.map(cache);
+        status.trading = view.trading.map(PoolTrading::of);
         status
     }
 

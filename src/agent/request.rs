@@ -2,16 +2,18 @@
 //!
 //! A request travels to the control loop with a place for the answer; nothing but the loop touches its state.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::status::Status;
+use crate::agent::status::{PoolTrading, Status};
 use crate::model::action::{ResetHow, Then};
 use crate::model::event::Event;
 use crate::model::name::Name;
-use crate::model::units::format_ratio;
+use crate::model::trading::Trading;
+use crate::model::units::{format_ratio, format_span};
 
 /// What can be asked.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -28,6 +30,11 @@ pub enum Request {
     Events {
         /// Only events after this number; 0 for all that are still held.
         after: u64,
+    },
+    /// How order gates stand at this moment.
+    Trading {
+        /// Only that of this proxy.
+        proxy: Option<Name>,
     },
     /// Do something.
     Do(Command),
@@ -54,6 +61,15 @@ pub enum Command {
         pool: Name,
         /// What.
         work: PoolWork,
+    },
+    /// Close order gates by hand, or open what was closed so.
+    Trading {
+        /// What passes from now on.
+        state: Trading,
+        /// The proxy; all that have an order gate without it.
+        proxy: Option<Name>,
+        /// For so long; until `active` without it.
+        limit: Option<Duration>,
     },
     /// Release a latch.
     Release {
@@ -117,7 +133,7 @@ impl Command {
             | Self::Thaw { target }
             | Self::Start { target }
             | Self::Stop { target, .. } => Some(target),
-            Self::Reload | Self::ResetPool { .. } | Self::Pool { .. } => None,
+            Self::Reload | Self::ResetPool { .. } | Self::Pool { .. } | Self::Trading { .. } => None,
         }
     }
 }
@@ -175,6 +191,11 @@ impl fmt::Display for Command {
                 write!(f, "{} {pool}", work.name())
             }
             Self::Pool { pool, work } => write!(f, "pool {} {pool}", work.name()),
+            Self::Trading { state, proxy, limit } => {
+                write!(f, "trading {state}")?;
+                proxy.iter().try_for_each(|proxy| write!(f, " --proxy {proxy}"))?;
+                limit.iter().try_for_each(|limit| write!(f, " --for {}", format_span(*limit)))
+            }
             Self::Release { target, rule: None } => write!(f, "release {target}"),
             Self::Release { target, rule: Some(rule) } => write!(f, "release {target} {rule}"),
             Self::Hold { target } => write!(f, "hold {target}"),
@@ -198,6 +219,8 @@ pub enum Answer {
     Explained(Vec<Explained>),
     /// To [`Request::Events`]: the events with their numbers, oldest first.
     Events(Vec<(u64, Event)>),
+    /// To [`Request::Trading`]: the gates, by their proxies.
+    Trading(BTreeMap<Name, PoolTrading>),
     /// A command was taken; what it did, one sentence.
     Taken(String),
     /// It was not, and why.

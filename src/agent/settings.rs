@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::actuator::Redactor;
+use crate::actuator::{Redactor, TradingReach};
 use crate::config::{Config, Match, Restart, StopDefaults};
 use crate::model::name::{Name, Remote};
 use crate::model::select_use::SelectUse;
@@ -142,6 +142,8 @@ pub struct TargetSettings {
     pub select: SelectUse,
     /// How it is stopped where nobody says otherwise.
     pub stop: StopDefaults,
+    /// What is paused where its trading is.
+    pub trading: TradingReach,
 }
 
 /// What a probe feeds; who asks it is not the loop's business.
@@ -212,6 +214,7 @@ mod tests {
             restart: target.restart,
             select: target.select,
             stop: target.stop.clone(),
+            trading: TradingReach::default(),
         };
         Settings {
             targets: config.targets.values().map(target).collect(),

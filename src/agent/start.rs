@@ -51,12 +51,12 @@ pub struct Pieces {
 }
 
 /// What the end of a child means for the agent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ends {
     /// Nothing: the agent goes on.
     Never,
-    /// The agent ends with it and takes over its exit code.
-    WithChild,
+    /// The agent ends with that of this target and takes over its exit code; the others end with the agent.
+    WithChild(Name),
 }
 
 /// Why an agent could not be started.

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::action::Hold;
+use crate::model::action::{Gate, Hold};
 use crate::model::clock::WallTime;
 use crate::model::name::Name;
 use crate::model::reading::Reading;
+use crate::model::trading::Trading;
+use crate::proxy::view::{GateCounts, GateView};
 use crate::sampler::truth::Testimony;
 
 /// The whole agent.
@@ -163,6 +165,9 @@ pub struct PoolStatus {
     /// Its read cache, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<PoolCache>,
+    /// Its order gate, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trading: Option<PoolTrading>,
     /// What its upstreams say themselves, where they are asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub truth: Vec<PoolTruth>,
@@ -215,6 +220,38 @@ pub struct PoolStream {
     pub gaps: u64,
 }
 
+/// The order gate of a pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PoolTrading {
+    /// What passes.
+    pub state: Trading,
+    /// How far policies have closed it.
+    pub policy: Option<Gate>,
+    /// How far a person has.
+    pub hand: Option<Gate>,
+    /// For how long that still counts, where it has an end.
+    pub left: Option<Duration>,
+    /// Orders passed on.
+    pub orders: u64,
+    /// Orders passed on that can only reduce risk.
+    pub reducing: u64,
+    /// Cancels passed on.
+    pub cancels: u64,
+    /// Passed on while trading was active, and only its body would have told what it is.
+    pub unread: u64,
+    /// Orders refused.
+    pub refused: u64,
+}
+
+impl PoolTrading {
+    /// As the proxy tells it.
+    pub const fn of(seen: GateView) -> Self {
+        let GateView { state, policy, hand, left, counts } = seen;
+        let GateCounts { orders, reducing, cancels, unread, refused } = counts;
+        Self { state, policy, hand, left, orders, reducing, cancels, unread, refused }
+    }
+}
+
 /// The read cache of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PoolCache {
@@ -249,6 +286,7 @@ impl PoolStatus {
             traffic: None,
             stream: None,
             cache: None,
+            trading: None,
             truth: Vec::new(),
         }
     }

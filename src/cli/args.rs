@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use agent::{AgentArgs, ExplainArgs, HistoryArgs};
-pub use ctl::{After, CtlArgs, Verb, Which};
+pub use ctl::{After, CtlArgs, TradingWord, Verb, Which};
 pub use demo::{DemoArgs, DemoBotArgs};
 pub use file::{ConfigCommand, ExecArgs, FileArgs, RunArgs};
 pub use look::{DoctorArgs, InspectArgs};

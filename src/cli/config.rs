@@ -28,18 +28,11 @@ fn check(file: &Path, strict: bool, sets: Vec<String>) -> Exit {
             print::aside(&loaded.doubts);
             let targets = loaded.settings.targets.len();
             let targets = if targets == 1 { "1 target".to_owned() } else { format!("{targets} targets") };
-            if strict && loaded.found.warnings > 0 {
+            if strict && loaded.warnings > 0 {
                 print::out(&format!("{}: usable, with the doubts above\n", file.display()));
                 return Exit::Finding;
             }
-            let left_out = match loaded.found.notes {
-                0 => String::new(),
-                1 => "; 1 step of its policies is left out by this version, as noted above".to_owned(),
-                notes => {
-                    format!("; {notes} steps of its policies are left out by this version, as noted above")
-                }
-            };
-            print::out(&format!("{}: good, {targets}{left_out}\n", file.display()));
+            print::out(&format!("{}: good, {targets}\n", file.display()));
             Exit::Good
         }
         Err(refused) => {

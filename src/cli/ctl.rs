@@ -1,13 +1,19 @@
 //! `fdguard ctl` and `fdguard explain`: commands and questions to the running agent.
 
 use crate::agent::request::{Answer, Command, PoolWork, Request};
-use crate::cli::args::{After, CtlArgs, ExplainArgs, PoolVerb, Verb, Which};
+use crate::cli::args::{After, CtlArgs, ExplainArgs, PoolVerb, TradingWord, Verb, Which};
 use crate::cli::exit::Exit;
+use crate::cli::status::told;
 use crate::cli::{print, reach};
 use crate::model::action::{ResetHow, Then};
+use crate::model::name::Name;
+use crate::model::trading::Trading;
 
 /// `fdguard ctl`
 pub(super) fn run(args: CtlArgs) -> Exit {
+    if let Verb::Trading { state: TradingWord::Status, proxy, .. } = &args.verb {
+        return trading(&args, proxy.clone());
+    }
     match reach::ask(&args.agent, &Request::Do(command(args.verb))) {
         Ok(Answer::Taken(what)) => {
             if args.agent.json {
@@ -15,6 +21,22 @@ pub(super) fn run(args: CtlArgs) -> Exit {
             } else {
                 print::out(&format!("{what}\n"));
             }
+            Exit::Good
+        }
+        Ok(other) => reach::unexpected(&other),
+        Err(exit) => exit,
+    }
+}
+
+/// How the order gates stand.
+fn trading(args: &CtlArgs, proxy: Option<Name>) -> Exit {
+    match reach::ask(&args.agent, &Request::Trading { proxy }) {
+        Ok(Answer::Trading(gates)) if args.agent.json => {
+            print::json(&gates);
+            Exit::Good
+        }
+        Ok(Answer::Trading(gates)) => {
+            gates.iter().for_each(|(name, trading)| print::out(&format!("{name}: {}\n", told(trading))));
             Exit::Good
         }
         Ok(other) => reach::unexpected(&other),
@@ -57,6 +79,14 @@ fn command(verb: Verb) -> Command {
         Verb::Pool { work } => pool(work),
         Verb::Connect { stream } => Command::Pool { pool: stream, work: PoolWork::Connect },
         Verb::Close { stream } => Command::Pool { pool: stream, work: PoolWork::Close },
+        Verb::Trading { state, proxy, limit } => {
+            let state = match state {
+                TradingWord::Active | TradingWord::Status => Trading::Active,
+                TradingWord::Reducing => Trading::Reducing,
+                TradingWord::Halted => Trading::Halted,
+            };
+            Command::Trading { state, proxy, limit }
+        }
         Verb::Release { target, rule } => Command::Release { target, rule },
         Verb::Hold { target } => Command::Hold { target },
         Verb::Resume { target } => Command::Resume { target },

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::actuator::TradingReach;
 use crate::config::proxy::Protocol;
-use crate::config::{Config, Match, Target};
+use crate::config::{Config, Match, Target, TargetTrading};
 use crate::model::action::Word;
 use crate::sys::ability::{Ability, Capability};
 
@@ -18,8 +19,15 @@ pub(super) fn no_restart(target: &Target) -> Option<String> {
     }
 }
 
+/// What is paused where a target's trading is: the gates that it names, or all that there are.
+pub(super) fn trading(config: &Config, target: &Target) -> TradingReach {
+    let TargetTrading { gates, hook, resume } = &target.trading;
+    let gates = if gates.is_empty() { config.gates().cloned().collect() } else { gates.clone() };
+    TradingReach { gates, hook: hook.clone(), resume: resume.clone() }
+}
+
 /// Words that can't work here, and why.
-pub(super) fn impossible(config: &Config, ability: &Ability) -> BTreeMap<Word, String> {
+pub(super) fn impossible(config: &Config, target: &Target, ability: &Ability) -> BTreeMap<Word, String> {
     let mut words = BTreeMap::new();
     let has_pools = config.proxies.values().any(|proxy| {
         matches!(proxy.protocol, Protocol::Postgres(_) | Protocol::Http(_) | Protocol::WebSocket(_))
@@ -36,8 +44,10 @@ pub(super) fn impossible(config: &Config, ability: &Ability) -> BTreeMap<Word, S
     if !has_polls {
         words.insert(Word::PollStream, "this agent has no streams that it could poll".to_owned());
     }
-    for word in Word::ALL.iter().filter(|word| !word.is_served()) {
-        words.insert(*word, "not part of this version".to_owned());
+    let reach = trading(config, target);
+    if reach.gates.is_empty() && reach.hook.is_none() {
+        let why = "no proxy of this agent has an order gate, and the target no `trading.hook`";
+        words.insert(Word::PauseTrading, why.to_owned());
     }
     if !ability.has(Capability::NetAdmin) {
         words.insert(Word::DestroySockets, "CAP_NET_ADMIN is missing".to_owned());

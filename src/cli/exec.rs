@@ -29,7 +29,10 @@ pub(super) fn run(args: ExecArgs) -> Exit {
         Err(refused) => Err(refused),
     };
     match source {
-        Ok(source) => serve(&source, Ends::WithChild),
+        Ok(source) => {
+            let child = source.child.as_ref().map(|child| child.name.clone());
+            serve(&source, child.map_or(Ends::Never, Ends::WithChild))
+        }
         Err((exit, why)) => {
             print::complain(&why);
             exit

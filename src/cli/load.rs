@@ -62,29 +62,13 @@ pub(super) struct Loaded {
     pub files: Vec<PathBuf>,
     /// Doubts and notes, drawn.
     pub doubts: String,
-    /// How many of them there are.
-    pub found: Found,
-}
-
-/// What was found that is no fault.
-#[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Found {
-    /// Doubts: `--strict` refuses them.
+    /// How many doubts there are: `--strict` refuses them.
     pub warnings: usize,
-    /// What nobody could mend in the files.
-    pub notes: usize,
 }
 
-impl Found {
-    fn count<'d>(&mut self, diagnostics: impl IntoIterator<Item = &'d Diagnostic>) {
-        for diagnostic in diagnostics {
-            match diagnostic.severity {
-                Severity::Note => self.notes += 1,
-                Severity::Warning => self.warnings += 1,
-                Severity::Error => {}
-            }
-        }
-    }
+/// How many of these are doubts.
+fn warnings<'d>(told: impl IntoIterator<Item = &'d Diagnostic>) -> usize {
+    told.into_iter().filter(|told| told.severity == Severity::Warning).count()
 }
 
 /// The drawing style for standard error.
@@ -106,10 +90,9 @@ pub(super) fn load(source: &Source) -> Result<Loaded, Refused> {
         }
         config.targets.insert(child.name.clone(), child.clone());
     }
-    let mut found = Found::default();
-    found.count(loaded.report.diagnostics());
+    let mut doubted = warnings(loaded.report.diagnostics());
     let led = point_to_proxies(&mut config, &input)?;
-    found.warnings += led.len();
+    doubted += led.len();
     drawn.extend(led);
     let mut reader = Reader::new(&source.policies);
     let mut targets = Vec::new();
@@ -120,7 +103,7 @@ pub(super) fn load(source: &Source) -> Result<Loaded, Refused> {
         targets.push(target_settings(&config, target, policies, means));
     }
     drawn.push_str(&reader.drawn);
-    found.count(&reader.found);
+    doubted += warnings(&reader.found);
     if !reader.faults.is_empty() {
         return Err(Refused { drawn, faults: reader.faults });
     }
@@ -128,7 +111,7 @@ pub(super) fn load(source: &Source) -> Result<Loaded, Refused> {
     let actuator = actuator(&config, &loaded.shown).map_err(|faults| Refused::told(drawn.clone(), faults))?;
     let settings = settings(&config, targets, fingerprint(&input, &reader.texts));
     let remotes = remotes(&settings);
-    Ok(Loaded { settings, config, actuator, remotes, files, doubts: drawn, found })
+    Ok(Loaded { settings, config, actuator, remotes, files, doubts: drawn, warnings: doubted })
 }
 
 /// The command of `exec` is a target of its own: what the file says of another one of its name would be lost.
@@ -217,7 +200,7 @@ pub(super) fn folders() -> Folders {
 fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
     Means {
         allowed: target.allow.clone(),
-        impossible: equip::impossible(config, ability),
+        impossible: equip::impossible(config, target, ability),
         no_restart: equip::no_restart(target),
         pools: pools(config),
         streams: streams(config),
@@ -267,6 +250,7 @@ fn target_settings(
         restart: target.restart,
         select: target.select,
         stop: target.stop.clone(),
+        trading: equip::trading(config, target),
     }
 }
 

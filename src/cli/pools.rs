@@ -1,7 +1,11 @@
 //! What surrounds the proxies while the agent runs: they are asked what there is once a second, a person's commands
 //! are carried to them and their answers back, and the agent ends when one of their threads is lost.
 
+mod gates;
 mod truth;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -11,6 +15,7 @@ use crate::agent::request::{Answer, Command, Envelope, PoolWork, Request};
 use crate::agent::settings::Settings;
 use crate::config::Config;
 use crate::config::proxy::{Access, Id};
+use crate::model::action::Gate;
 use crate::model::clock::Clock as _;
 use crate::model::name::Name;
 use crate::proxy::console::Word;
@@ -19,16 +24,20 @@ use crate::sampler::pools::ASKED_EVERY;
 use crate::sys::clock::SystemClock;
 
 /// A pool that does not answer a person for so long does not answer.
-const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) use truth::ask_upstreams;
 
 /// Starts what the file says under `[proxy]`.
-pub(super) fn start(config: &Config, residents: &Residents) -> Result<Option<Running>, StartError> {
+pub(super) fn start(
+    config: &Config,
+    residents: &Residents,
+    closed: BTreeMap<Name, (Gate, Option<Duration>)>,
+) -> Result<Option<Running>, StartError> {
     let id = |id: &u64| u32::try_from(*id).ok().map(Id::Number);
     let (users, groups) = (config.admin.uids.iter(), config.admin.gids.iter());
     let admins = Access { users: users.filter_map(id).collect(), groups: groups.filter_map(id).collect() };
-    let around = Surroundings { residents: residents.clone(), admins };
+    let around = Surroundings { residents: residents.clone(), admins, closed };
     proxy::start(&config.proxies.values().collect::<Vec<_>>(), &around)
 }
 
@@ -78,7 +87,9 @@ async fn pass_on(answered: oneshot::Receiver<Answer>, reply: oneshot::Sender<Res
     let done = match answered.await {
         Ok(Answer::Taken(_)) => Ok(()),
         Ok(Answer::Refused(why)) => Err(why),
-        Ok(Answer::Status(_) | Answer::Explained(_) | Answer::Events(_)) | Err(_) => return,
+        Ok(Answer::Status(_) | Answer::Explained(_) | Answer::Events(_) | Answer::Trading(_)) | Err(_) => {
+            return;
+        }
     };
     // Whoever no longer waits misses nothing.
     let _left = reply.send(done);
@@ -87,9 +98,14 @@ async fn pass_on(answered: oneshot::Receiver<Answer>, reply: oneshot::Sender<Res
 /// Carries a person's command to its pool; gives the envelope back where it is for the control loop.
 pub(super) fn command(
     proxies: Option<&Proxies>,
+    gates: &[Name],
     mailbox: &Mailbox,
     envelope: Envelope,
 ) -> Result<(), Envelope> {
+    if gates::concerns(&envelope.request) {
+        gates::command(proxies, gates, mailbox, envelope);
+        return Ok(());
+    }
     let Request::Do(command) = &envelope.request else { return Err(envelope) };
     let Some((pool, told)) = for_pool(command) else { return Err(envelope) };
     let wants_streams = matches!(told, proxy::Command::Stream(_));
@@ -129,6 +145,7 @@ const fn now_of(command: &Command) -> &'static str {
         Command::Pool { work: PoolWork::Reconnect | PoolWork::FlushCache | PoolWork::Connect, .. }
         | Command::ResetPool { .. }
         | Command::Reload
+        | Command::Trading { .. }
         | Command::Release { .. }
         | Command::Hold { .. }
         | Command::Resume { .. }
@@ -148,6 +165,7 @@ fn for_pool(command: &Command) -> Option<(&Name, proxy::Command)> {
         }
         Command::Pool { pool, work } => Some((pool, work_of(*work))),
         Command::Reload
+        | Command::Trading { .. }
         | Command::Release { .. }
         | Command::Hold { .. }
         | Command::Resume { .. }

@@ -55,7 +55,11 @@ pub(super) fn unexpected(answer: &Answer) -> Exit {
             print::complain(why);
             Exit::Finding
         }
-        Answer::Status(_) | Answer::Explained(_) | Answer::Events(_) | Answer::Taken(_) => {
+        Answer::Status(_)
+        | Answer::Explained(_)
+        | Answer::Events(_)
+        | Answer::Trading(_)
+        | Answer::Taken(_) => {
             print::complain("the agent answered something else; is it of another version?");
             Exit::Unreachable
         }

@@ -2,6 +2,7 @@
 //! socket, file changes, addresses, probes.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,9 +23,11 @@ use crate::journal::log::{LogTo, init_logging};
 use crate::journal::query::Blocking;
 use crate::journal::recorder::History;
 use crate::journal::retention::Keep;
+use crate::model::action::Gate;
 use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
 use crate::model::name::{Name, Remote};
+use crate::model::trading::Trading;
 use crate::proxy::{Residents, Running};
 use crate::sampler::probe;
 use crate::sampler::remotes::RemoteBook;
@@ -75,22 +78,22 @@ pub(super) fn serve(source: &Source, ends: Ends) -> Exit {
 async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let Loaded { settings, config, mut actuator, remotes, files, .. } = loaded;
     // Before anything is started or guarded.
-    let listener = match doors::listen(&config, ends).await {
-        Ok(listener) => listener,
+    let door = match doors::listen(&config, &ends) {
+        Ok(door) => door,
         Err(error) => {
             print::complain(&chain(&error));
             return Exit::Usage;
         }
     };
-    let _socket = listener.is_some().then(|| doors::SocketFile(config.admin.socket.clone()));
-    if listener.is_some() && ends == Ends::WithChild {
+    let (listener, _file) = door.unzip();
+    if listener.is_some() && ends != Ends::Never {
         let ask = format!("fdguard status --socket {}", config.admin.socket.display());
         tracing::info!(ask, "this run is reached by `status`, `explain` and `ctl`");
     }
     let residents = Residents::default();
     // Before the proxies raise it: children get the limit that the agent was given.
     let nofile = NoFile::own().ok();
-    let mut running = match pools::start(&config, &residents) {
+    let mut running = match pools::start(&config, &residents, closed(&config)) {
         Ok(running) => running,
         Err(error) => {
             print::complain(&chain(&error));
@@ -99,7 +102,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     };
     let proxies = running.as_ref().map(Running::proxies);
     actuator.proxies.clone_from(&proxies);
-    let around = Around { ends, residents, nofile };
+    let around = Around { ends: ends.clone(), residents, nofile };
     let pieces = match pieces(&config, actuator, around) {
         Ok(pieces) => pieces,
         Err(why) => {
@@ -117,10 +120,10 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     };
     let mailbox = agent.mailbox();
     let known = Rc::new(known);
-    signals(&mailbox, &known, ends);
+    signals(&mailbox, &known, &ends);
     attach(&config, running.as_mut(), &mailbox, &known);
     if let Some(listener) = listener {
-        let ways = (mailbox.clone(), proxies);
+        let ways = (mailbox.clone(), proxies, config.gates().cloned().collect());
         tokio::task::spawn_local(doors::socket(listener, config.admin.clone(), ways, Rc::clone(&known)));
     }
     let (code, fault) = ended(agent, running.as_mut(), &mailbox).await;
@@ -131,8 +134,8 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
         return Exit::Finding;
     }
     match (ends, code) {
-        (Ends::WithChild, Some(code)) => Exit::Child(u8::try_from(code & 0xff).unwrap_or(1)),
-        (Ends::WithChild, None) => Exit::Finding,
+        (Ends::WithChild(_), Some(code)) => Exit::Child(u8::try_from(code & 0xff).unwrap_or(1)),
+        (Ends::WithChild(_), None) => Exit::Finding,
         (Ends::Never, _) => Exit::Good,
     }
 }
@@ -221,8 +224,30 @@ fn memory(config: &Config, path: &Path) -> Vec<(Name, String)> {
     read.join().unwrap_or_default()
 }
 
+/// Order gates that a person had closed before. The proxies begin with them, so that nothing slips through a restart.
+fn closed(config: &Config) -> BTreeMap<Name, (Gate, Option<Duration>)> {
+    let Store::Sqlite(path) = &config.history.store else { return BTreeMap::new() };
+    let (path, names) = (path.clone(), config.gates().cloned().collect::<Vec<_>>());
+    if names.is_empty() || !path.exists() {
+        return BTreeMap::new();
+    }
+    let read = std::thread::spawn(move || {
+        let Ok(mut reader) = Blocking::open(&path) else { return BTreeMap::new() };
+        let now = SystemClock.wall();
+        let of = |name: Name| {
+            let hand = reader.gate(&name).ok()??;
+            let left = hand.left(now)?;
+            let state = Trading::under(Some(hand.gate)).name();
+            tracing::warn!(proxy = %name, state, "trading is as a person had set it before this start");
+            Some((name, (hand.gate, left)))
+        };
+        names.into_iter().filter_map(of).collect()
+    });
+    read.join().unwrap_or_default()
+}
+
 /// SIGTERM and SIGINT end the agent; SIGHUP reads settings anew. In an `exec` signals are the child's.
-fn signals(mailbox: &Mailbox, known: &Rc<Known>, ends: Ends) {
+fn signals(mailbox: &Mailbox, known: &Rc<Known>, ends: &Ends) {
     let kinds = [
         (SignalKind::terminate(), Signal::TERM),
         (SignalKind::interrupt(), Signal::INT),
@@ -233,11 +258,11 @@ fn signals(mailbox: &Mailbox, known: &Rc<Known>, ends: Ends) {
     ];
     for (kind, number) in kinds {
         let Ok(mut stream) = signal(kind) else { continue };
-        let (mailbox, known) = (mailbox.clone(), Rc::clone(known));
+        let (mailbox, known, ends) = (mailbox.clone(), Rc::clone(known), ends.clone());
         tokio::task::spawn_local(async move {
             while stream.recv().await.is_some() {
-                let message = match (ends, number) {
-                    (Ends::WithChild, number) => Message::Forward(number),
+                let message = match (&ends, number) {
+                    (Ends::WithChild(_), number) => Message::Forward(number),
                     (Ends::Never, Signal::TERM | Signal::INT) => {
                         Message::Stop(format!("signal {}", number.number()))
                     }

@@ -2,6 +2,8 @@
 
 mod pools;
 
+pub(in crate::cli) use pools::told;
+
 use std::fmt::Write as _;
 
 use crate::agent::request::{Answer, Request};

@@ -123,6 +123,12 @@ pub const HTTP_READ_TIMEOUT: Duration = Duration::from_secs(30);
 pub const HTTP_TOTAL_TIMEOUT: Duration = Duration::from_mins(1);
 /// The head of a request: its client is on this machine.
 pub const HTTP_HEAD: Duration = Duration::from_secs(10);
+/// Of a body, read before the order gate decides: a batch of fifty orders has a fifth of it.
+pub const GATE_BODY: u64 = 64 * KIB;
+/// A refused order: clients take it for an outage of the venue, and come again.
+pub const GATE_STATUS: u32 = 503;
+/// What a refused order is answered with.
+pub const GATE_TYPE: &str = "application/json";
 /// Names of HTTP upstreams are looked up again: they are behind load balancers that tell addresses for minutes.
 pub const HTTP_LOOKUP: Duration = Duration::from_mins(5);
 

@@ -11,6 +11,7 @@ mod cache;
 mod clients;
 pub mod env;
 mod foreign;
+mod gate;
 mod http;
 pub(in crate::config) mod listen;
 mod pool;
@@ -29,6 +30,7 @@ pub use admission::{Admission, Auth, ListenerTls};
 pub use breaker::Breaker;
 pub use cache::{Cache, CachedQuery};
 pub use clients::Clients;
+pub use gate::{GateAnswer, OrderGate};
 pub use http::{HostRule, Http};
 pub use listen::Listen;
 pub use pool::{Mode, Pool};
@@ -120,6 +122,16 @@ pub struct Postgres {
     pub console: Option<Access>,
     /// How the upstreams themselves are asked what they see of the pool; not at all where absent.
     pub truth: Option<Truth>,
+}
+
+impl Proxy {
+    /// Its order gate, where it has one.
+    pub fn order_gate(&self) -> Option<&OrderGate> {
+        match &self.protocol {
+            Protocol::Http(http) => http.gate.as_ref(),
+            Protocol::Tcp | Protocol::Postgres(_) | Protocol::WebSocket(_) => None,
+        }
+    }
 }
 
 /// Which upstream a new connection goes to.
@@ -225,7 +237,8 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
         Inside::Http(bounds) => {
             let head = http::head(&mut inner, cx);
             inner.finish(cx);
-            let http = http::read(&mut section, (bounds, head), (&upstream, scheme), cx);
+            let gate = gate::read(&mut section, &name, cx);
+            let http = http::read(&mut section, (bounds, head, gate), (&upstream, scheme), cx);
             Some(Protocol::Http(Box::new(http)))
         }
         Inside::WebSocket => {

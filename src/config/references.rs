@@ -30,6 +30,15 @@ pub(super) fn check(config: &Config, places: &Places, cx: &mut Context<'_>) {
             let message = format!("`{}` names the hook `{hook}`, which does not exist", target.name);
             missing(cx, span.clone(), message, hook, config.hooks.keys());
         }
+        let hooks = target.trading.hook.iter().chain(&target.trading.resume);
+        for hook in hooks.filter(|hook| !config.hooks.contains_key(hook.as_str())) {
+            let message = format!("`{}` names the hook `{hook}`, which does not exist", target.name);
+            missing(cx, span.clone(), message, hook, config.hooks.keys());
+        }
+        for gate in target.trading.gates.iter().filter(|gate| !config.gates().any(|other| other == *gate)) {
+            let message = format!("`{}` names the order gate of `{gate}`, which has none", target.name);
+            missing(cx, span.clone(), message, gate, config.gates());
+        }
         if let Some(twin) = targets[..i].iter().find(|other| other.matches == target.matches) {
             let message = format!("`{}` and `{}` match the same processes", twin.name, target.name);
             let help = "one target may have several policies: policy = [\"a.toml\", \"b.toml\"]";

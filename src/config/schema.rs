@@ -141,6 +141,11 @@ fn target() -> Value {
                 "before": list("Hooks to run before the signal.", pattern("A hook.", NAME)),
                 "grace": span("Between TERM and KILL.", defaults::STOP_GRACE),
             }), &[]),
+            "trading": table("What its policies pause where they pause trading.", json!({
+                "gates": list("Proxies whose order gate they close; all that have one where empty.", pattern("A proxy.", NAME)),
+                "hook": pattern("The bot's own hook, told of each change.", NAME),
+                "resume": pattern("The one that is told that all is active again, where that is another one.", NAME),
+            }), &[]),
         }),
         &["match", "policy"],
     )

@@ -45,6 +45,19 @@ pub struct Target {
     pub select: SelectUse,
     /// How it is stopped where a policy or `ctl stop` doesn't say.
     pub stop: StopDefaults,
+    /// What its policies pause where they pause trading.
+    pub trading: TargetTrading,
+}
+
+/// What the policies of a target pause where they pause trading.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TargetTrading {
+    /// Proxies whose order gate they close; all that have one where empty.
+    pub gates: Vec<Name>,
+    /// The bot's own hook, told of each change.
+    pub hook: Option<Name>,
+    /// The one that is told that all is active again, where that is another one.
+    pub resume: Option<Name>,
 }
 
 /// Windows of the slope behind `fd.tte`.
@@ -132,6 +145,7 @@ impl Target {
             },
             select: SelectUse::Auto,
             stop: StopDefaults { before: Vec::new(), grace: defaults::STOP_GRACE },
+            trading: TargetTrading::default(),
         }
     }
 }
@@ -151,9 +165,23 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
     let restart = restart(&mut section, matches.as_ref(), cx);
     let select = section.or(cx, "select", SelectUse::Auto, read::word(SelectUse::WORDS));
     let stop = stop(&mut section, cx);
+    let trading = trading(&mut section, cx);
     section.finish(cx);
     let matches = matches?;
-    Some(Target { name, matches, policies, shadow, protect, allow, dry_run, window, restart, select, stop })
+    Some(Target {
+        name,
+        matches,
+        policies,
+        shadow,
+        protect,
+        allow,
+        dry_run,
+        window,
+        restart,
+        select,
+        stop,
+        trading,
+    })
 }
 
 fn paths(section: &mut Section<'_>, cx: &mut Context<'_>, key: &'static str) -> Vec<PathBuf> {
@@ -246,4 +274,13 @@ fn stop(target: &mut Section<'_>, cx: &mut Context<'_>) -> StopDefaults {
     let grace = section.or(cx, "grace", defaults::STOP_GRACE, read::span(span));
     section.finish(cx);
     StopDefaults { before, grace }
+}
+
+fn trading(target: &mut Section<'_>, cx: &mut Context<'_>) -> TargetTrading {
+    let mut section = target.section(cx, "trading");
+    let gates = section.or(cx, "gates", Vec::new(), read::list(|v, f| v.parsed(f, Name::parse)));
+    let hook = section.get(cx, "hook", |v, f| v.parsed(f, Name::parse));
+    let resume = section.get(cx, "resume", |v, f| v.parsed(f, Name::parse));
+    section.finish(cx);
+    TargetTrading { gates, hook, resume }
 }

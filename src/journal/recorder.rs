@@ -18,12 +18,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::journal::gate_key;
 use crate::journal::retention::Keep;
 use crate::model::clock::Clock;
 use crate::model::event::Event;
 use crate::model::name::Name;
 use crate::model::observation::Observation;
 use crate::model::process::ProcessId;
+use crate::model::trading::ByHand;
 
 /// Events and memory waiting to be written.
 pub const EVENTS_QUEUED_MAX: usize = 1_024;
@@ -72,7 +74,7 @@ impl Shared {
 #[derive(Debug)]
 enum Note {
     Event(Box<Event>),
-    Memory(Name, String),
+    Memory(String, String),
 }
 
 #[derive(Debug)]
@@ -134,7 +136,15 @@ impl Recorder {
     /// Keeps what a target's rules remember over a restart, in place of what was kept before. Written at once,
     /// and flushed to the disk; the same text again costs nothing.
     pub fn remember(&self, target: &Name, json: String) {
-        if self.notes.try_send(Note::Memory(target.clone(), json)).is_err() {
+        if self.notes.try_send(Note::Memory(target.to_string(), json)).is_err() {
+            self.shared.refuse();
+        }
+    }
+
+    /// Keeps how far a person has closed the order gate of a proxy, in the same way.
+    pub fn remember_gate(&self, proxy: &Name, hand: Option<ByHand>) {
+        let json = serde_json::to_string(&hand).unwrap_or_default();
+        if self.notes.try_send(Note::Memory(gate_key(proxy), json)).is_err() {
             self.shared.refuse();
         }
     }

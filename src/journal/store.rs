@@ -56,7 +56,7 @@ pub(crate) struct BlockRow {
 pub(crate) struct Batch {
     pub(crate) events: Vec<Event>,
     pub(crate) blocks: Vec<BlockRow>,
-    pub(crate) memory: Vec<(Name, WallTime, String)>,
+    pub(crate) memory: Vec<(String, WallTime, String)>,
 }
 
 impl Batch {

@@ -185,13 +185,6 @@ macro_rules! words {
     };
 }
 
-impl Word {
-    /// Whether this version does it on any target; the others are words already, so that policies can be written.
-    pub const fn is_served(self) -> bool {
-        !matches!(self, Self::PauseTrading)
-    }
-}
-
 /// What a word does to the bot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Effect {
@@ -214,7 +207,7 @@ words! {
     Stop "stop" Dangerous "Stop the process, and start it again where told to.",
     ThrottleConnects "throttle_connects" Disruptive "Limit new client connections at a proxy.",
     PollStream "poll_stream" Disruptive "Drop a stream's WebSocket and poll instead.",
-    PauseTrading "pause_trading" Disruptive "Close the order gate.",
+    PauseTrading "pause_trading" Disruptive "Pause trading: the order gates keep orders back, the bot's own hook is told.",
     Freeze "freeze" Dangerous "Freeze the process for a limited time.",
 }
 

@@ -18,10 +18,10 @@ pub const DESTROY_SOCKETS: Duration = Duration::from_secs(15);
 pub const REAP_DESCRIPTORS: Duration = Duration::from_secs(15);
 /// Freezing or thawing.
 pub const FREEZE: Duration = Duration::from_secs(10);
-/// A pool's answer to a reset or a throttle; what drains afterwards is not waited for.
+/// A pool's answer to a reset or a throttle, or that of streams told to poll; what drains afterwards is not waited for.
 pub const POOL: Duration = Duration::from_secs(5);
-/// What is answered at once.
-pub const NOTHING: Duration = Duration::from_secs(1);
+/// The answers of order gates, then that of the bot's own hook.
+pub const TRADING: Duration = Duration::from_secs(30);
 /// Between KILL and the end of the process: exit work such as unmapping much memory.
 pub const KILL_TO_END: Duration = Duration::from_secs(10);
 /// `systemctl start` or `stop`.
@@ -36,7 +36,7 @@ pub fn of(work: &Work, hook: impl Fn(&Name) -> Duration) -> Duration {
         Work::Take(hold) | Work::Release(hold) => match hold {
             Hold::Freeze { .. } => FREEZE,
             Hold::ThrottleConnects { .. } | Hold::PollStream { .. } => POOL,
-            Hold::PauseTrading { .. } => NOTHING,
+            Hold::PauseTrading { .. } => TRADING,
         },
     }
 }

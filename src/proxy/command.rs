@@ -1,10 +1,12 @@
 //! What a policy, a person or a reload can have a proxy do, and what came of it.
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::model::action::ResetHow;
+use crate::model::action::{Gate as OrderGate, ResetHow};
 use crate::pool::gate::Gate;
 use crate::pool::limits::Limits;
+use crate::proxy::view::GateView;
 use crate::stream::order::Wanted;
 
 /// Something to do to the pool of a proxy.
@@ -33,6 +35,8 @@ pub enum Command {
     FlushCache,
     /// Have all streams of the proxy do something.
     Stream(StreamWork),
+    /// Close the order gate so far, or open it.
+    Trade(By, Option<OrderGate>),
     /// Change the limits; what still fits stays.
     Adjust(Box<Limits>),
 }
@@ -48,6 +52,15 @@ pub enum StreamWork {
     Close,
 }
 
+/// Who closes an order gate. Each opens what it has closed, and nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum By {
+    /// The policies of all targets together.
+    Policies,
+    /// A person, for so long; until told otherwise where absent.
+    Hand(Option<Duration>),
+}
+
 /// What a command did at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Done {
@@ -61,10 +74,15 @@ pub struct Done {
     pub answers: Option<usize>,
     /// Streams that were told, where streams were.
     pub streams: Option<usize>,
+    /// How the order gate stands, where that was asked for.
+    pub trading: Option<GateView>,
 }
 
 impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(trading) = &self.trading {
+            return write!(f, "{trading}");
+        }
         if let Some(answers) = self.answers {
             return write!(f, "dropped {answers} cached {}", if answers == 1 { "answer" } else { "answers" });
         }

@@ -3,9 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
@@ -14,10 +13,8 @@ use mio::{Interest, Registry, Token};
 use crate::config::proxy::Listen;
 use crate::proxy::transport::Stream;
 use crate::sys::handed::{Handed, Offer};
+use crate::sys::socket_file::SocketFile;
 use crate::sys::tcp::{defer_accept, no_delay, widen_queue};
-
-/// Whoever reaches the folder may connect: who is let in is decided by the kernel's word on the peer.
-const MODE: u32 = 0o666;
 
 /// A listening socket.
 #[derive(Debug)]
@@ -92,18 +89,8 @@ impl Ear {
     }
 
     fn unix(path: &Path) -> io::Result<Self> {
-        let bound = match std::os::unix::net::UnixListener::bind(path) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
-                std::fs::remove_file(path)?;
-                std::os::unix::net::UnixListener::bind(path)
-            }
-            bound => bound,
-        };
-        let listener = bound?;
+        let (listener, file) = SocketFile::bind(path)?;
         widen_queue(&listener)?;
-        let file = SocketFile::of(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
-        listener.set_nonblocking(true)?;
         Ok(Self::Unix { listener: UnixListener::from_std(listener), _file: Some(file) })
     }
 
@@ -138,74 +125,5 @@ impl AsFd for Ear {
             Self::Tcp(listener, _) => listener.as_fd(),
             Self::Unix { listener, .. } => listener.as_fd(),
         }
-    }
-}
-
-/// Whether a file is a socket on which nobody listens any more.
-fn is_stale(path: &Path) -> bool {
-    let socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    socket && UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-}
-
-/// The file of a socket of ours: removed with it, unless somebody else's is in its place by then.
-#[derive(Debug)]
-pub(crate) struct SocketFile {
-    path: PathBuf,
-    identity: (u64, u64),
-}
-
-impl SocketFile {
-    fn of(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), identity: identity(path)? })
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|now| now == self.identity) {
-            // Where it can't be removed the next one finds that nobody answers.
-            let _left = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn open(path: &Path) -> io::Result<Ear> {
-        Ear::open(&Listen::Unix(path.to_owned()), &Offer::default(), FirstWord::Client)
-            .map(|mut ears| ears.remove(0))
-    }
-
-    #[test]
-    fn a_stale_file_gives_way_and_a_live_one_does_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("socket");
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        let ear = open(&path).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, MODE);
-        assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        drop(ear);
-        assert!(!path.exists());
-        std::fs::write(&path, "somebody's").unwrap();
-        assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        assert!(path.exists(), "what is no socket is left alone");
-    }
-
-    #[test]
-    fn a_file_in_the_place_of_ours_is_not_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("socket");
-        let ear = open(&path).unwrap();
-        std::fs::rename(&path, folder.path().join("aside")).unwrap();
-        let other = open(&path).unwrap();
-        drop(ear);
-        assert!(path.exists());
-        drop(other);
     }
 }

@@ -7,6 +7,7 @@
 mod control;
 mod dial;
 mod entry;
+mod gate;
 mod reply;
 mod room;
 mod seat;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::action::Gate;
 use crate::model::clock::Timestamp;
 use crate::pool::Pool;
 use crate::pool::id::ConnectionId;
 use crate::pool::reset::{Reset, ResetCause, Scope};
-use crate::proxy::command::{Command, Done};
+use crate::proxy::command::{By, Command, Done};
 use crate::proxy::proxies::{Client, Question};
-use crate::proxy::view::View;
+use crate::proxy::view::{GateView, View};
 
 /// The thread that owns pools, each at its place.
 pub(in crate::proxy) trait Owner {
@@ -19,6 +20,10 @@ pub(in crate::proxy) trait Owner {
     /// Drops what is kept of answers, where any are; how many that were.
     fn flush_cache(&mut self, _place: u16) -> usize {
         0
+    }
+    /// Closes an order gate, or opens it; how it stands then, where there is one.
+    fn trade(&mut self, _place: u16, _by: By, _gate: Option<Gate>) -> Option<GateView> {
+        None
     }
     /// Closes one client, if it is still there.
     fn kill_client(&mut self, place: u16, client: Client) -> Done;
@@ -34,6 +39,11 @@ pub(in crate::proxy) fn answer(owner: &mut impl Owner, place: u16, question: Que
         }
         Question::Do(Command::FlushCache, reply) => {
             reply.send(Done { answers: Some(owner.flush_cache(place)), ..Done::default() });
+        }
+        Question::Do(Command::Trade(by, gate), reply) => {
+            if let Some(trading) = owner.trade(place, by, gate) {
+                reply.send(Done { trading: Some(trading), ..Done::default() });
+            }
         }
         Question::Do(command, reply) => {
             if let Some(done) = owner.obey(place, command) {
@@ -58,8 +68,8 @@ pub(in crate::proxy) fn obey(pool: &mut Pool, command: Command, now: Timestamp) 
         }
         Command::Disable => pool.disable(now),
         Command::Kill => pool.kill(now),
-        // What is kept of answers stands beside the pool, and streams belong to sessions.
-        Command::FlushCache | Command::Stream(_) => {}
+        // What is kept of answers, and the order gate, stand beside the pool; streams belong to sessions.
+        Command::FlushCache | Command::Stream(_) | Command::Trade(..) => {}
         Command::Adjust(limits) => pool.adjust(&limits, now),
     }
 }
@@ -86,8 +96,7 @@ impl Standing {
             closed: self.open.difference(&after.open).count(),
             retired: after.retired.difference(&self.retired).count(),
             clients: self.clients.saturating_sub(after.clients) as usize,
-            answers: None,
-            streams: None,
+            ..Done::default()
         }
     }
 }

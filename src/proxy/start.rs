@@ -1,11 +1,15 @@
 //! From settings to running threads: what is common to all protocols.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::config::proxy::{Access, Protocol, Proxy};
+use crate::model::action::Gate;
+use crate::model::name::Name;
 use crate::proxy::console::WORDS_MAX;
 use crate::proxy::ear::{Ear, FirstWord};
 use crate::proxy::guests::{GuestError, Guests, Residents};
@@ -101,6 +105,8 @@ pub struct Surroundings {
     pub residents: Residents,
     /// Who may use consoles of proxies that do not say who.
     pub admins: Access,
+    /// Order gates that a person had closed before the agent was started anew: how far, and for how long still.
+    pub closed: BTreeMap<Name, (Gate, Option<Duration>)>,
 }
 
 /// Starts proxies; none where there are none.

@@ -4,10 +4,14 @@
 //! long is bounded, so that a pool with very many clients costs its thread no more than a moment.
 
 use std::cmp::Reverse;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::action::Gate as Closed;
 use crate::model::clock::Timestamp;
+use crate::model::trading::Trading;
+use crate::model::units::format_span;
 use crate::pool::Pool;
 use crate::pool::counters::Counters;
 use crate::pool::gate::Gate;
@@ -48,6 +52,58 @@ pub struct View {
     pub stream: Option<StreamView>,
     /// Its read cache, where it has one.
     pub cache: Option<CacheView>,
+    /// Its order gate, where it has one.
+    pub trading: Option<GateView>,
+}
+
+/// An order gate at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct GateView {
+    /// What passes.
+    pub state: Trading,
+    /// How far policies have closed it.
+    pub policy: Option<Closed>,
+    /// How far a person has.
+    pub hand: Option<Closed>,
+    /// For how long the person's word still counts, where that has an end.
+    pub left: Option<Duration>,
+    /// What it has seen.
+    pub counts: GateCounts,
+}
+
+impl fmt::Display for GateView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "trading is {}", self.state)?;
+        match (self.hand, self.left) {
+            (Some(_), Some(left)) => write!(f, "; by hand for {}", format_span(rounded(left)))?,
+            (Some(_), None) => f.write_str("; by hand until `active`")?,
+            (None, _) => {}
+        }
+        match self.policy {
+            Some(gate) => write!(f, "; a policy holds it {}", Trading::under(Some(gate))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// To whole seconds, so that it reads well.
+pub fn rounded(span: Duration) -> Duration {
+    Duration::from_secs((span + Duration::from_millis(500)).as_secs())
+}
+
+/// What an order gate has seen so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct GateCounts {
+    /// Orders passed on.
+    pub orders: u64,
+    /// Orders passed on that can only reduce risk.
+    pub reducing: u64,
+    /// Cancels passed on.
+    pub cancels: u64,
+    /// Passed on while trading was active, and only its body would have told what it is.
+    pub unread: u64,
+    /// Orders refused.
+    pub refused: u64,
 }
 
 /// All streams of a proxy at one moment.

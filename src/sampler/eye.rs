@@ -16,7 +16,7 @@ use crate::model::reading::{Gap, Reading};
 use crate::model::signal::{Argument, CATALOGUE, Signal, Source};
 use crate::model::trend::Exhaustion;
 use crate::sampler::pace::{Pace, PaceBounds};
-use crate::sampler::pools::PoolAnswers;
+use crate::sampler::pools::{PoolAnswers, trading};
 use crate::sampler::precision::thousandths;
 use crate::sampler::view::FullView;
 use crate::sys::adopted::Adopted;
@@ -54,6 +54,8 @@ pub struct Eye {
     full: Option<Arc<FullView>>,
     answers: Answers,
     pools: Arc<PoolAnswers>,
+    /// The proxies whose order gates are the target's.
+    gates: Vec<Name>,
 }
 
 impl Eye {
@@ -70,6 +72,7 @@ impl Eye {
             full: None,
             answers: Answers::default(),
             pools: Arc::default(),
+            gates: Vec::new(),
         }
     }
 
@@ -116,9 +119,10 @@ impl Eye {
         self.spread_answers(self.latest.at);
     }
 
-    /// Sets what pools said, in place of what they said before.
-    pub fn tell_pools(&mut self, pools: Arc<PoolAnswers>) {
+    /// Sets what pools said, in place of what they said before, and which of them have order gates of the target.
+    pub fn tell_pools(&mut self, pools: Arc<PoolAnswers>, gates: &[Name]) {
         self.pools = pools;
+        gates.clone_into(&mut self.gates);
         self.spread_answers(self.latest.at);
     }
 
@@ -221,6 +225,7 @@ impl Eye {
                 self.latest.set(signal, answer.reading);
             }
         }
+        self.latest.set(Signal::TradingState, trading(&self.pools, &self.gates, at));
         let named =
             self.answers.iter().map(|(name, answer)| ((Signal::ProbeValue, name.clone()), answer.reading));
         let pools = self.pools.iter().flat_map(|(name, answer)| {

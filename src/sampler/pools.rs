@@ -10,6 +10,7 @@ use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
+use crate::model::trading::Trading;
 use crate::pool::snapshot::{POOL_SIGNALS, Snapshot};
 use crate::proxy::view::StreamView;
 
@@ -39,6 +40,8 @@ pub struct PoolAnswer {
     abandoned: Option<Reading<f64>>,
     /// What its streams say, where it carries some.
     streams: Option<[Reading<f64>; STREAM_SIGNALS.len()]>,
+    /// What its order gate lets pass; none where it has no gate, or has not answered.
+    trading: Option<Trading>,
 }
 
 /// What pools said last, by name.
@@ -46,8 +49,13 @@ pub type PoolAnswers = BTreeMap<Name, PoolAnswer>;
 
 impl PoolAnswer {
     /// A pool that has not answered yet.
-    pub const UNHEARD: Self =
-        Self { asked: None, figures: Reading::Unavailable(Gap::NotYet), abandoned: None, streams: None };
+    pub const UNHEARD: Self = Self {
+        asked: None,
+        figures: Reading::Unavailable(Gap::NotYet),
+        abandoned: None,
+        streams: None,
+        trading: None,
+    };
 
     /// What was answered to a question put at that time.
     pub fn new(asked: Timestamp, seen: &Snapshot) -> Self {
@@ -81,6 +89,12 @@ impl PoolAnswer {
         Self { streams: Some(streams), ..self }
     }
 
+    /// The same of a pool with an order gate.
+    #[must_use]
+    pub fn with_trading(self, trading: Option<Trading>) -> Self {
+        Self { trading, ..self }
+    }
+
     /// When it was asked, where what it said still stands.
     pub fn asked(&self, at: Timestamp) -> Option<Timestamp> {
         self.asked.filter(|asked| at.since(*asked) <= STANDS)
@@ -97,6 +111,20 @@ impl PoolAnswer {
             .chain(self.streams.into_iter().flat_map(|streams| STREAM_SIGNALS.into_iter().zip(streams)))
             .map(move |(signal, reading)| (signal, told(reading)))
     }
+}
+
+/// The furthest state of these order gates, as `trading.state`. One that does not answer leaves it unknown.
+pub fn trading(pools: &PoolAnswers, gates: &[Name], at: Timestamp) -> Reading<f64> {
+    let mut state = None;
+    for gate in gates {
+        let Some(answer) = pools.get(gate) else { return Reading::Unavailable(Gap::NotConfigured) };
+        let Some(trading) = answer.trading else { return Reading::Unavailable(Gap::NotYet) };
+        if answer.asked(at).is_none() {
+            return Reading::Unavailable(Gap::Late);
+        }
+        state = state.max(Some(trading));
+    }
+    state.map_or(Reading::Unavailable(Gap::NotConfigured), |state| Reading::Known(state.figure()))
 }
 
 #[cfg(test)]
@@ -127,6 +155,28 @@ mod tests {
         assert_eq!(answer.asked(at(16)), None);
         let unheard = PoolAnswer::UNHEARD;
         assert_eq!(value(&unheard, Signal::PoolIdle, at(99)), Reading::Unavailable(Gap::NotYet));
+    }
+
+    #[test]
+    fn the_furthest_gate_is_the_state_and_one_that_is_late_leaves_it_unknown() {
+        let settings = Settings { limits: Limits::default(), upstreams: Vec::new(), balance: Balance::Equal };
+        let snapshot = Pool::new(&settings, 1, at(0)).snapshot(at(0));
+        let name = |text: &str| Name::parse(text).unwrap();
+        let answer = |asked, state| PoolAnswer::new(at(asked), &snapshot).with_trading(Some(state));
+        let pools: PoolAnswers = [
+            (name("a"), answer(10, Trading::Reducing)),
+            (name("b"), answer(13, Trading::Halted)),
+            (name("new"), PoolAnswer::UNHEARD),
+        ]
+        .into();
+        let told = |gates: &[&str], now| {
+            trading(&pools, &gates.iter().map(|text| name(text)).collect::<Vec<_>>(), at(now))
+        };
+        assert_eq!(told(&["a"], 14), Reading::Known(1.0));
+        assert_eq!(told(&["a", "b"], 14), Reading::Known(2.0));
+        assert_eq!(told(&["a", "b"], 16), Reading::Unavailable(Gap::Late));
+        assert_eq!(told(&["b", "new"], 14), Reading::Unavailable(Gap::NotYet));
+        assert_eq!(told(&[], 14), Reading::Unavailable(Gap::NotConfigured));
     }
 
     #[test]

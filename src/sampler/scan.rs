@@ -106,7 +106,12 @@ struct Kept {
     epoll: Option<Watching>,
     trace: Trace,
     load: Load,
+    /// The network namespace that the process was in when it was last looked at.
+    home: Option<u64>,
+    /// The one whose tables are asked; none where they are read as text.
     namespace: Option<u64>,
+    /// The one it was in before, as long as sockets that it holds may be in that.
+    former: Option<u64>,
 }
 
 impl Memory {
@@ -118,15 +123,22 @@ impl Memory {
     /// Drops what is kept of a process, and its network namespace's socket where it was the last in it.
     pub fn forget(&mut self, id: ProcessId) {
         self.processes.remove(&id);
-        let used: BTreeSet<u64> = self.processes.values().filter_map(|kept| kept.namespace).collect();
-        self.tables.keep(&used);
+        self.drop_unused();
+    }
+
+    fn drop_unused(&mut self) {
+        let used = self.processes.values().flat_map(|kept| [kept.namespace, kept.former]);
+        self.tables.keep(&used.flatten().collect());
     }
 
     /// Scans a process.
     pub fn scan(&mut self, process: &Adopted, book: &RemoteBook) -> Scan {
         let (at, cpu) = (SystemClock.now(), thread_cpu());
         let mut kept = self.processes.remove(&process.id()).unwrap_or_else(Kept::new);
+        let former = kept.former;
+        kept.follow(process);
         let Taken { dumped, listed, unknown_tcp } = kept.take_in(process, &mut self.tables, at);
+        let has_left = former.is_some() && kept.former != former;
         let mut view = FullView::blank(at);
         kept.load.read(process, at, &mut view.plain);
         let mut aged = AgedSockets::default();
@@ -147,6 +159,9 @@ impl Memory {
             Err(error) => view.blind(error.gap()),
         }
         self.processes.insert(process.id(), kept);
+        if has_left {
+            self.drop_unused();
+        }
         view.cost = cpu_since(cpu);
         view.period = self.period_after(view.cost);
         let host = self.host.read(at);
@@ -170,8 +185,23 @@ impl Kept {
             epoll: EpollSets::new().ok().map(Watching::new),
             trace: Trace::default(),
             load: Load::default(),
+            home: None,
             namespace: None,
+            former: None,
         }
+    }
+
+    /// A process may move to another network namespace at any time. The sockets that it makes from then on are in the
+    /// tables there; those of before stay where they were, and are not judged any more.
+    fn follow(&mut self, process: &Adopted) {
+        // Whoever may not see it reads what the process's own files tell of sockets: they follow it.
+        let Ok(now) = process.network() else { return };
+        if self.home.replace(now).is_none_or(|before| before == now) {
+            return;
+        }
+        self.former = self.namespace.take();
+        self.manner.forget();
+        self.trace.forget_dead();
     }
 
     /// Sockets first, descriptors second. Where the sockets that are known were asked for one by one and there is another
@@ -197,9 +227,11 @@ impl Kept {
         if dumped.is_ok() && listed.is_ok() {
             unknown_tcp = self.strange_tcp(process, tables);
             if unknown_tcp.is_empty() {
+                self.former = None;
                 self.manner.know(tables.joined(self.listing.table()).known().map(|(_, record)| record));
             } else {
                 tables.exempt_bound(self.namespace, &mut unknown_tcp);
+                tables.exempt_former(self.former, &mut unknown_tcp);
             }
         }
         Taken { dumped, listed, unknown_tcp }

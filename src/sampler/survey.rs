@@ -92,6 +92,11 @@ impl Trace {
         self.first_seen.binary_search_by_key(&inode, |dead| dead.0).is_ok()
     }
 
+    /// Forgets which sockets were dead, and since when.
+    pub(super) fn forget_dead(&mut self) {
+        self.first_seen.clear();
+    }
+
     /// Takes in one full tick.
     pub fn survey(&mut self, sight: &Sight<'_>) -> Survey {
         let mut plain = Vec::with_capacity(24);

@@ -71,10 +71,19 @@ impl Tables {
     /// Takes those out that are merely bound now. Where that can't be asked none is taken out, as text files never
     /// tell it either.
     pub(super) fn exempt_bound(&mut self, namespace: Option<u64>, suspects: &mut BTreeSet<u64>) {
+        self.exempt(namespace, BOUND, suspects);
+    }
+
+    /// Takes those out that live in another namespace, in which the process was before.
+    pub(super) fn exempt_former(&mut self, namespace: Option<u64>, suspects: &mut BTreeSet<u64>) {
+        self.exempt(namespace, States::ALL.without(&[TcpState::TimeWait]), suspects);
+    }
+
+    fn exempt(&mut self, namespace: Option<u64>, states: States, suspects: &mut BTreeSet<u64>) {
         let Some(diag) = namespace.and_then(|namespace| self.diags.get_mut(&namespace)) else { return };
-        let mut bound = Vec::new();
-        if diag.dump(BOUND, Detail::Plain, &mut bound).is_ok() {
-            for record in bound {
+        let mut alive = Vec::new();
+        if diag.dump(states, Detail::Plain, &mut alive).is_ok() {
+            for record in alive {
                 suspects.remove(&u64::from(record.inode));
             }
         }

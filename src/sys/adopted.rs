@@ -221,6 +221,11 @@ impl Adopted {
         stat_in(self.dir(), "exe").map(|stat| (stat.st_dev, stat.st_ino))
     }
 
+    /// The inode of the network namespace it is in now: it may move.
+    pub fn network(&self) -> Result<u64, ReadError> {
+        stat_in(self.dir(), "ns/net").map(|stat| stat.st_ino)
+    }
+
     /// The path of its executable, as the process sees it.
     pub fn executable_path(&self) -> Result<PathBuf, ReadError> {
         readlinkat(self.dir(), "exe").map(PathBuf::from).map_err(|errno| named("exe", errno))

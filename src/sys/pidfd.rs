@@ -174,6 +174,20 @@ impl PidFd {
         Ok(Some(if info.si_code == libc::CLD_EXITED { Ended::Exited(status) } else { Ended::Killed(status) }))
     }
 
+    /// The signal by which this child of ours stands still now, where it does. Nothing is taken from others who wait for it: the
+    /// stops of one that is traced are its tracer's.
+    pub fn stopped_by(&self) -> Option<i32> {
+        // SAFETY: siginfo_t is plain data for which all zeroes is a valid value.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let id = libc::id_t::try_from(self.fd.as_raw_fd()).ok()?;
+        let options = libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT;
+        // SAFETY: the descriptor is open, `info` outlives the call and is written by the kernel only.
+        let found = unsafe { libc::waitid(libc::P_PIDFD, id, &raw mut info, options) };
+        // SAFETY: waitid has filled the child fields, or left the zeroes of ours.
+        let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+        (found == 0 && pid != 0 && info.si_code == libc::CLD_STOPPED).then_some(status)
+    }
+
     fn wait(&self, timeout: PollTimeout) -> nix::Result<Waited> {
         let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
         Ok(if poll(&mut fds, timeout)? > 0 { Waited::Ended } else { Waited::StillRunning })

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, stdin};
 use std::os::fd::AsFd as _;
 
 use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, raise, sigaction};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
 /// A child's group has the foreground; dropping this takes it back.
@@ -32,6 +32,27 @@ impl Drop for Foreground {
     }
 }
 
+/// Whether a child that stands still by this signal does so for the terminal's sake: Ctrl-Z, or keys it may not read now.
+pub fn is_of_terminal(signal: i32) -> bool {
+    [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU].iter().any(|own| *own as i32 == signal)
+}
+
+/// Whether standard input is a terminal of which our group has the foreground.
+pub fn is_ours() -> bool {
+    stdin().is_terminal() && tcgetpgrp(stdin()) == Ok(getpgrp())
+}
+
+/// Stands still with our whole group, as Ctrl-Z has it, until a shell has it go on. Without a shell that could, the kernel
+/// lets us go on at once.
+pub fn stand_still() {
+    // The others of our group by a signal that passes us by; ourselves by one that meets this very thread, so that
+    // it does not run on until another one has taken it.
+    set_action(Signal::SIGTSTP, SigHandler::SigIgn);
+    let _none = killpg(getpgrp(), Signal::SIGTSTP);
+    set_action(Signal::SIGTSTP, SigHandler::SigDfl);
+    let _refused = raise(Signal::SIGTSTP);
+}
+
 /// How many characters fit on a line of the terminal that standard output is; `None` where it is none.
 #[expect(unsafe_code, reason = "the request for the size has no safe wrapper")]
 pub fn width() -> Option<usize> {
@@ -42,9 +63,14 @@ pub fn width() -> Option<usize> {
 }
 
 /// Taking the foreground back from the background raises SIGTTOU, which would stop us.
-#[expect(unsafe_code, reason = "sigaction has no safe wrapper")]
 fn ignore_background_writes() {
-    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-    // SAFETY: ignoring a signal installs no handler that could run.
-    let _refused = unsafe { sigaction(Signal::SIGTTOU, &ignore) };
+    set_action(Signal::SIGTTOU, SigHandler::SigIgn);
+}
+
+/// Ignores a signal, or does with it what is usual.
+#[expect(unsafe_code, reason = "sigaction has no safe wrapper")]
+fn set_action(signal: Signal, action: SigHandler) {
+    let action = SigAction::new(action, SaFlags::empty(), SigSet::empty());
+    // SAFETY: neither of the two installs a handler that could run.
+    let _refused = unsafe { sigaction(signal, &action) };
 }

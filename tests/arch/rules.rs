@@ -5,7 +5,7 @@ use crate::tree::{File, Tree, crates_named};
 /// Rooms by rank. A room imports only lower ranks.
 pub(crate) const RANKS: &[&[&str]] = &[
     &["model"],
-    &["document", "wire"],
+    &["document", "gate", "wire"],
     &["config", "sys"],
     &["policy", "pool", "stream", "call"],
     &["proxy", "journal", "sim"],
@@ -18,15 +18,16 @@ pub(crate) const RANKS: &[&[&str]] = &[
 /// Rooms that may only import these, whatever their rank.
 const NARROW: &[(&str, &[&str])] = &[
     ("policy", &["model", "document"]),
+    ("gate", &["model"]),
     ("wire", &["model"]),
     ("pool", &["model"]),
     ("stream", &["model"]),
-    ("config", &["model", "document", "wire"]),
+    ("config", &["model", "document", "gate", "wire"]),
     ("sim", &["model", "document", "policy"]),
 ];
 
 /// Rooms without I/O, clock, randomness, threads, logging or unordered maps.
-const PURE: &[&str] = &["model", "document", "config", "wire", "policy", "pool", "stream", "sim"];
+const PURE: &[&str] = &["model", "document", "gate", "config", "wire", "policy", "pool", "stream", "sim"];
 
 /// What a pure room may not name: each a run of path segments.
 const IMPURE: &[&[&str]] = &[

@@ -36,6 +36,40 @@ fn a_file_that_nobody_may_execute_is_told_as_such() {
     assert!(ran.err.contains("can't be run") && ran.err.contains("chmod +x"), "{ran:?}");
 }
 
+/// Runs a script under a file that has a child of its own, which runs another; both in a folder of theirs.
+fn beside(helper: &str, script: &str) -> (Ran, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let file = folder.path().join("agent.toml");
+    let settings = format!(
+        "schema = 1\nhistory.store = \"none\"\nadmin.socket = \"{path}/s.sock\"\n\
+         [target.helper]\nmatch = {{ child = {{ argv = [\"/bin/sh\", \"-c\", '''{helper}'''], cwd = \"{path}\" }} }}\npolicy = []\n"
+    );
+    std::fs::write(&file, settings).unwrap();
+    let script = format!("cd {path}; {script}");
+    let given = ["exec", "--name", "bot", "-c", file.to_str().unwrap(), "--", "/bin/sh", "-c", &script];
+    (fdguard(given), folder)
+}
+
+#[test]
+fn it_ends_with_its_own_command_and_not_with_a_child_of_the_file() {
+    let script = "while [ ! -e over ]; do sleep 0.02; done; sleep 1; exit 3";
+    let (ran, _folder) = beside("touch over; exit 7", script);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.err.contains("code=7"), "{ran:?}");
+}
+
+#[test]
+fn a_signal_is_passed_on_to_its_own_command_alone() {
+    let helper = "trap \"touch told\" USR1; trap \"touch ended; exit 0\" TERM; touch ready; while :; do sleep 0.02; done";
+    let script = "trap \"sleep 0.5; exit 5\" USR1; while [ ! -e ready ]; do sleep 0.02; done; kill -USR1 $PPID; \
+                  while :; do sleep 0.02; done";
+    let (ran, folder) = beside(helper, script);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    assert!(!folder.path().join("told").exists(), "{ran:?}");
+    assert!(folder.path().join("ended").exists(), "it is ended in order: {ran:?}");
+}
+
 #[test]
 fn it_says_where_it_can_be_asked() {
     let ran = fdguard(["exec", "--", "sleep", "0"]);

@@ -10,6 +10,7 @@
 
 mod bodies;
 mod ends;
+mod gate;
 mod pooling;
 mod refusals;
 mod requests;

@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use fdguard::sys::tcp::abort_on_close;
 
@@ -87,6 +88,24 @@ fn a_client_that_breaks_off_breaks_its_server_connection_off() {
     abort_on_close(&client).unwrap();
     drop(client);
     assert_eq!(told.recv_timeout(PATIENCE).unwrap(), (b"half of it".to_vec(), Ending::Broken));
+    guard.wait_for_count("parted.lost", 1);
+}
+
+#[test]
+fn a_client_that_breaks_off_is_gone_also_where_its_server_takes_nothing() {
+    let server = Server::doing(|stream: TcpStream| {
+        std::thread::park_timeout(2 * PATIENCE);
+        drop(stream);
+    });
+    let guard = Guard::start(&[server.address], "");
+    let mut client = guard.client();
+    client.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let piece = vec![0; 64 << 10];
+    // Until nothing goes any more.
+    while client.write(&piece).is_ok() {}
+    abort_on_close(&client).unwrap();
+    drop(client);
+    guard.wait_for_count("closed.client_gone", 1);
     guard.wait_for_count("parted.lost", 1);
 }
 

@@ -71,7 +71,7 @@ fn what_needs_a_proxy_says_so_and_an_unknown_receiver_too() {
     let bench = Bench::with_hooks(&[]);
     let pause = Work::Take(Hold::PauseTrading { state: Gate::Halted });
     let said = bench.carry(order(&subject, 1, pause)).result.unwrap_err().to_string();
-    assert_eq!(said, "this agent has no order gate");
+    assert_eq!(said, "this agent has no order gate for it, and no hook");
     let nobody = Action::Notify { to: name("slack"), message: None };
     assert_eq!(bench.act(&subject, nobody).unwrap_err(), "there is no receiver `slack`");
 }

@@ -73,6 +73,7 @@ impl Bot {
             tenancy: Tenancy::Stranger,
             protection: Protection::default(),
             select: SelectUse::Auto,
+            trading: TradingReach::default(),
         }
     }
 

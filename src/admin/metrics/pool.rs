@@ -26,7 +26,8 @@ pub(super) fn write(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
     page.gauges(Family::plain("fdguard_pool_throttle", "New clients let in per second"), throttles)?;
     events(page, pools)?;
     traffic(page, pools)?;
-    cache(page, pools)
+    cache(page, pools)?;
+    gate(page, pools)
 }
 
 fn labels(pool: &PoolStatus) -> Labels<'_> {
@@ -69,4 +70,25 @@ fn cache(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
         page.counters(Family::plain(name, help), samples)?;
     }
     Ok(())
+}
+
+/// The order gate.
+fn gate(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
+    let gates = || pools.iter().filter_map(|pool| Some((pool, pool.trading?)));
+    let help = "What the order gate lets pass: 0 everything, 1 what adds no risk, 2 of orders only cancels";
+    let states = gates().map(|(pool, trading)| (labels(pool), trading.state.figure()));
+    page.gauges(Family::plain("fdguard_pool_trading", help), states)?;
+    let seen = gates().flat_map(|(pool, trading)| {
+        let passed = [
+            ("order", trading.orders),
+            ("reducing", trading.reducing),
+            ("cancel", trading.cancels),
+            ("unread", trading.unread),
+        ];
+        let passed = passed.map(|(kind, count)| (kind, "passed", count)).into_iter();
+        passed.chain([("order", "refused", trading.refused)]).map(move |(kind, verdict, count)| {
+            (vec![("pool", pool.name.as_str()), ("kind", kind), ("verdict", verdict)], count as f64)
+        })
+    });
+    page.counters(Family::plain("fdguard_pool_gate", "Orders and cancels that the order gate has seen"), seen)
 }

@@ -3,14 +3,15 @@ use std::time::Duration;
 
 use super::*;
 use crate::agent::status::{
-    ActionCount, AgentStatus, Counts, HeldClient, PoolCache, PoolStatus, PoolTraffic, ProcessStatus,
-    TargetStatus,
+    ActionCount, AgentStatus, Counts, HeldClient, PoolCache, PoolStatus, PoolTrading, PoolTraffic,
+    ProcessStatus, TargetStatus,
 };
-use crate::model::action::Hold;
+use crate::model::action::{Gate, Hold};
 use crate::model::clock::WallTime;
 use crate::model::name::Name;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::{Argument, CATALOGUE, Unit};
+use crate::model::trading::Trading;
 
 fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
@@ -56,6 +57,17 @@ fn pool() -> PoolStatus {
         counters: BTreeMap::from([("closed.reset".to_owned(), 3)]),
         traffic: Some(PoolTraffic { up: 10, down: 20 }),
         cache: Some(PoolCache { entries: 1, bytes: 2, hits: 3, misses: 4, dropped: 5 }),
+        trading: Some(PoolTrading {
+            state: Trading::Reducing,
+            policy: Some(Gate::Reducing),
+            hand: None,
+            left: None,
+            orders: 6,
+            reducing: 7,
+            cancels: 8,
+            unread: 9,
+            refused: 10,
+        }),
         name: name("db"),
         mode: "running".to_owned(),
         ..PoolStatus::blank()

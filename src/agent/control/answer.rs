@@ -31,6 +31,8 @@ impl Control {
             Request::Events { after } => Answer::Events(self.herald.after(after)),
             // Read by the thread that may block on files; it posts what it read.
             Request::Do(Command::Reload) => Answer::Refused("the agent can't read its files here".to_owned()),
+            // Asked of the gates, on the thread that may wait for them.
+            Request::Trading { .. } => Answer::Refused("no order gate here".to_owned()),
             Request::Do(command) => self.command(command, envelope.uid),
         };
         drop(envelope.reply.send(answer));
@@ -71,6 +73,7 @@ impl Control {
             Command::ResetPool { pool, .. } | Command::Pool { pool, .. } => {
                 Err(format!("no pool `{pool}` here"))
             }
+            Command::Trading { .. } => Err("no order gate here".to_owned()),
             Command::Release { target, rule } => self.of_target(&target, &EngineCommand::Release { rule }),
             Command::Hold { target } => self.of_target(&target, &EngineCommand::HumanHold),
             Command::Resume { target } => self.of_target(&target, &EngineCommand::HumanResume),

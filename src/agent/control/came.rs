@@ -27,6 +27,7 @@ impl Begun<'_> {
         match self.command {
             Command::Reload => "settings are read anew".to_owned(),
             Command::ResetPool { pool, .. } | Command::Pool { pool, .. } => format!("{pool} was told"),
+            Command::Trading { state, .. } => format!("trading is {state}"),
             Command::Release { target, rule: None } => {
                 format!("{target}: all its latches are released, its tiers may act again")
             }

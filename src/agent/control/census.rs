@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Control, TURN_MAX};
 use crate::actuator::{Protection, Subject, Tenancy};
-use crate::agent::child::{Ending, Forwarded, Started, asks_to_end, end_all};
+use crate::agent::child::{Ending, Forwarded, Started, Terminal, asks_to_end, end_all};
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::seek::{Asked, Found};
@@ -43,6 +43,9 @@ impl Control {
     pub(super) fn census(&mut self) {
         let now = SystemClock.now();
         for place in 0..self.targets.len() {
+            if let Some(nursery) = &mut self.targets[place].nursery {
+                nursery.follow_stop();
+            }
             self.raise_child(place, now);
             self.search(place, now);
         }
@@ -174,7 +177,7 @@ impl Control {
         let target = &mut self.targets[place];
         let again = target.known_before.contains(&id);
         let mut eye = Eye::new(Arc::clone(&process), Some(started(&id)), &target.settings.eye);
-        eye.tell_pools(Arc::new(self.pools.answers_to(None)));
+        eye.tell_pools(Arc::new(self.pools.answers_to(None)), &target.settings.trading.gates);
         let subject = subject(&process, target, &self.book);
         let guarded = Guarded {
             id,
@@ -256,9 +259,14 @@ impl Control {
         if is_stopping || nursery.start_due().is_none_or(|due| due > now) {
             return;
         }
-        let (started, restarts) = (nursery.start(now, &self.hands), nursery.restarts());
+        let (is_ours, terminal) = match &self.ends {
+            Ends::WithChild(name) if *name == target.settings.name => (true, Terminal::Handed),
+            Ends::WithChild(_) => (false, Terminal::Kept),
+            Ends::Never => (false, Terminal::Handed),
+        };
+        let (started, restarts) = (nursery.start(now, &self.hands, terminal), nursery.restarts());
         let is_down = nursery.is_done() && started.is_err();
-        if started.is_err() && self.ends == Ends::WithChild && restarts == 0 {
+        if started.is_err() && is_ours && restarts == 0 {
             // A command that can't be started is told like a shell does, not tried again.
             nursery.give_up();
         }
@@ -278,43 +286,49 @@ impl Control {
         self.conclude_exec(place);
     }
 
-    /// In an `exec` the agent ends with its child, unless the child is to be started again. A stop under way may
+    /// Whether a target is the command of this `exec`, and not a child of its file.
+    fn is_exec_of(&self, target: &Target) -> bool {
+        matches!(&self.ends, Ends::WithChild(name) if name == target.name())
+    }
+
+    /// In an `exec` the agent ends with its command, unless that is to be started again. A stop under way may
     /// still say so: the end of the process is seen before the end of the action.
     pub(super) fn conclude_exec(&mut self, place: usize) {
         let target = &self.targets[place];
         let Some(nursery) = &target.nursery else { return };
         let decided = target.engine.in_flight().is_none();
-        if self.ends == Ends::WithChild && nursery.is_done() && decided {
+        if self.is_exec_of(target) && nursery.is_done() && decided {
             self.child_code = nursery.code();
             self.stopping.get_or_insert_with(|| "the child has ended".to_owned());
         }
     }
 
-    /// Passes a signal on to the children. Between two lives of a child, one that asks for the end is for us.
+    /// Passes a signal on to the command of an `exec`. Between two lives of it, one that asks for the end is for us.
     pub(super) fn forward(&mut self, signal: Signal) {
-        let nurseries = self.targets.iter_mut().filter_map(|target| target.nursery.as_mut());
-        let sent: Vec<Forwarded> = nurseries.map(|nursery| nursery.forward(signal)).collect();
-        if asks_to_end(signal) && !sent.contains(&Forwarded::Sent) {
+        let place = self.targets.iter().position(|target| self.is_exec_of(target));
+        let nursery = place.and_then(|place| self.targets[place].nursery.as_mut());
+        let sent = nursery.map_or(Forwarded::Nobody, |nursery| nursery.forward(signal));
+        if asks_to_end(signal) && sent == Forwarded::Nobody {
             self.stopping.get_or_insert_with(|| format!("signal {}", signal.number()));
         }
     }
 
     /// Ends the children, all at once, under the longest grace of any; gives the code of the one an `exec` waits for.
     pub(super) fn end_children(&mut self) -> Option<i32> {
-        let (mut nurseries, mut grace) = (Vec::new(), Duration::ZERO);
-        for target in &mut self.targets {
+        let ours: Vec<bool> = self.targets.iter().map(|target| self.is_exec_of(target)).collect();
+        let (mut nurseries, mut grace, mut place) = (Vec::new(), Duration::ZERO, None);
+        for (target, is_ours) in self.targets.iter_mut().zip(ours) {
             if let Some(nursery) = &mut target.nursery {
                 grace = grace.max(target.settings.stop.grace);
+                place = place.or(is_ours.then_some(nurseries.len()));
                 nurseries.push(nursery);
             }
         }
-        for ending in end_all(&mut nurseries, grace) {
-            match ending {
-                Ending::NotRunning => {}
-                Ending::Ended(code) => self.child_code = self.child_code.or(code),
-            }
+        let endings = end_all(&mut nurseries, grace);
+        match place.and_then(|place| endings.get(place)) {
+            Some(Ending::Ended(code)) => self.child_code.or(*code),
+            Some(Ending::NotRunning) | None => self.child_code,
         }
-        self.child_code
     }
 
     /// Subjects know addresses of protected remotes: new addresses, new subjects.
@@ -346,6 +360,7 @@ fn subject(process: &Arc<Adopted>, target: &Target, book: &RemoteBook) -> Arc<Su
         tenancy,
         protection: protection(&target.settings, book),
         select: target.settings.select,
+        trading: target.settings.trading.clone(),
     })
 }
 

@@ -139,8 +139,12 @@ impl Control {
             self.herald.tell(About::default(), change);
         }
         self.pools.take(name, asked, view);
-        for guarded in self.targets.iter_mut().flat_map(|target| target.guarded.values_mut()) {
-            guarded.eye.tell_pools(Arc::new(self.pools.answers_to(guarded.sockets.as_deref())));
+        for target in &mut self.targets {
+            let gates = &target.settings.trading.gates;
+            for guarded in target.guarded.values_mut() {
+                let answers = self.pools.answers_to(guarded.sockets.as_deref());
+                guarded.eye.tell_pools(Arc::new(answers), gates);
+            }
         }
     }
 

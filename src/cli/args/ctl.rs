@@ -52,6 +52,17 @@ pub enum Verb {
         /// The proxy.
         stream: Name,
     },
+    /// Pause trading at the order gates by hand, or end that; what a policy holds stays
+    Trading {
+        /// What passes, or `status` to see it.
+        state: TradingWord,
+        /// The proxy; all that have an order gate without it.
+        #[arg(long)]
+        proxy: Option<Name>,
+        /// For so long; until `active` without it.
+        #[arg(long = "for", value_parser = parse_span)]
+        limit: Option<Duration>,
+    },
     /// Release a latch: the tier may act again
     Release {
         /// The target.
@@ -103,6 +114,19 @@ pub enum Verb {
         #[arg(long, value_enum, default_value_t = After::Stay)]
         then: After,
     },
+}
+
+/// What order gates let pass.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TradingWord {
+    /// Everything; undoes what was closed by hand.
+    Active,
+    /// What adds risk is refused.
+    Reducing,
+    /// Of orders only cancels.
+    Halted,
+    /// Tell how the gates stand.
+    Status,
 }
 
 /// Which connections a reset replaces.

@@ -54,9 +54,11 @@ fn one(word: Word, given: Option<&Adopted>, patient: &mut Patient, ability: &Abi
             word.name(),
             "the agent's own streams do it, those of `[proxy.NAME]` with `stream.poll`: no right is needed",
         ),
-        Word::PauseTrading => {
-            Finding::absent(HERE, word.name(), "this agent has no order gate, which it works on")
-        }
+        Word::PauseTrading => Finding::works(
+            HERE,
+            word.name(),
+            "the order gates of the agent's own proxies do it, and the bot's own hook: no right is needed",
+        ),
     }
 }
 

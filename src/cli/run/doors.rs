@@ -1,6 +1,5 @@
 //! The doors of a running agent: the control socket, and the address of the metrics.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,26 +13,21 @@ use crate::agent::request::{Answer, Command, Envelope, Request};
 use crate::cli::pools;
 use crate::config::{self, Config};
 use crate::model::chain::chain;
+use crate::model::name::Name;
 use crate::proxy::Proxies;
+use crate::sys::socket_file::SocketFile;
+
+/// The control socket and its file.
+pub(super) type Door = (UnixListener, SocketFile);
 
 /// A place for metrics that could not be taken is tried again after so long.
 const METRICS_AGAIN: Duration = Duration::from_secs(30);
 
-/// The socket's file, removed with the agent.
-pub(super) struct SocketFile(pub(super) PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // One that is gone already is as good.
-        let _gone = std::fs::remove_file(&self.0);
-    }
-}
-
 /// Opens the control socket. Where another agent answers on it, a second would guard the same targets, and both
 /// would act; only an `exec`, whose child is its own, does without a socket. So does an agent that is refused one.
-pub(super) async fn listen(config: &Config, ends: Ends) -> Result<Option<UnixListener>, AdminError> {
-    match (admin::listen(&config.admin.socket).await, ends) {
-        (Ok(listener), _) => Ok(Some(listener)),
+pub(super) fn listen(config: &Config, ends: &Ends) -> Result<Option<Door>, AdminError> {
+    match (admin::listen(&config.admin.socket), ends) {
+        (Ok(door), _) => Ok(Some(door)),
         (Err(error @ AdminError::Taken(_)), Ends::Never) => Err(error),
         (Err(error), _) => {
             tracing::warn!(error = chain(&error), "the control socket can't be served");
@@ -46,18 +40,20 @@ pub(super) async fn listen(config: &Config, ends: Ends) -> Result<Option<UnixLis
 pub(super) async fn socket(
     listener: UnixListener,
     admin: config::Admin,
-    (mailbox, proxies): (Mailbox, Option<Proxies>),
+    (mailbox, proxies, gates): (Mailbox, Option<Proxies>, Vec<Name>),
     known: Rc<Known>,
 ) {
     let uids = admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();
     let gids = admin.gids.iter().filter_map(|gid| u32::try_from(*gid).ok()).collect();
     let submit = move |envelope: Envelope| {
-        let Err(envelope) = pools::command(proxies.as_ref(), &mailbox, envelope) else { return };
+        let Err(envelope) = pools::command(proxies.as_ref(), &gates, &mailbox, envelope) else { return };
         let message = match &envelope.request {
             Request::Do(Command::Reload) => Message::Reload(known.reload(), Some(envelope)),
-            Request::Status | Request::Explain { .. } | Request::Events { .. } | Request::Do(_) => {
-                Message::Asked(envelope)
-            }
+            Request::Status
+            | Request::Explain { .. }
+            | Request::Events { .. }
+            | Request::Trading { .. }
+            | Request::Do(_) => Message::Asked(envelope),
         };
         if let Err(message) = mailbox.post(message) {
             busy(*message);

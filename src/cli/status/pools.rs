@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
-use crate::agent::status::{HeldClient, PoolCache, PoolStatus, PoolStream, PoolTruth, Told};
+use crate::agent::status::{HeldClient, PoolCache, PoolStatus, PoolStream, PoolTrading, PoolTruth, Told};
 use crate::cli::columns::{Columns, Lean};
 use crate::cli::quantity::quantity;
+use crate::model::action::Gate;
 use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
+use crate::model::trading::Trading;
 use crate::model::units::{format_bytes, format_span};
+use crate::proxy::view::rounded;
 use crate::sampler::truth::Testimony;
 
 /// Clients of a process that get a line of their own; those longest without use come first.
@@ -52,6 +55,9 @@ pub(super) fn render(pools: &[PoolStatus]) -> String {
         if pool.signals.values().any(|reading| *reading == Reading::Unavailable(Gap::Late)) {
             let _ = writeln!(text, "{}: does not answer", pool.name);
         }
+        if let Some(trading) = &pool.trading {
+            let _ = writeln!(text, "{}: {}", pool.name, told(trading));
+        }
         if let Some(cache) = &pool.cache {
             let _ = writeln!(text, "{}: {}", pool.name, cached(cache));
         }
@@ -72,6 +78,37 @@ fn streamed(stream: &PoolStream) -> String {
     format!(
         "streams {state}{silence}; {messages} messages, {reconnects} reconnects, {dropped} dropped, {gaps} gaps"
     )
+}
+
+/// How an order gate stands, and what it has seen.
+pub(in crate::cli) fn told(trading: &PoolTrading) -> String {
+    let PoolTrading { state, policy, hand, left, .. } = trading;
+    let mut text = match state {
+        Trading::Active => "trading active".to_owned(),
+        Trading::Reducing => "TRADING REDUCING".to_owned(),
+        Trading::Halted => "TRADING HALTED".to_owned(),
+    };
+    let by = |gate: Option<Gate>| Trading::under(gate);
+    let hand = hand.map(|gate| match left {
+        Some(left) => format!("{} by hand for {}", by(Some(gate)), format_span(rounded(*left))),
+        None => format!("{} by hand", by(Some(gate))),
+    });
+    let policy = policy.map(|gate| format!("{} by a policy", by(Some(gate))));
+    let held: Vec<String> = policy.into_iter().chain(hand).collect();
+    if !held.is_empty() {
+        let _ = write!(text, " ({})", held.join(", "));
+    }
+    let counts = [
+        (trading.orders, "orders"),
+        (trading.reducing, "reducing orders"),
+        (trading.cancels, "cancels"),
+        (trading.unread, "not read"),
+    ];
+    let passed = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let passed: Vec<String> = passed.collect();
+    let passed = if passed.is_empty() { "no order yet".to_owned() } else { passed.join(", ") };
+    let _ = write!(text, "; passed {passed}; refused {}", trading.refused);
+    text
 }
 
 /// What a read cache has spared its server.

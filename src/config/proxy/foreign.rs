@@ -18,8 +18,14 @@ pub(super) const TCP: &str = "tcp";
 pub(super) const HTTP: &str = "http";
 
 /// Of the proxy itself, where it speaks `tcp`.
-pub(super) const OF_PROXY: &[Foreign] =
-    &[("tls", TLS), ("cache", COMMANDS), ("cache_size", COMMANDS), ("console", LOGIN), ("truth", SERVER)];
+pub(super) const OF_PROXY: &[Foreign] = &[
+    ("tls", TLS),
+    ("cache", COMMANDS),
+    ("cache_size", COMMANDS),
+    ("console", LOGIN),
+    ("truth", SERVER),
+    ("gate", COMMANDS),
+];
 
 /// Of its pool.
 pub(super) const OF_POOL: &[Foreign] = &[

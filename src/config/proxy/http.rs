@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::upstream::Scheme;
-use super::{Upstream, UpstreamTls, foreign, tls};
+use super::{OrderGate, Upstream, UpstreamTls, foreign, tls};
 use crate::config::section::{Context, Section};
 use crate::config::show::{Show, quoted};
 use crate::config::{defaults, read};
@@ -29,6 +29,8 @@ pub struct Http {
     pub host: HostRule,
     /// TLS towards the upstreams, where they are `https`.
     pub tls: Option<UpstreamTls>,
+    /// The order gate, where there is one.
+    pub gate: Option<OrderGate>,
 }
 
 /// What an upstream is told as `Host`.
@@ -77,7 +79,7 @@ pub(super) fn head(section: &mut Section<'_>, cx: &mut Context<'_>) -> Duration 
 /// Reads the rest of the proxy.
 pub(super) fn read(
     section: &mut Section<'_>,
-    (bounds, head): (Bounds, Duration),
+    (bounds, head, gate): (Bounds, Duration, Option<OrderGate>),
     (upstream, scheme): (&[Upstream], Scheme),
     cx: &mut Context<'_>,
 ) -> Http {
@@ -96,5 +98,5 @@ pub(super) fn read(
         }
     };
     let Bounds { per_host, read_timeout, total_timeout } = bounds;
-    Http { per_host, read_timeout, total_timeout, head, host, tls }
+    Http { per_host, read_timeout, total_timeout, head, host, tls, gate }
 }

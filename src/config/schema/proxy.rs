@@ -37,6 +37,7 @@ pub(super) fn proxy() -> Value {
             "cache": list("Reads that are answered for a time without the upstream.", cached()),
             "cache_size": usual(cache_size, format_bytes(defaults::CACHE_SIZE)),
             "breaker": breaker(),
+            "gate": gate(),
             "truth": truth(),
             "env": one_or_many("Variables of a child that are rewritten to the listener.", VARIABLE),
             "console": access("Who may use the console; those of [admin] where absent."),
@@ -162,6 +163,49 @@ fn cached() -> Value {
             "tables": list("Tables that it depends on beside the names in it.", text("A table, without its schema.")),
         }),
         &["query", "ttl"],
+    )
+}
+
+fn gate() -> Value {
+    let values = json!({ "type": ["string", "integer", "boolean"], "minimum": 0 });
+    let condition = table(
+        "A place, and the values that it may have there.",
+        json!({
+            "pointer": pattern("A JSON pointer into the body; a part * stands for every item of a list.", "^(/.*)?$"),
+            "field": text("A field of the query or of a form."),
+            "is": json!({ "anyOf": [values.clone(), list("One of these.", values)], "description": "What stands there." }),
+        }),
+        &["is"],
+    );
+    let several = list("All of these.", condition.clone());
+    let conditions =
+        |about: &str| json!({ "anyOf": [condition.clone(), several.clone()], "description": about });
+    let mut rule = json!({
+        "method": one_or_many("By these methods; by any where absent.", "^[A-Z]+$"),
+        "path": pattern("The path: * for anything within a part, ** at the end for anything.", "^/"),
+        "when": conditions("Only where this holds."),
+    });
+    let cancel = table("A cancel.", rule.clone(), &["path"]);
+    rule["reduces"] = conditions("It can only reduce risk where this holds.");
+    let body = pattern("So much of a body is read before it is decided.", SIZE);
+    let refusal = table(
+        "What a refused order is answered.",
+        json!({
+            "status": number("Its status.", (400, 599), defaults::GATE_STATUS),
+            "type": usual(text("Its type."), defaults::GATE_TYPE),
+            "body": text("Its body, with {state} and {proxy} replaced; the proxy's own where absent."),
+        }),
+        &[],
+    );
+    table(
+        "Which requests are orders and cancels.",
+        json!({
+            "orders": list("Orders; the first that fits counts.", table("An order.", rule, &["path"])),
+            "cancels": list("Cancels; they always pass.", cancel),
+            "body": usual(body, format_bytes(defaults::GATE_BODY)),
+            "refusal": refusal,
+        }),
+        &["orders"],
     )
 }
 

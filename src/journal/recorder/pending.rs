@@ -33,7 +33,7 @@ struct Open {
 pub(super) struct Pending {
     events: VecDeque<Event>,
     closed: VecDeque<BlockRow>,
-    memory: BTreeMap<Name, (WallTime, String)>,
+    memory: BTreeMap<String, (WallTime, String)>,
     open: BTreeMap<(Name, ProcessId), Open>,
 }
 
@@ -44,7 +44,7 @@ impl Pending {
         u64::from(self.events.len() > EVENTS_MAX && self.events.pop_front().is_some())
     }
 
-    pub(super) fn remember(&mut self, target: Name, wall: WallTime, json: String) {
+    pub(super) fn remember(&mut self, target: String, wall: WallTime, json: String) {
         self.memory.insert(target, (wall, json));
     }
 

@@ -17,7 +17,6 @@ use crate::journal::retention;
 use crate::journal::store::{Store, StoreError, Trouble, move_aside};
 use crate::model::clock::{Clock, WallTime};
 use crate::model::event::{Event, Fact};
-use crate::model::name::Name;
 
 /// How long a sample may wait in an open block before the block is written.
 const FLUSH_EVERY: Duration = Duration::from_secs(8);
@@ -45,7 +44,7 @@ pub(super) struct Writer {
     health: Health,
     pending: Pending,
     /// What the file holds, so that the same memory is not written again.
-    remembered: BTreeMap<Name, String>,
+    remembered: BTreeMap<String, String>,
     retry: Instant,
     flush: Instant,
     trim: Instant,

@@ -116,18 +116,6 @@ fn what_can_not_work_on_a_target_is_told() {
 }
 
 #[test]
-fn a_step_that_this_version_lacks_is_a_note_and_no_doubt() {
-    use crate::model::diagnostic::Severity;
-    let source = GOOD.replace("freeze = { limit = \"20s\" }", "pause_trading = { state = \"halted\" }");
-    let policy = load(&source, &mut Faults::default()).unwrap();
-    let impossible = [(Word::PauseTrading, "not part of this version".to_owned())].into();
-    let pools = [crate::model::name::Name::parse("db").unwrap()].into();
-    let means = Means { allowed: BTreeSet::from([Word::Stop]), impossible, pools, ..Means::default() };
-    let told: Vec<_> = lint(&policy, Some(&means)).into_iter().map(|one| (one.code, one.severity)).collect();
-    assert_eq!(told, [("not-yet", Severity::Note)]);
-}
-
-#[test]
 fn a_reap_that_is_allowed_is_doubted_at_the_word() {
     let source = GOOD.replace("{ reset_pool = { pool = \"db\" } }", "\"reap_descriptors\"");
     let policy = load(&source, &mut Faults::default()).unwrap();

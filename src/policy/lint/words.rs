@@ -39,12 +39,6 @@ fn doubt(lack: Lack, word: Word, span: &Range<usize>) -> Diagnostic {
             let help = format!("add \"{word}\" to `allow` in the agent's file, or leave it out here");
             Diagnostic::warning("not-allowed", span.clone(), message).help(help)
         }
-        // Nobody who writes the file can mend that: no reason to refuse it.
-        Lack::Unavailable(_) if !word.is_served() => {
-            let message = format!("`{word}` is not part of this version: the step is left out");
-            let help = "the tier does all the rest; each time the step comes up it is told as refused";
-            Diagnostic::note("not-yet", span.clone(), message).help(help)
-        }
         Lack::Unavailable(why) => {
             let message = format!("`{word}` can't work on this target: {why}");
             let help = "`fdguard doctor` says what would grant it; names come from the agent's file";

@@ -6,14 +6,15 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::model::action::Gate;
 use crate::pool::reason::Farewell;
-use crate::proxy::command::{Command, Done, StreamWork};
+use crate::proxy::command::{By, Command, Done, StreamWork};
 use crate::proxy::http::seat::Told;
 use crate::proxy::http::web::Web;
 use crate::proxy::obey::{Owner, Standing, obey};
 use crate::proxy::porch::Porch;
 use crate::proxy::proxies::Client;
-use crate::proxy::view::View;
+use crate::proxy::view::{GateView, View};
 
 /// After the last drain time, until what is left is dropped as it is.
 const FORCED_AFTER: Duration = Duration::from_secs(2);
@@ -34,6 +35,11 @@ impl Owner for Rc<Web> {
             }
             None => Done::default(),
         }
+    }
+
+    fn trade(&mut self, place: u16, by: By, gate: Option<Gate>) -> Option<GateView> {
+        let mut room = self.rooms.get(usize::from(place))?.borrow_mut();
+        Some(room.gate.as_mut()?.close(by, gate, self.now.get()))
     }
 
     fn obey(&mut self, place: u16, command: Command) -> Option<Done> {

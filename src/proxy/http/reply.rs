@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::config::proxy::GateAnswer;
+use crate::model::trading::Trading;
 use crate::pool::reason::Refusal;
 use crate::wire::http::fault::Fault;
-use crate::wire::http::head::Method;
+use crate::wire::http::head::{After, Method};
 
 /// A client that was refused may come again after so many seconds.
 const RETRY_AFTER: u32 = 1;
@@ -20,11 +22,13 @@ pub(super) struct Reply {
     /// One sentence, for people.
     message: String,
     retry_after: Option<u32>,
+    /// Type and body, where the settings declare them.
+    declared: Option<(String, String)>,
 }
 
 impl Reply {
     fn new(status: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { status, reason, message: message.into(), retry_after: None }
+        Self { status, reason, message: message.into(), retry_after: None, declared: None }
     }
 
     /// The kernel's word on the client speaks against it.
@@ -52,6 +56,18 @@ impl Reply {
     /// The request can't be passed on.
     pub(super) fn fault(fault: Fault) -> Self {
         Self::new(fault.status(), "bad_request", format!("The request is refused: {fault}."))
+    }
+
+    /// The order gate keeps it back.
+    pub(super) fn kept_back(gate: &GateAnswer, proxy: &str, state: Trading) -> Self {
+        let (reason, meaning) = match state {
+            Trading::Active => ("trading_active", "Trading is active"),
+            Trading::Reducing => ("trading_reducing", "Trading is reducing, and this order may add risk"),
+            Trading::Halted => ("trading_halted", "Trading is halted"),
+        };
+        let message = format!("{meaning}: it was refused by the order gate, and nothing was sent.");
+        let declared = gate.told(proxy, state).map(|body| (gate.kind.clone(), body));
+        Self { declared, ..Self::new(gate.status, reason, message) }
     }
 
     /// A request that only a forward proxy takes.
@@ -88,14 +104,15 @@ impl Reply {
         self.reason
     }
 
-    /// Writes it as the answer of a proxy to a request by that method, the last one of its connection.
-    pub(super) fn write(&self, proxy: &str, method: Method, out: &mut Vec<u8>) {
-        let body = serde_json::json!({
+    /// Writes it as the answer of a proxy to a request by that method, with what becomes of the connection.
+    pub(super) fn write(&self, proxy: &str, (method, after): (Method, After), out: &mut Vec<u8>) {
+        let own = serde_json::json!({
             "error": { "proxy": proxy, "reason": self.reason, "message": self.message },
         });
-        let body = format!("{body}\n");
+        let (kind, body) =
+            self.declared.clone().unwrap_or_else(|| ("application/json".to_owned(), format!("{own}\n")));
         let mut head = format!(
-            "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+            "HTTP/1.1 {} {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n",
             self.status,
             phrase(self.status),
             body.len()
@@ -104,7 +121,10 @@ impl Reply {
             // Writing to a text does not fail.
             let _written = write!(head, "Retry-After: {seconds}\r\n");
         }
-        head.push_str("Connection: close\r\n\r\n");
+        head.push_str(match after {
+            After::Close => "Connection: close\r\n\r\n",
+            After::Keep => "\r\n",
+        });
         out.extend_from_slice(head.as_bytes());
         if method != Method::Head {
             out.extend_from_slice(body.as_bytes());
@@ -117,6 +137,10 @@ const fn phrase(status: u16) -> &'static str {
         400 => "Bad Request",
         403 => "Forbidden",
         408 => "Request Timeout",
+        409 => "Conflict",
+        422 => "Unprocessable Content",
+        423 => "Locked",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
         502 => "Bad Gateway",
@@ -133,7 +157,7 @@ mod tests {
 
     fn text(reply: &Reply, method: Method) -> String {
         let mut out = Vec::new();
-        reply.write("api", method, &mut out);
+        reply.write("api", (method, After::Close), &mut out);
         String::from_utf8(out).unwrap()
     }
 

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use crate::config::proxy::HostRule;
+use crate::config::proxy::{HostRule, OrderGate};
+use crate::model::action::Gate;
 use crate::pool::Pool;
 use crate::pool::id::{ConnectionId, UpstreamId};
 use crate::pool::state::Settings;
 use crate::proxy::guests::Guests;
+use crate::proxy::http::gate::RoomGate;
 use crate::proxy::http::side::Side;
 use crate::proxy::http::websocket::{StreamSettings, Tally};
 use crate::proxy::links::Links;
@@ -44,6 +46,10 @@ pub(super) struct RoomSettings {
     pub(super) head_within: Duration,
     /// What its streams are set to, where it carries WebSockets.
     pub(super) stream: Option<StreamSettings>,
+    /// Its order gate.
+    pub(super) gate: Option<OrderGate>,
+    /// How far a person had closed it before, and for how long still.
+    pub(super) closed: Option<(Gate, Option<Duration>)>,
     /// Its pool.
     pub(super) pool: Settings,
 }
@@ -93,10 +99,12 @@ pub(super) struct Room {
     pub(super) tally: Tally,
     /// What has passed through it.
     pub(super) traffic: Traffic,
+    /// How its order gate stands, where it has one.
+    pub(super) gate: Option<RoomGate>,
 }
 
 impl Room {
-    pub(super) fn new(pool: Pool) -> Self {
+    pub(super) fn new(pool: Pool, gate: Option<RoomGate>) -> Self {
         Self {
             pool,
             links: Links::default(),
@@ -105,6 +113,7 @@ impl Room {
             told: Told::default(),
             tally: Tally::default(),
             traffic: Traffic::default(),
+            gate,
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   accepted ─► resting ─── a head ───► waiting ─── lent ───► exchange ─┬─► resting
-//!                  │                       │                     │      └─► tunnel ─► over
-//!                  └── bad head, silence ──┴── refused ──────────┴── an answer of our own ─► parting ─► over
+//!                │  │ └─► weighing ─────►  │                     │      └─► tunnel ─► over
+//!                │  │        └──────────── │ ──── kept back by the order gate ─► resting
+//!                │  └── bad head, silence ─┴── refused ──────────┴── an answer of our own ─► parting ─► over
 //! ```
 //!
 //! Nothing of a client is read ahead of what can be passed on, but for the head itself and for what came with it. Of an
@@ -12,6 +13,7 @@
 
 mod answer;
 mod exchange;
+mod gate;
 mod parting;
 mod request;
 mod rest;
@@ -45,14 +47,21 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 enum Phase {
     /// Between requests, or in a head.
     Rest,
+    /// In a body that tells what it is.
+    Weighing,
     /// For a server connection.
     Waiting,
-    /// A request on its way up, its answer on its way down.
+    /// A request on its way up, its answer on its way down; over when the client has taken all of it.
     Exchange,
     /// Bytes both ways.
     Tunnel,
     /// The last word is on its way.
-    Parting(Timestamp),
+    Parting {
+        /// It is waited for until then.
+        until: Timestamp,
+        /// And until then while the client takes it.
+        latest: Timestamp,
+    },
     /// Over.
     Over,
 }
@@ -153,10 +162,11 @@ impl Session {
         }
         match self.phase {
             Phase::Rest => self.rest(cx, tools),
+            Phase::Weighing => self.weigh(cx, tools),
             Phase::Waiting => self.wait(cx, tools),
             Phase::Exchange => self.exchange(cx, tools),
             Phase::Tunnel => self.tunnel(cx, tools),
-            Phase::Parting(_) => self.parting(cx, tools),
+            Phase::Parting { latest, .. } => self.parting(latest, cx, tools),
             Phase::Over => Step::Wait,
         }
     }
@@ -171,10 +181,12 @@ impl Session {
                 self.link = None;
                 self.upstream_lost(tools);
             }
-            (Told::Go(farewell), Phase::Rest) => self.part(farewell),
+            (Told::Go(farewell), Phase::Rest | Phase::Weighing) => self.part(farewell),
             (Told::Go(Farewell::Killed), Phase::Waiting | Phase::Exchange | Phase::Tunnel) => {
                 self.abort(Farewell::Killed, CloseReason::Killed);
             }
+            // For the pool it rests: only the client has still to take what was said last.
+            (Told::Go(farewell), Phase::Exchange) if self.link.is_none() => self.part(farewell),
             // It came to something else before it heard of it.
             (Told::Nothing | Told::Serve(_) | Told::Refused(_) | Told::Go(_) | Told::Lost, _) => {}
         }
@@ -184,7 +196,7 @@ impl Session {
     fn deadline(&self) -> Option<Timestamp> {
         let settings = self.settings();
         match self.phase {
-            Phase::Rest => {
+            Phase::Rest | Phase::Weighing => {
                 let waits = !self.held.is_empty() || matches!(self.attached, Attached::Never(_));
                 waits.then(|| self.begun + settings.head_within)
             }
@@ -197,7 +209,7 @@ impl Session {
                 let idle = self.room().pool.limits().clients.idle;
                 Some(self.ask.moved + idle)
             }
-            Phase::Parting(until) => Some(until),
+            Phase::Parting { until, .. } => Some(until),
             Phase::Waiting | Phase::Over => None,
         }
     }
@@ -212,10 +224,10 @@ impl Session {
     fn overdue(&mut self, tools: &mut Tools) {
         match self.phase {
             Phase::Rest if self.held.is_empty() => self.part(Farewell::Refused),
-            Phase::Rest => self.reply(&Reply::late_client(), tools),
+            Phase::Rest | Phase::Weighing => self.reply(&Reply::late_client(), tools),
             Phase::Exchange => self.exchange_overdue(tools),
             Phase::Tunnel => self.abort(Farewell::IdleOver, CloseReason::IdleOver),
-            Phase::Parting(_) => self.phase = Phase::Over,
+            Phase::Parting { .. } => self.phase = Phase::Over,
             Phase::Waiting | Phase::Over => {}
         }
     }

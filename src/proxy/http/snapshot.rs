@@ -33,6 +33,7 @@ impl Web {
             servers: servers(&room.pool, now, ServerView::of),
             doors: Vec::new(),
             cache: None,
+            trading: room.gate.as_ref().map(|gate| gate.view(now)),
             traffic: Some(room.traffic),
             stream: self.stream_view(place, &room),
         })

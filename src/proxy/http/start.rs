@@ -79,6 +79,8 @@ fn room(proxy: &Proxy, http: &Http, around: &Surroundings) -> Result<RoomSetting
         total: http.total_timeout,
         head_within: http.head,
         stream: None,
+        gate: http.gate.clone(),
+        closed: around.closed.get(&proxy.name).copied(),
         pool: pool_settings(proxy),
     })
 }
@@ -92,6 +94,7 @@ fn stream_room(proxy: &Proxy, stream: &WebSocket, around: &Surroundings) -> Resu
         head: stream.head,
         host: HostRule::Upstream,
         tls: stream.tls.clone(),
+        gate: None,
     };
     let streams = websocket::settings(proxy, stream);
     let streams = streams.map_err(|source| StartError::Stream { name: proxy.name.to_string(), source })?;

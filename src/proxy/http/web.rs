@@ -14,6 +14,7 @@ use crate::pool::Pool;
 use crate::pool::id::ClientId;
 use crate::pool::reason::Farewell;
 use crate::proxy::ear::Ear;
+use crate::proxy::http::gate::RoomGate;
 use crate::proxy::http::room::{Room, RoomSettings};
 use crate::proxy::http::seat::{Seat, Told};
 use crate::proxy::obey::answer;
@@ -119,8 +120,13 @@ pub(super) async fn run(parts: Parts) {
 impl Web {
     fn new(settings: Vec<RoomSettings>) -> Self {
         let now = SystemClock.now();
-        let room =
-            |settings: &RoomSettings| RefCell::new(Room::new(Pool::new(&settings.pool, now.as_nanos(), now)));
+        let room = |settings: &RoomSettings| {
+            let pool = Pool::new(&settings.pool, now.as_nanos(), now);
+            RefCell::new(Room::new(
+                pool,
+                settings.gate.as_ref().map(|_| RoomGate::begin(settings.closed, now)),
+            ))
+        };
         Self {
             rooms: settings.iter().map(room).collect(),
             settings,

@@ -20,13 +20,14 @@ use crate::pool::limits::Limits;
 use crate::proxy::guests::Origin;
 use crate::proxy::tcp::relay::{After, End, Reads, carry};
 use crate::proxy::tcp::token::{Side, Token};
+use crate::proxy::transport::Stream;
 use crate::proxy::view::{Identity, Traffic};
 
 /// After an answer so long without a word is rest.
 pub(super) const QUIET_AFTER: Duration = Duration::from_secs(1);
 /// After a question so long without an answer is rest.
 pub(super) const UNANSWERED_AFTER: Duration = Duration::from_secs(60);
-/// A client that has closed its half is looked at so often: it may be gone.
+/// A client that has closed its half, or whose server takes nothing, is looked at so often: it may be gone.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A session.
@@ -62,6 +63,8 @@ pub(super) struct Session {
 /// What is due in a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Due {
+    /// Its client has broken off, and is not read to hear of it.
+    Broken,
     /// It has come to rest.
     Rest,
     /// It is as old as it may be.
@@ -104,15 +107,35 @@ impl Session {
         self.server.as_ref().is_some_and(|server| End::are_over(&self.client, server))
     }
 
+    /// Whether its client has broken off while the server takes nothing: then the client is not read, and nobody hears of it.
+    /// A unix socket does not break: what was said before its end may still be taken.
+    pub(super) fn is_cut_off(&self) -> bool {
+        let is_tcp = matches!(self.client.transport.stream(), Stream::Tcp(_));
+        is_tcp && self.gone && self.is_stuck()
+    }
+
+    /// Whether the server does not take what it was sent.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.transport.blocked())
+    }
+
     /// What is due by now.
     pub(super) fn due(&self, limits: &Limits, now: Timestamp) -> Option<Due> {
-        let server = self.server.as_ref()?;
+        self.server.as_ref()?;
         if now.since(self.opened) >= limits.lifetime {
             return Some(Due::End);
         }
+        if self.is_cut_off() {
+            return Some(Due::Broken);
+        }
         let quiet = now.since(self.active);
-        let half = self.client.reads == Reads::Ended && !server.transport.blocked();
-        if half && quiet >= LOOK_EVERY && now.since(self.looked) >= LOOK_EVERY {
+        // What a client has left behind may still be taken: it is given as long as an answer.
+        let may_be_gone = if self.is_stuck() {
+            quiet >= UNANSWERED_AFTER
+        } else {
+            self.client.reads == Reads::Ended && quiet >= LOOK_EVERY
+        };
+        if may_be_gone && now.since(self.looked) >= LOOK_EVERY {
             return Some(Due::Look);
         }
         let enough = match self.spoke {

@@ -63,6 +63,12 @@ impl World {
         }
     }
 
+    /// How many sockets another scan takes for dead, or will where they stay so.
+    fn candidates(&mut self) -> usize {
+        self.scan();
+        self.memory.processes[&self.process.id()].trace.dead()
+    }
+
     fn dead(&mut self) -> Vec<u32> {
         let scan = self.scan();
         self.no_false_accusation(&scan);
@@ -150,6 +156,28 @@ fn nobody_is_accused_of_a_socket_that_is_anothers_by_now() {
         world.order("close 0;file");
         assert!(!world.dead().contains(&number), "{sharing}");
     }
+}
+
+#[test]
+fn nobody_is_accused_because_its_process_has_moved_to_another_network_namespace() {
+    let mut world = World::new();
+    world.order("connect;connect");
+    assert_eq!(world.candidates(), 0);
+    world.order("move;connect;connect;connect");
+    // Whoever may not enter the other namespace reads what its own files tell, and that is of the new one alone.
+    let (of_before, all) = if nix::unistd::geteuid().is_root() { (0, 10) } else { (5, 10) };
+    for _ in 0..3 {
+        assert!(world.candidates() <= of_before);
+        let held = world.table().iter().filter(|row| row.kind == Kind::Socket).count();
+        assert!(held >= all, "{held} are held");
+    }
+    // What dies in the new one is seen all the same.
+    let before = world.candidates();
+    world.order("half 10");
+    assert_eq!(world.candidates(), before + 1);
+    world.order("close 0;close 0;close 0;close 0;close 0");
+    assert_eq!(world.candidates(), 1);
+    assert_eq!(world.memory.processes[&world.process.id()].former, None, "nothing is left of the old one");
 }
 
 #[test]

@@ -124,6 +124,25 @@ impl Chunks {
     }
 }
 
+/// The content of a chunked body that is all there; none where it is not.
+pub fn content(sent: &[u8]) -> Option<Vec<u8>> {
+    let (mut chunks, mut content) = (Chunks::default(), Vec::with_capacity(sent.len()));
+    let mut place = 0;
+    while place < sent.len() && !chunks.is_over() {
+        let here = if chunks.at == At::Data {
+            let left = usize::try_from(chunks.left).unwrap_or(usize::MAX);
+            let here = left.min(sent.len() - place);
+            content.extend_from_slice(&sent[place..place + here]);
+            here
+        } else {
+            1
+        };
+        chunks.advance(&sent[place..place + here]).ok()?;
+        place += here;
+    }
+    (chunks.is_over() && place == sent.len()).then_some(content)
+}
+
 /// A byte of a value: no control character but the tabulator.
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)

@@ -1,7 +1,9 @@
 //! What a person can tell the agent, and who may.
 
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use fdguard::agent::request::{Answer, Command as Order, Request};
 use fdguard::model::event::Fact;
@@ -274,6 +276,63 @@ fn a_stranger_is_refused() {
         assert_eq!(text.trim(), "403", "{body}");
     }
     assert!(!agent.status().targets[0].human_hold);
+}
+
+/// Connects very often, says nothing, and waits until it was cut off everywhere.
+const SILENT: &str = "\
+import socket, sys
+peers = [socket.socket(socket.AF_UNIX) for _ in range(60)]
+for peer in peers: peer.connect(sys.argv[1])
+print('ready', flush=True)
+for peer in peers: peer.recv(1)
+print('cut off', flush=True)
+";
+
+#[test]
+fn strangers_who_say_nothing_shut_nobody_out() {
+    let target = Target::start(HOLDING, &["4"]);
+    let agent = guarded(&target, "");
+    let mut silent = Command::new("setpriv")
+        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups", python(), "-c", SILENT])
+        .arg(agent.socket())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("setpriv runs");
+    let mut lines = BufReader::new(silent.stdout.take().expect("piped")).lines();
+    assert_eq!(lines.next().expect("a line").expect("text"), "ready");
+    let before = Instant::now();
+    // More often than there are places for silent ones.
+    for _ in 0..60 {
+        assert_eq!(agent.status().targets.len(), 1);
+    }
+    assert_eq!(lines.next().expect("a line").expect("text"), "cut off");
+    assert!(before.elapsed() < Duration::from_secs(15), "{:?}", before.elapsed());
+    assert!(silent.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_file_in_the_place_of_the_socket_is_left_alone() {
+    let setup = Setup::bot("{ pid = 1 }", "", "");
+    let file = setup.path("agent.sock");
+    std::fs::write(&file, "somebody's").expect("written");
+    let mut agent = Command::new(super::agent::FDGUARD)
+        .args(["run", "-c"])
+        .arg(setup.path("agent.toml"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("runs");
+    let mut lines = BufReader::new(agent.stderr.take().expect("piped")).lines();
+    let told: Vec<String> = lines
+        .by_ref()
+        .map(|line| line.expect("text"))
+        .take_while(|line| !line.contains("process adopted") && !line.contains("no process"))
+        .collect();
+    assert!(told.iter().any(|line| line.contains("no socket")), "{told:?}");
+    signal(i32::try_from(agent.id()).expect("fits"), "TERM");
+    let rest: Vec<String> = lines.map(|line| line.expect("text")).collect();
+    assert!(agent.wait().expect("it ends").success(), "{rest:?}");
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "somebody's");
 }
 
 #[test]

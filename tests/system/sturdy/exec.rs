@@ -104,6 +104,13 @@ os.write(1, b'code %d\\n' % os.waitstatus_to_exitcode(status))
 os._exit(0)
 ";
 
+/// `fdguard exec` on a Python program, as it is typed.
+fn line(scratch: &Path, program: &str) -> String {
+    let (file, socket) = (scratch.join("program.py"), scratch.join("socket"));
+    std::fs::write(&file, program).expect("written");
+    format!("{FDGUARD} exec --set admin.socket={} -- {} {}", socket.display(), python(), file.display())
+}
+
 struct Terminal {
     child: Child,
     shown: std::sync::mpsc::Receiver<u8>,
@@ -115,15 +122,27 @@ impl Terminal {
     /// A shell on a terminal that runs `fdguard exec` on a Python program, and then tells who has the foreground.
     fn start(program: &str) -> Self {
         let scratch = folder();
-        std::fs::write(scratch.path().join("program.py"), program).expect("written");
         let script = format!(
-            "{FDGUARD} exec --set admin.socket={dir}/socket -- {python} {dir}/program.py; echo after $?; \
-             {python} -c 'import os; print(\"foreground\", os.tcgetpgrp(0) == os.getpgrp())'; exit 5",
-            dir = scratch.path().display(),
-            python = python(),
+            "{}; echo after $?; {} -c 'import os; print(\"foreground\", os.tcgetpgrp(0) == os.getpgrp())'; exit 5",
+            line(scratch.path(), program),
+            python(),
         );
+        Self::of(scratch, &["sh", "-c", &script])
+    }
+
+    /// A shell with job control, in which `go` does the same.
+    fn interactive(program: &str) -> Self {
+        let scratch = folder();
+        let rc = scratch.path().join("rc");
+        let alias = format!("alias go='{}'\nPS1='$ '\n", line(scratch.path(), program));
+        std::fs::write(&rc, alias).expect("written");
+        Self::of(scratch, &["bash", "--noprofile", "--rcfile", rc.to_str().expect("a path"), "-i"])
+    }
+
+    fn of(scratch: TempDir, words: &[&str]) -> Self {
         let mut child = Command::new(python())
-            .args(["-c", TERMINAL, "sh", "-c", &script])
+            .args(["-c", TERMINAL])
+            .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -189,6 +208,34 @@ fn under_a_terminal_the_child_has_the_foreground_and_gives_it_back() {
     terminal.until("interrupted");
     terminal.until("after 9");
     terminal.until("foreground True");
+    terminal.until("code 5");
+}
+
+/// Says back what is typed.
+const ECHOING: &str = "\
+import sys
+print('ready', flush=True)
+for line in sys.stdin: print('heard', line.strip(), flush=True)
+";
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_the_child_goes_on_with_the_agent() {
+    let mut terminal = Terminal::interactive(ECHOING);
+    terminal.keys(b"go\n");
+    terminal.until("ready");
+    for round in ["one", "two"] {
+        terminal.keys(b"\x1a");
+        terminal.until("Stopped");
+        terminal.keys(b"echo BA\"\"CK\n");
+        terminal.until("BACK");
+        terminal.keys(b"fg\n");
+        terminal.until("program.py");
+        terminal.keys(format!("{round}\n").as_bytes());
+        terminal.until(&format!("heard {round}"));
+    }
+    terminal.keys(b"\x04");
+    terminal.keys(b"echo code\"\" $?; exit 5\n");
+    terminal.until("code 0");
     terminal.until("code 5");
 }
 

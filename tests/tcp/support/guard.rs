@@ -35,22 +35,45 @@ impl Guard {
         let (address, upstream) = (free_address(), upstream.to_owned());
         let folder = tempfile::tempdir().unwrap();
         settle(folder.path(), address, &upstream, keys);
-        let agent = Command::new(env!("CARGO_BIN_EXE_fdguard"))
-            .args(["run", "--config"])
-            .arg(folder.path().join("agent.toml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(folder.path().join("agent.log")).unwrap())
-            .spawn()
-            .unwrap();
+        Self::settled(folder, address, upstream)
+    }
+
+    /// The same with a history, so that it can be started anew.
+    #[allow(dead_code, reason = "for the tests of HTTP")]
+    pub(crate) fn remembering(upstreams: &[SocketAddr], keys: &str) -> Self {
+        let upstream = format!("\"{}\"", upstreams[0]);
+        let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
+        settle(folder.path(), address, &upstream, keys);
+        let file = folder.path().join("agent.toml");
+        let store = format!("\"sqlite:{}/history.db\"", folder.path().display());
+        let settings = fs::read_to_string(&file).unwrap().replace("\"none\"", &store);
+        fs::write(file, settings).unwrap();
+        Self::settled(folder, address, upstream)
+    }
+
+    /// Ends the agent by a signal, and starts it anew.
+    #[allow(dead_code, reason = "for the tests of HTTP")]
+    pub(crate) fn restart(&mut self, signal: Signal) {
+        self.signal(signal);
+        self.ended();
+        self.agent = start(self.folder.path());
+        self.answers();
+    }
+
+    fn settled(folder: tempfile::TempDir, address: SocketAddr, upstream: String) -> Self {
+        let agent = start(folder.path());
         let mut guard = Self { agent, folder, address, upstream };
-        wait_for("the agent answers", || {
-            let ended = guard.agent.try_wait().unwrap();
-            assert!(ended.is_none(), "the agent ended at once: {ended:?}\n{}", guard.log());
-            guard.try_run(&["status"]).is_ok().then_some(())
-        });
-        guard.wait_for_pool("the pool has been asked", |pool| !pool.mode.is_empty());
+        guard.answers();
         guard
+    }
+
+    fn answers(&mut self) {
+        wait_for("the agent answers", || {
+            let ended = self.agent.try_wait().unwrap();
+            assert!(ended.is_none(), "the agent ended at once: {ended:?}\n{}", self.log());
+            self.try_run(&["status"]).is_ok().then_some(())
+        });
+        self.wait_for_pool("the pool has been asked", |pool| !pool.mode.is_empty());
     }
 
     /// Writes other keys of the proxy, and has the agent read them.
@@ -103,6 +126,12 @@ impl Guard {
         self.try_run(words).unwrap_or_else(|why| panic!("{words:?}: {why}\n{}", self.log()))
     }
 
+    #[allow(dead_code, reason = "for the tests of HTTP")]
+    /// What a command complains of; it must fail.
+    pub(crate) fn refused(&self, words: &[&str]) -> String {
+        self.try_run(words).expect_err("it is refused")
+    }
+
     fn try_run(&self, words: &[&str]) -> Result<String, String> {
         let output = Command::new(env!("CARGO_BIN_EXE_fdguard"))
             .args(words)
@@ -137,6 +166,18 @@ impl Guard {
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("agent.log")).unwrap_or_default()
     }
+}
+
+fn start(folder: &Path) -> Child {
+    let log = File::options().create(true).append(true).open(folder.join("agent.log")).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_fdguard"))
+        .args(["run", "--config"])
+        .arg(folder.join("agent.toml"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 fn settle(folder: &Path, address: SocketAddr, upstream: &str, keys: &str) {

@@ -53,6 +53,9 @@ impl Session {
 
     /// The upstream has said so many bytes, which lie in the scratch.
     fn said(&mut self, count: usize, tools: &mut Tools) {
+        if let (Answer::Body(body, after), true) = (self.ask.answer, self.answer.is_empty()) {
+            return self.said_body((body, after), count, tools);
+        }
         let Tools { scratch, out, fields } = tools;
         out.clear();
         let passed = if self.answer.is_empty() {
@@ -73,6 +76,24 @@ impl Session {
         }
         if let Some(fault) = fault {
             self.upstream_fault(fault, tools);
+        }
+    }
+
+    /// More of a body, which lies in the scratch and is passed on from there: nothing of it is copied.
+    fn said_body(&mut self, (mut body, after): (Body, After), count: usize, tools: &mut Tools) {
+        let here = match body.advance(&tools.scratch[..count]) {
+            Ok(here) => here,
+            Err(fault) => return self.upstream_fault(fault, tools),
+        };
+        self.ask.answer = if body.is_over() {
+            // More than was asked for: what it belongs to is not known.
+            Answer::Over(if here < count { After::Close } else { after })
+        } else {
+            Answer::Body(body, after)
+        };
+        self.count(0, here);
+        if self.client.send(&tools.scratch[..here]).is_err() {
+            self.abort(Farewell::Lost, CloseReason::ClientGone);
         }
     }
 
@@ -191,7 +212,7 @@ impl Session {
         if self.phase == Phase::Tunnel {
             return self.break_off(Farewell::Cut, CloseReason::UpstreamLost);
         }
-        let again = self.ask.kept > 0 && self.ask.answer == Answer::Awaited;
+        let again = self.ask.kept > 0 && self.ask.answer == Answer::Awaited && self.still_passes();
         if again {
             // It rested, and its end crossed with the request: nothing speaks against the upstream.
             self.drop_link(CloseReason::UpstreamClosed);

@@ -2,7 +2,7 @@
 
 use std::task::Context;
 
-use super::request::{Answer, Takes};
+use super::request::{Answer, Expect, Takes};
 use super::{Phase, Session, Step};
 use crate::config::proxy::HostRule;
 use crate::pool::reason::{CloseReason, Farewell};
@@ -45,6 +45,9 @@ impl Session {
             fields.keep_named(bytes, b"upgrade");
             extra[1] = UPGRADES;
         }
+        if self.ask.expect == Expect::Ours {
+            fields.cut_named(bytes, b"expect");
+        }
         out.clear();
         rewrite::write(bytes, fields, head.start, &extra, out);
         self.ask.body = head.body;
@@ -70,10 +73,11 @@ impl Session {
         self.phase = Phase::Exchange;
         self.answer_finder = Finder::default();
         self.count(sent, 0);
+        self.count_passed();
     }
 
     /// Gives back a connection to which nothing was sent.
-    fn drop_unused(&mut self) {
+    pub(super) fn drop_unused(&mut self) {
         if let Some(link) = self.link.take() {
             self.web.check_in(usize::from(self.seat.room), link);
         }
@@ -97,8 +101,7 @@ impl Session {
         }
         let down = self.downward(cx, tools);
         if self.phase == Phase::Exchange && self.ask.is_over() {
-            self.complete();
-            return Step::Again;
+            return self.complete();
         }
         if self.phase != Phase::Exchange {
             return Step::Again;
@@ -166,10 +169,12 @@ impl Session {
         }
     }
 
-    /// Both ways are at their end.
-    fn complete(&mut self) {
-        let Answer::Over(after) = self.ask.answer else { return };
-        if let Some(mut link) = self.link.take() {
+    /// Both ways are at their end: the server connection goes back, and the rest of the answer to the client.
+    fn complete(&mut self) -> Step {
+        let Answer::Over(after) = self.ask.answer else { return Step::Wait };
+        let link = self.link.take();
+        let was_linked = link.is_some();
+        if let Some(mut link) = link {
             let room = usize::from(self.seat.room);
             // An answer may come before the request has gone out whole: what is left of that would reach the next one.
             let whole = self.ask.takes == Takes::Yes && !link.side.is_blocked();
@@ -180,11 +185,17 @@ impl Session {
                 self.web.finish(room, link.id, CloseReason::LastAnswer);
             }
         }
-        if self.ask.after == After::Close {
-            return self.part(Farewell::Left);
+        if self.client.is_blocked() {
+            // The last of it may have come after the look at whether the client takes more: only that has the task woken.
+            return if was_linked { Step::Again } else { Step::Wait };
         }
-        self.phase = Phase::Rest;
-        self.begun = self.now();
+        if self.ask.after == After::Close {
+            self.part(Farewell::Left);
+        } else {
+            self.phase = Phase::Rest;
+            self.begun = self.now();
+        }
+        Step::Again
     }
 
     /// Nothing has passed for too long.

@@ -1,5 +1,6 @@
 //! The request that a session is at.
 
+use crate::gate::Kind;
 use crate::model::clock::Timestamp;
 use crate::wire::http::body::Body;
 use crate::wire::http::head::{After, Method, Request, Version};
@@ -24,6 +25,15 @@ pub(super) enum Takes {
     No,
 }
 
+/// Who answers a client that waits for a word before it sends the body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Expect {
+    /// The upstream, where one waits.
+    Theirs,
+    /// It was answered here.
+    Ours,
+}
+
 /// A request on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Ask {
@@ -40,6 +50,10 @@ pub(super) struct Ask {
     pub(super) kept: usize,
     pub(super) takes: Takes,
     pub(super) answer: Answer,
+    /// What it is to the order gate; none where only its body would tell, and that was not read.
+    pub(super) kind: Option<Kind>,
+    /// The client was told here to go on with the body.
+    pub(super) expect: Expect,
     /// When its head was there.
     pub(super) begun: Timestamp,
     /// When something last passed.
@@ -59,6 +73,8 @@ impl Ask {
             kept: 0,
             takes: Takes::Yes,
             answer: Answer::Awaited,
+            kind: Some(Kind::Data),
+            expect: Expect::Theirs,
             begun: now,
             moved: now,
         }

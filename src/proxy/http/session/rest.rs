@@ -36,6 +36,7 @@ pub(super) enum Word {
 impl Session {
     /// Between requests, or in a head.
     pub(super) fn rest(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
+        debug_assert!(!self.client.is_blocked(), "an exchange is over only when its answer was taken");
         if !self.held.is_empty() {
             match request(&self.held, &mut self.finder, &mut tools.fields) {
                 Ok(Some(head)) => {
@@ -121,16 +122,21 @@ impl Session {
             Target::Origin | Target::Asterisk => {}
             Target::Absolute { .. } | Target::Authority => return self.reply(&Reply::forward(), tools),
         }
+        if self.is_kept_back(head, tools) {
+            return;
+        }
         self.seek_with(Some(head), tools);
     }
 
     /// Asks the pool for a server connection, for the head that is held.
     pub(super) fn seek(&mut self, tools: &mut Tools) {
-        self.seek_with(None, tools);
+        if !self.is_overtaken(tools) {
+            self.seek_with(None, tools);
+        }
     }
 
     /// The same with its head, where its fields are still at hand.
-    fn seek_with(&mut self, head: Option<&crate::wire::http::head::Request>, tools: &mut Tools) {
+    pub(super) fn seek_with(&mut self, head: Option<&crate::wire::http::head::Request>, tools: &mut Tools) {
         let room_place = usize::from(self.seat.room);
         loop {
             let client = client_of(self.place);
@@ -151,7 +157,9 @@ impl Session {
     /// A connection is lent to it, for which it waited.
     pub(super) fn served(&mut self, connection: ConnectionId, tools: &mut Tools) {
         if self.adopt(connection) {
-            self.send(None, tools);
+            if !self.is_overtaken(tools) {
+                self.send(None, tools);
+            }
         } else {
             self.seek(tools);
         }

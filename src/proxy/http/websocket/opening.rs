@@ -7,7 +7,7 @@ use crate::proxy::http::side::Heard;
 use crate::proxy::http::web::Tools;
 use crate::proxy::http::websocket::session::{Attached, Phase, Session, Step};
 use crate::wire::http::fields::Fields;
-use crate::wire::http::head::{HEAD_MAX, Method, Request as Head, Version, request};
+use crate::wire::http::head::{After, HEAD_MAX, Method, Request as Head, Version, request};
 use crate::wire::http::target::Target;
 use crate::wire::websocket::handshake::request::{Line, Request};
 use crate::wire::websocket::handshake::response::{Agreed, write_refusal};
@@ -62,7 +62,7 @@ impl Session {
     fn asked(&mut self, head: &Head, tools: &mut Tools) {
         if let Attached::Never(reply) = &self.attached {
             tools.out.clear();
-            reply.write(&self.settings().name, Method::Get, &mut tools.out);
+            reply.write(&self.settings().name, (Method::Get, After::Close), &mut tools.out);
             // Who does not hear it has gone.
             let _heard = self.client.send(&tools.out);
             return self.part(Farewell::Refused);

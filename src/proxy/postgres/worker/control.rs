@@ -35,6 +35,7 @@ impl Owner for Worker {
             | Command::Admit(_)
             | Command::Resume
             | Command::Stream(_)
+            | Command::Trade(..)
             | Command::Adjust(_) => None,
         };
         if let Some(cache) = outdated {

@@ -31,6 +31,7 @@ impl Worker {
             traffic: None,
             stream: None,
             cache: room.cache.as_ref().map(|cache| cache.view()),
+            trading: None,
         })
     }
 

@@ -34,6 +34,9 @@ impl Worker {
             Stream::Unix(_) => event.is_write_closed(),
             Stream::Tcp(_) => event.is_error(),
         };
+        if session.is_cut_off() {
+            return self.broken(place, side);
+        }
         if session.server.is_none() && self.is_gone(place) {
             // It costs no server connection any more.
             self.end(place, Farewell::Left, CloseReason::ClientGone, Parting::InOrder);

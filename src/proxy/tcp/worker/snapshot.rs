@@ -28,6 +28,7 @@ impl Worker {
             servers: servers(&room.pool, self.now, ServerView::of),
             doors: Vec::new(),
             cache: None,
+            trading: None,
             traffic: Some(room.traffic),
             stream: None,
         })
