@@ -97,17 +97,8 @@ fn draw(diagnosis: &Diagnosis, page: &mut Page) {
     page.sentences(2, &format!("as uid {}; capabilities that matter: {held}", diagnosis.uid));
     for section in Section::ALL {
         page.heading(section.title(), "");
-        let (absent, there): (Vec<&Finding>, Vec<&Finding>) = diagnosis
-            .findings
-            .iter()
-            .filter(|finding| finding.section == section)
-            .partition(|finding| finding.verdict == Verdict::Absent);
-        for finding in there {
+        for finding in diagnosis.findings.iter().filter(|finding| finding.section == section) {
             line(finding, page);
-        }
-        if let Some(first) = absent.first() {
-            let names: Vec<&str> = absent.iter().map(|finding| finding.name.as_str()).collect();
-            page.item(Tone::Faint, Verdict::Absent.word(), &format!("{}: {}", names.join(", "), first.tried));
         }
     }
     let (tone, text) = if diagnosis.default_policy {

@@ -160,7 +160,7 @@ fn may_signal(given: &Adopted, name: &str) -> Option<Finding> {
 /// The better half of what was found on the child and on the given process is not told: the worse is.
 fn worse(child: Finding, given: Finding) -> Finding {
     let rank = |finding: &Finding| match finding.verdict {
-        Verdict::Absent | Verdict::Works => 0,
+        Verdict::Works => 0,
         Verdict::Partly => 1,
         Verdict::Fails => 2,
     };

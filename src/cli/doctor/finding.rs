@@ -39,8 +39,6 @@ pub(super) enum Verdict {
     Partly,
     /// It does not.
     Fails,
-    /// This version has nothing that it could work on.
-    Absent,
 }
 
 impl Verdict {
@@ -49,7 +47,6 @@ impl Verdict {
             Self::Works => "yes",
             Self::Partly => "part",
             Self::Fails => "no",
-            Self::Absent => "-",
         }
     }
 
@@ -58,7 +55,6 @@ impl Verdict {
             Self::Works => Tone::Good,
             Self::Partly => Tone::Doubt,
             Self::Fails => Tone::Alarm,
-            Self::Absent => Tone::Faint,
         }
     }
 }
@@ -101,11 +97,6 @@ impl Finding {
     /// It does not work.
     pub(super) fn fails(section: Section, name: &str, tried: impl Into<String>) -> Self {
         Self { verdict: Verdict::Fails, ..Self::works(section, name, tried) }
-    }
-
-    /// There is nothing that it could work on.
-    pub(super) fn absent(section: Section, name: &str, tried: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Absent, ..Self::works(section, name, tried) }
     }
 
     /// Why not.
