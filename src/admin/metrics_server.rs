@@ -90,7 +90,7 @@ async fn session(stream: TcpStream, keys: &Keys, submit: &impl Fn(Envelope)) {
 }
 
 async fn handle(request: &Request<Incoming>, keys: &Keys, submit: &impl Fn(Envelope)) -> Whole {
-    if let Err(refusal) = keys.check(request) {
+    if let Some(refusal) = keys.refusal(request) {
         return refusal;
     }
     let path = request.uri().path();
@@ -111,19 +111,22 @@ async fn handle(request: &Request<Incoming>, keys: &Keys, submit: &impl Fn(Envel
 }
 
 impl Keys {
-    fn check<B>(&self, request: &Request<B>) -> Result<(), Whole> {
-        match self {
-            Self::None if is_named_by_address(request) => Ok(()),
-            Self::None => Err(say(
-                StatusCode::MISDIRECTED_REQUEST,
-                "the Host of a request must be the address, as 127.0.0.1",
-            )),
-            Self::Token(path) => {
-                let token = read_password(path).map_err(|error| {
-                    tracing::warn!(error = error.to_string(), "the token of the metrics can't be read");
-                    say(StatusCode::SERVICE_UNAVAILABLE, "the token can't be read: the agent's log says why")
-                })?;
-                if bears(request, &token) { Ok(()) } else { Err(unauthorized()) }
+    /// What who may not read is told.
+    fn refusal<B>(&self, request: &Request<B>) -> Option<Whole> {
+        let path = match self {
+            Self::None if is_named_by_address(request) => return None,
+            Self::None => {
+                let text = "the Host of a request must be the address, as 127.0.0.1";
+                return Some(say(StatusCode::MISDIRECTED_REQUEST, text));
+            }
+            Self::Token(path) => path,
+        };
+        match read_password(path) {
+            Ok(token) => (!bears(request, &token)).then(unauthorized),
+            Err(error) => {
+                tracing::warn!(error = error.to_string(), "the token of the metrics can't be read");
+                let text = "the token can't be read: the agent's log says why";
+                Some(say(StatusCode::SERVICE_UNAVAILABLE, text))
             }
         }
     }

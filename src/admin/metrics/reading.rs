@@ -26,7 +26,7 @@ pub(super) fn write<'a>(
             words.iter().enumerate().map(move |(place, word)| {
                 let mut labels = labels.clone();
                 labels.push(("state", word));
-                (labels, f64::from(u8::from(place as f64 == value)))
+                (labels, f64::from(u8::from((place as f64 - value).abs() < 0.5)))
             })
         });
         return page.gauges(Family::plain(&name, help), samples);

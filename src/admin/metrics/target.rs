@@ -98,6 +98,7 @@ fn signals(page: &mut Page<'_>, owners: &[Owner<'_>]) -> fmt::Result {
 }
 
 fn table(page: &mut Page<'_>, owners: &[Owner<'_>]) -> fmt::Result {
+    type Value = fn(&(String, u32, u32)) -> u32;
     let kinds = owners.iter().flat_map(|owner| {
         let kinds = owner.process.kinds.iter();
         kinds
@@ -105,7 +106,6 @@ fn table(page: &mut Page<'_>, owners: &[Owner<'_>]) -> fmt::Result {
             .collect::<Vec<_>>()
     });
     page.gauges(Family::plain("fdguard_target_descriptors", "Open descriptors by kind"), kinds)?;
-    type Value = fn(&(String, u32, u32)) -> u32;
     let families: [(&str, &str, Value); 2] = [
         ("fdguard_target_remote_sockets", "TCP sockets by remote", |remote| remote.1),
         ("fdguard_target_remote_close_wait", "TCP sockets in CLOSE_WAIT by remote", |remote| remote.2),

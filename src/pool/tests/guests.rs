@@ -94,8 +94,15 @@ fn a_reset_takes_streams_at_rest_and_the_others_when_they_rest() {
     let mut hands = hands(Duration::MAX);
     hands.attach(0..2);
     let (first, second) = (hands.lease(0, HOME), hands.lease(1, HOME));
-    hands.pool.lull(ClientId(0), hands.now, hands.now);
+    let quiet_since = hands.now;
+    hands.pool.lull(ClientId(0), quiet_since, hands.now);
     let reset = |how| Reset { how, share: 1.0, scope: Scope::All, cause: ResetCause::Asked };
+    assert_eq!(
+        hands.pool.reset(reset(ResetHow::Idle), hands.now),
+        0,
+        "a breath between two requests is no rest"
+    );
+    hands.now = hands.now + Duration::from_secs(1);
     assert_eq!(hands.pool.reset(reset(ResetHow::Idle), hands.now), 1);
     assert_eq!(hands.pool.lease(ClientId(0)), None, "{first:?} is closed");
     assert_eq!(hands.pool.reset(reset(ResetHow::Drain), hands.now), 1);

@@ -116,7 +116,9 @@ fn answer(
     if tag == b'C' && matches!(body.first(), Some(b'D' | b'R')) {
         let to = addressee(server);
         forget(server, client.as_deref_mut(), body);
-        server.has_reset |= to == Reply::Pass && matches!(body, b"RESET\0" | b"DISCARD ALL\0");
+        if to == Reply::Pass && matches!(body, b"RESET\0" | b"DISCARD ALL\0") {
+            server.resets.succeed();
+        }
     }
     let verdict = server.exchange.answered(tag, body);
     if named && let Some(names) = client.as_deref_mut().and_then(ClientSide::known_names) {
@@ -133,7 +135,7 @@ fn answer(
             // It failed: the statement is still there.
             client.deallocates = None;
         }
-        if server.has_reset || server.resets.is_some() {
+        if server.resets.is_under_way() {
             resets::settle(server, client);
         }
     }

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use crate::proxy::postgres::side::{ClientSide, OLDEST, ServerSide};
+use crate::proxy::postgres::side::{ClientSide, OLDEST, ServerSide, Settled};
 use crate::wire::postgres::settings::Parameter;
 
 /// Which settings the texts under way give back.
@@ -49,11 +49,45 @@ impl Resets {
     }
 }
 
+/// What a server connection is asked to give back, until all that it was asked is answered.
+#[derive(Debug, Default)]
+pub(super) struct Resetting {
+    /// By the texts that were read.
+    asked: Option<Box<Resets>>,
+    /// Whether it has said that it gave something back.
+    done: bool,
+}
+
+impl Resetting {
+    /// A text is sent that gives these back, or sets them.
+    pub(super) fn ask(&mut self, resets: Box<Resets>) {
+        match &mut self.asked {
+            Some(before) => before.then(*resets),
+            None => self.asked = Some(resets),
+        }
+    }
+
+    /// One has succeeded.
+    pub(super) fn succeed(&mut self) {
+        self.done = true;
+    }
+
+    /// Whether this setting is asked back.
+    pub(super) fn has(&self, name: &[u8]) -> bool {
+        self.asked.as_ref().is_some_and(|resets| resets.has(name))
+    }
+
+    /// Whether there is anything to settle.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.done || self.asked.is_some()
+    }
+}
+
 /// All is answered: settings that were given back are, for the client, those of its start again. What the server does
 /// not report is not relied on: its transaction may yet be rolled back.
 pub(super) fn settle(server: &mut ServerSide, client: Option<&mut ClientSide>) {
-    let resets = server.resets.take();
-    if !std::mem::take(&mut server.has_reset) {
+    let Resetting { asked, done } = std::mem::take(&mut server.resets);
+    if !done {
         return;
     }
     for parameter in Parameter::ALL.into_iter().filter(|parameter| !parameter.reported(OLDEST)) {
@@ -61,10 +95,10 @@ pub(super) fn settle(server: &mut ServerSide, client: Option<&mut ClientSide>) {
             Rc::make_mut(&mut server.has).doubt(parameter);
         }
     }
-    server.unsettled = true;
+    server.settings = Settled::No;
     let Some(client) = client else { return };
     // By a text that was not read: prepared long before, or by SQL.
-    let resets = resets.map_or_else(Resets::everything, |resets| *resets);
+    let resets = asked.map_or_else(Resets::everything, |resets| *resets);
     let wants = Rc::make_mut(&mut client.wants);
     for parameter in Parameter::ALL.into_iter().filter(|parameter| resets.has(parameter.name().as_bytes())) {
         match client.startup.get(parameter) {

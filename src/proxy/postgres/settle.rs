@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::proxy::postgres::side::{ClientSide, Extra, ServerSide};
+use crate::proxy::postgres::side::{ClientSide, Extra, ServerSide, Settled};
 use crate::wire::postgres::exchange::{Owed, Reply};
 use crate::wire::postgres::frontend::write_query;
 use crate::wire::postgres::settings::{Parameter, Settings, write_literal};
@@ -25,7 +25,7 @@ pub(super) fn newcomer(asked: Vec<(Vec<u8>, Vec<u8>)>) -> ClientSide {
 
 /// Writes what brings the server's settings to the client's, as a request of ours; nothing where they are the same.
 pub(super) fn bring(server: &mut ServerSide, client: &mut ClientSide, out: &mut Vec<u8>) {
-    server.unsettled = false;
+    server.settings = Settled::Yes;
     let same = Rc::ptr_eq(&server.has, &client.wants) || server.has == client.wants;
     if same && client.extras.iter().all(|extra| !extra.due) {
         return;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::proxy::postgres::cache::Writes;
 use crate::proxy::postgres::names::Names;
 use crate::proxy::postgres::prepared::Prepared;
-use crate::proxy::postgres::resets::Resets;
+use crate::proxy::postgres::resets::Resetting;
 use crate::wire::postgres::exchange::Exchange;
 use crate::wire::postgres::settings::{Parameter, Settings};
 use crate::wire::postgres::statement::{Pin, Strings};
@@ -87,6 +87,15 @@ impl ClientSide {
     }
 }
 
+/// Whether a server connection has been brought to the settings of its client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Settled {
+    #[default]
+    Yes,
+    /// It is to be before its client asks anything.
+    No,
+}
+
 /// A server connection, as its messages made it.
 #[derive(Debug, Default)]
 pub(super) struct ServerSide {
@@ -106,12 +115,10 @@ pub(super) struct ServerSide {
     pub(super) unnamed_is_ours: bool,
     /// The batch in which its client sent its latest unnamed statement, until all is answered.
     pub(super) unnamed_sent: Option<u64>,
-    /// It is to be brought to its client's settings before its client asks anything.
-    pub(super) unsettled: bool,
-    /// What its client asked it gives back these settings, when it has succeeded.
-    pub(super) resets: Option<Box<Resets>>,
-    /// It has given settings back.
-    pub(super) has_reset: bool,
+    /// Whether it has its client's settings.
+    pub(super) settings: Settled,
+    /// Settings that its client has it give back.
+    pub(super) resets: Resetting,
     /// What it is at work on may change cached answers so; empty where there is no cache.
     pub(super) writes: Writes,
 }
@@ -124,7 +131,7 @@ pub(super) fn reported(server: &mut ServerSide, client: Option<&mut ClientSide>,
         return;
     }
     // What comes back with a RESET is the server's own, and a client's is that of its start.
-    let is_reset = server.resets.as_ref().is_some_and(|resets| resets.has(parameter.name().as_bytes()));
+    let is_reset = server.resets.has(parameter.name().as_bytes());
     if let Some(client) = client.filter(|_| !is_reset) {
         let _kept = Rc::make_mut(&mut client.wants).put(parameter, value);
     }

@@ -56,10 +56,8 @@ pub(super) fn note_session(text: &[u8], ends: &mut Ends<'_, '_>) {
 }
 
 fn note_resets(resets: Option<Box<Resets>>, server: &mut ServerSide) {
-    let Some(resets) = resets else { return };
-    match &mut server.resets {
-        Some(before) => before.then(*resets),
-        None => server.resets = Some(resets),
+    if let Some(resets) = resets {
+        server.resets.ask(resets);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::proxy::postgres::assembly::Assembly;
 use crate::proxy::postgres::inbound::{self, Cx, Next};
 use crate::proxy::postgres::outbound;
 use crate::proxy::postgres::settle;
-use crate::proxy::postgres::side::Mode;
+use crate::proxy::postgres::side::{Mode, Settled};
 use crate::proxy::postgres::worker::caching::Kept;
 use crate::proxy::postgres::worker::client::State;
 use crate::proxy::postgres::worker::inbox::Carried;
@@ -149,7 +149,7 @@ impl Worker {
             return passed.map_err(|lost| self.lose_client(place, &lost));
         };
         let Some((server, statements, mut cache)) = room.server_and_books(connection) else { return Err(()) };
-        if server.side.unsettled && server.side.exchange.takes_ours() {
+        if server.side.settings == Settled::No && server.side.exchange.takes_ours() {
             inbound::thin_out(&mut server.side, most, assembly.buffer());
             settle::bring(&mut server.side, &mut client.side, assembly.buffer());
         }

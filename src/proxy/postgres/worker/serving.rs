@@ -12,7 +12,7 @@ use crate::pool::id::{ClientId, ConnectionId, Key, UpstreamId};
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::obey::answer;
-use crate::proxy::postgres::side::ServerSide;
+use crate::proxy::postgres::side::{ServerSide, Settled};
 use crate::proxy::postgres::worker::Worker;
 use crate::proxy::postgres::worker::client::State;
 use crate::proxy::postgres::worker::client_path::token_of;
@@ -103,7 +103,7 @@ impl Worker {
         server.overdue = false;
         client.lease = Some(connection);
         client.active = self.now;
-        server.side.unsettled = true;
+        server.side.settings = Settled::No;
         true
     }
 
