@@ -25,6 +25,7 @@ mod crew;
 mod destroy_sockets;
 mod dispatch;
 mod freeze;
+mod holders;
 mod kit;
 mod notify;
 mod order;

@@ -4,8 +4,6 @@
 //! the last of them is released, has ended, or the agent stops. Streams of a new agent begin live, so nothing outlasts the
 //! agent.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::model::decision::Done;
@@ -15,9 +13,11 @@ use crate::model::units::format_span;
 use crate::proxy::{Command, Proxies, StreamWork};
 use crate::stream::order::{How, Wanted};
 
+use super::holders::{Held, Holders};
+
 /// What is held in polls now: by proxy, who holds it and how often it is polled for that.
 #[derive(Debug, Default)]
-pub(super) struct Polls(Mutex<BTreeMap<Name, BTreeMap<ProcessId, Duration>>>);
+pub(super) struct Polls(Holders<Duration>);
 
 impl Polls {
     /// Holds the streams of a proxy in polls for a process.
@@ -27,15 +27,10 @@ impl Polls {
         (stream, process): (&Name, ProcessId),
         every: Duration,
     ) -> Result<Done, String> {
-        let before = self.all().entry(stream.clone()).or_default().insert(process, every);
+        let before = self.0.hold(stream, process, every);
         let told = self.set(proxies, stream).await;
         if told.is_err() {
-            let mut all = self.all();
-            let held = all.entry(stream.clone()).or_default();
-            match before {
-                Some(before) => held.insert(process, before),
-                None => held.remove(&process),
-            };
+            self.0.restore(stream, process, before);
         }
         told
     }
@@ -46,32 +41,22 @@ impl Polls {
         proxies: Option<&Proxies>,
         (stream, process): (&Name, ProcessId),
     ) -> Result<Done, String> {
-        if let Some(held) = self.all().get_mut(stream) {
-            held.remove(&process);
-        }
+        self.0.release(stream, process);
         self.set(proxies, stream).await
     }
 
     /// Ends all that a process holds; does not wait for the streams.
     pub(super) fn let_go(&self, proxies: Option<&Proxies>, process: ProcessId) {
-        let mut changed = Vec::new();
-        for (stream, held) in self.all().iter_mut() {
-            if held.remove(&process).is_some() {
-                changed.push((stream.clone(), wanted(held)));
-            }
-        }
-        Self::post(proxies, changed);
+        Self::post(proxies, self.0.let_go(process, wanted));
     }
 
     /// Ends all; does not wait for the streams.
     pub(super) fn close(&self, proxies: Option<&Proxies>) {
-        let all = std::mem::take(&mut *self.all());
-        let held = all.into_iter().filter(|(_, held)| !held.is_empty());
-        Self::post(proxies, held.map(|(stream, _)| (stream, Wanted::Live)).collect());
+        Self::post(proxies, self.0.clear().into_iter().map(|stream| (stream, Wanted::Live)).collect());
     }
 
     async fn set(&self, proxies: Option<&Proxies>, stream: &Name) -> Result<Done, String> {
-        let wanted = self.all().get(stream).map_or(Wanted::Live, wanted);
+        let wanted = self.0.sum(stream, wanted);
         let proxies = proxies.ok_or_else(|| format!("no stream `{stream}` here"))?;
         let command = Command::Stream(StreamWork::Want(wanted));
         let answer = proxies.tell(stream, command).map_err(|error| error.to_string())?;
@@ -94,15 +79,10 @@ impl Polls {
             }
         }
     }
-
-    fn all(&self) -> MutexGuard<'_, BTreeMap<Name, BTreeMap<ProcessId, Duration>>> {
-        // A panic while it was held leaves a map that still says truthfully what is held.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The longest time between polls counts.
-fn wanted(held: &BTreeMap<ProcessId, Duration>) -> Wanted {
+fn wanted(held: &Held<Duration>) -> Wanted {
     let longest = held.values().copied().max();
     longest.map_or(Wanted::Live, |every| Wanted::Polls { every, how: How::PollFirst })
 }
@@ -115,7 +95,7 @@ mod tests {
     fn the_longest_time_of_all_holders_counts() {
         let process = |pid| ProcessId { pid, inode: 0, started: 0, exe: (0, 0) };
         let mut held =
-            BTreeMap::from([(process(1), Duration::from_secs(2)), (process(2), Duration::from_secs(5))]);
+            Held::from([(process(1), Duration::from_secs(2)), (process(2), Duration::from_secs(5))]);
         let polls = |seconds| Wanted::Polls { every: Duration::from_secs(seconds), how: How::PollFirst };
         assert_eq!(wanted(&held), polls(5));
         held.remove(&process(2));
@@ -131,6 +111,6 @@ mod tests {
             (Name::parse("quotes").unwrap(), ProcessId { pid: 1, inode: 0, started: 0, exe: (0, 0) });
         let told = polls.take(None, (&stream, process), Duration::from_secs(1)).await;
         assert_eq!(told.unwrap_err(), "no stream `quotes` here");
-        assert!(polls.all()[&stream].is_empty());
+        assert!(polls.0.clear().is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
@@ -47,16 +47,7 @@ impl<'a> Page<'a> {
         family: Family<'_>,
         samples: impl IntoIterator<Item = (Labels<'l>, f64)>,
     ) -> fmt::Result {
-        let mut samples = samples.into_iter().peekable();
-        if samples.peek().is_none() {
-            return Ok(());
-        }
-        let Family { name, help, unit } = family;
-        let mut encoder = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-        for (labels, value) in samples {
-            encoder.encode_family(&labels)?.encode_gauge(&value)?;
-        }
-        Ok(())
+        self.samples((family, MetricType::Gauge), samples, |mut sample, value| sample.encode_gauge(&value))
     }
 
     /// Values that only go up. A family without a sample is left out.
@@ -65,14 +56,24 @@ impl<'a> Page<'a> {
         family: Family<'_>,
         samples: impl IntoIterator<Item = (Labels<'l>, f64)>,
     ) -> fmt::Result {
+        self.samples((family, MetricType::Counter), samples, |mut sample, value| {
+            sample.encode_counter::<NoLabelSet, f64, f64>(&value, None)
+        })
+    }
+
+    fn samples<'l>(
+        &mut self,
+        (Family { name, help, unit }, kind): (Family<'_>, MetricType),
+        samples: impl IntoIterator<Item = (Labels<'l>, f64)>,
+        write: impl Fn(MetricEncoder<'_>, f64) -> fmt::Result,
+    ) -> fmt::Result {
         let mut samples = samples.into_iter().peekable();
         if samples.peek().is_none() {
             return Ok(());
         }
-        let Family { name, help, unit } = family;
-        let mut encoder = self.0.encode_descriptor(name, help, unit, MetricType::Counter)?;
+        let mut encoder = self.0.encode_descriptor(name, help, unit, kind)?;
         for (labels, value) in samples {
-            encoder.encode_family(&labels)?.encode_counter::<NoLabelSet, f64, f64>(&value, None)?;
+            write(encoder.encode_family(&labels)?, value)?;
         }
         Ok(())
     }
