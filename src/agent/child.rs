@@ -12,7 +12,6 @@
 //! the child's whole group should the agent be killed.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,10 +25,18 @@ use crate::sys::adopted::{AdoptError, Adopted};
 use crate::sys::cgroup::{ChildGroup, Delegated};
 use crate::sys::keeper::{Keeper, KeeperError, UndoId};
 use crate::sys::limits::NoFile;
-use crate::sys::pidfd::{Ended, Signal, Waited, wait_all};
+use crate::sys::pidfd::Signal;
 use crate::sys::proc_root::ProcRoot;
-use crate::sys::spawn::{Apart, Group, Launch, LaunchError, Launched, Oom, Output, Spawner};
+use crate::sys::spawn::{Launched, Spawner};
 use crate::sys::terminal::{self, Foreground};
+
+mod ending;
+mod launching;
+
+pub(super) use ending::{Ending, asks_to_end, end_all};
+
+use ending::exit_code;
+use launching::{launch, shell_code};
 
 /// Time between TERM and KILL where the agent dies under a running child.
 const ORPHAN_GRACE: Duration = Duration::from_secs(10);
@@ -119,15 +126,6 @@ pub(super) enum Forwarded {
     Sent,
     /// No child runs now.
     Nobody,
-}
-
-/// How an ordered end came out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Ending {
-    /// There was nothing to end.
-    NotRunning,
-    /// It has ended; with its exit code, or 128 and the signal's number.
-    Ended(Option<i32>),
 }
 
 impl Nursery {
@@ -355,85 +353,8 @@ impl Nursery {
         // One that has ended meanwhile is seen to elsewhere.
         let _ended = process.signal_group(Signal::CONT);
     }
-
-    /// Sends signals to it where it runs. One that has ended by itself needs none.
-    fn send(&self, signals: &[Signal]) {
-        if let Some(running) = &self.running {
-            for signal in signals {
-                let _ended = running.launched.process.signal(*signal);
-            }
-        }
-    }
-
-    /// Nobody starts it any more; how its last life ended.
-    fn conclude(&mut self) -> Ending {
-        self.state = State::Done;
-        match self.running.take() {
-            None => Ending::NotRunning,
-            Some(running) => Ending::Ended(running.launched.process.reap().ok().flatten().map(exit_code)),
-        }
-    }
-}
-
-/// Ends children in order, all at once: TERM to each, one grace for all, KILL to those that still run.
-pub(super) fn end_all(nurseries: &mut [&mut Nursery], grace: Duration) -> Vec<Ending> {
-    for nursery in &*nurseries {
-        // One stopped by job control does not hear TERM before it goes on.
-        nursery.send(&[Signal::TERM, Signal::CONT]);
-    }
-    if wait_for(nurseries, grace).contains(&Waited::StillRunning) {
-        for nursery in &*nurseries {
-            nursery.send(&[Signal::KILL]);
-        }
-        // What is seen later than that the keeper ends, and the kernel reaps.
-        let _late = wait_for(nurseries, KILL_SEEN_WITHIN);
-    }
-    nurseries.iter_mut().map(|nursery| nursery.conclude()).collect()
-}
-
-fn wait_for(nurseries: &[&mut Nursery], limit: Duration) -> Vec<Waited> {
-    let running = nurseries.iter().filter_map(|nursery| nursery.running.as_ref());
-    let processes: Vec<_> = running.map(|running| &running.launched.process).collect();
-    wait_all(&processes, limit)
 }
 
 fn lock(keeper: &SharedKeeper) -> MutexGuard<'_, Keeper> {
     keeper.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whether a signal asks a program to end.
-pub(super) fn asks_to_end(signal: Signal) -> bool {
-    matches!(signal, Signal::TERM | Signal::INT)
-}
-
-/// The code a shell would give.
-fn exit_code(ended: Ended) -> i32 {
-    match ended {
-        Ended::Exited(code) => code,
-        Ended::Killed(signal) => 128 + signal,
-    }
-}
-
-/// The code a shell would give for a command that it can't start.
-fn shell_code(error: &LaunchError) -> i32 {
-    match error {
-        LaunchError::NotFound { .. } => 127,
-        LaunchError::NotExecutable { .. } => 126,
-        LaunchError::Empty | LaunchError::Failed { .. } | LaunchError::Hold { .. } | LaunchError::Ended => 1,
-    }
-}
-
-fn launch(child: &Child, hands: &Hands, group: Option<&ChildGroup>) -> Launch {
-    let added =
-        child.env.iter().map(|(name, value)| (OsString::from(name), Some(OsString::from(value.reveal()))));
-    let environment = child.without.iter().map(|name| (OsString::from(name), None)).chain(added);
-    Launch {
-        argv: child.argv.iter().map(OsString::from).collect(),
-        environment: environment.collect(),
-        folder: child.cwd.clone(),
-        group: Group::Own,
-        output: Output::Inherited,
-        death_signal: Signal::TERM,
-        apart: Apart { nofile: hands.nofile, oom: Oom::beside_us(), group: group.map(ChildGroup::entrance) },
-    }
 }
