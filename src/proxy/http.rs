@@ -17,6 +17,7 @@ mod side;
 mod snapshot;
 mod start;
 mod sweep;
+mod turns;
 mod web;
 mod websocket;
 

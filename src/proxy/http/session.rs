@@ -32,15 +32,11 @@ use crate::proxy::http::reply::Reply;
 use crate::proxy::http::room::{Link, Room, RoomSettings};
 use crate::proxy::http::seat::{Seat, Told};
 use crate::proxy::http::side::Side;
+use crate::proxy::http::turns::{self, Attached, STALLED_AFTER, Step, Turns};
 use crate::proxy::http::web::{Tools, Web};
 use crate::wire::http::head::Finder;
 
 use request::{Answer, Ask};
-
-/// Steps of one session in one pass; one that has more waits for the next pass, so that it starves no other.
-const STEPS_MAX: usize = 32;
-/// A client that does not take its answer for so long holds a server connection for nothing.
-const STALLED_AFTER: Duration = Duration::from_secs(60);
 
 /// Where a session stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,24 +60,6 @@ enum Phase {
     },
     /// Over.
     Over,
-}
-
-/// Whether the pool knows the client.
-enum Attached {
-    /// It does.
-    Yes,
-    /// It never did: the client is told this, in answer to its first request.
-    Never(Reply),
-    /// Not any more.
-    NoLonger,
-}
-
-/// What comes next.
-enum Step {
-    /// Another step.
-    Again,
-    /// Nothing until it is woken.
-    Wait,
 }
 
 /// A client as it was accepted.
@@ -149,28 +127,6 @@ impl Session {
         self.web.rooms[usize::from(self.seat.room)].borrow_mut()
     }
 
-    fn step(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
-        match self.seat.hear() {
-            Told::Nothing => {}
-            told => self.hear(told, tools),
-        }
-        if self.seat.due.get().is_some_and(|due| due <= self.now()) {
-            self.seat.due.set(None);
-            if self.deadline().is_some_and(|due| due <= self.now()) {
-                self.overdue(tools);
-            }
-        }
-        match self.phase {
-            Phase::Rest => self.rest(cx, tools),
-            Phase::Weighing => self.weigh(cx, tools),
-            Phase::Waiting => self.wait(cx, tools),
-            Phase::Exchange => self.exchange(cx, tools),
-            Phase::Tunnel => self.tunnel(cx, tools),
-            Phase::Parting { latest, .. } => self.parting(latest, cx, tools),
-            Phase::Over => Step::Wait,
-        }
-    }
-
     /// The pool, or who has it do something, has told something.
     fn hear(&mut self, told: Told, tools: &mut Tools) {
         match (told, self.phase) {
@@ -189,28 +145,6 @@ impl Session {
             (Told::Go(farewell), Phase::Exchange) if self.link.is_none() => self.part(farewell),
             // It came to something else before it heard of it.
             (Told::Nothing | Told::Serve(_) | Told::Refused(_) | Told::Go(_) | Told::Lost, _) => {}
-        }
-    }
-
-    /// When what it stands in has lasted for too long.
-    fn deadline(&self) -> Option<Timestamp> {
-        let settings = self.settings();
-        match self.phase {
-            Phase::Rest | Phase::Weighing => {
-                let waits = !self.held.is_empty() || matches!(self.attached, Attached::Never(_));
-                waits.then(|| self.begun + settings.head_within)
-            }
-            Phase::Exchange => {
-                let quiet = self.ask.moved + self.patience();
-                let total = settings.total.filter(|_| matches!(self.ask.answer, Answer::Awaited));
-                Some(total.map_or(quiet, |total| quiet.min(self.ask.begun + total)))
-            }
-            Phase::Tunnel => {
-                let idle = self.room().pool.limits().clients.idle;
-                Some(self.ask.moved + idle)
-            }
-            Phase::Parting { until, .. } => Some(until),
-            Phase::Waiting | Phase::Over => None,
         }
     }
 
@@ -257,11 +191,7 @@ impl Session {
     /// Bytes have passed.
     fn count(&mut self, up: usize, down: usize) {
         self.ask.moved = self.now();
-        self.seat.count(up, down);
-        self.seat.active.set(self.now());
-        let traffic = &mut self.room().traffic;
-        traffic.up += up as u64;
-        traffic.down += down as u64;
+        turns::count(self, up, down);
     }
 
     /// Drops what was passed on of the client's bytes.
@@ -273,28 +203,68 @@ impl Session {
     }
 }
 
+impl Turns for Session {
+    fn web(&self) -> &Rc<Web> {
+        &self.web
+    }
+
+    fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
+        match self.seat.hear() {
+            Told::Nothing => {}
+            told => self.hear(told, tools),
+        }
+        if self.seat.due.get().is_some_and(|due| due <= self.now()) {
+            self.seat.due.set(None);
+            if self.deadline().is_some_and(|due| due <= self.now()) {
+                self.overdue(tools);
+            }
+        }
+        match self.phase {
+            Phase::Rest => self.rest(cx, tools),
+            Phase::Weighing => self.weigh(cx, tools),
+            Phase::Waiting => self.wait(cx, tools),
+            Phase::Exchange => self.exchange(cx, tools),
+            Phase::Tunnel => self.tunnel(cx, tools),
+            Phase::Parting { latest, .. } => self.parting(latest, cx, tools),
+            Phase::Over => Step::Wait,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        let settings = self.settings();
+        match self.phase {
+            Phase::Rest | Phase::Weighing => {
+                let waits = !self.held.is_empty() || matches!(self.attached, Attached::Never(_));
+                waits.then(|| self.begun + settings.head_within)
+            }
+            Phase::Exchange => {
+                let quiet = self.ask.moved + self.patience();
+                let total = settings.total.filter(|_| matches!(self.ask.answer, Answer::Awaited));
+                Some(total.map_or(quiet, |total| quiet.min(self.ask.begun + total)))
+            }
+            Phase::Tunnel => {
+                let idle = self.room().pool.limits().clients.idle;
+                Some(self.ask.moved + idle)
+            }
+            Phase::Parting { until, .. } => Some(until),
+            Phase::Waiting | Phase::Over => None,
+        }
+    }
+}
+
 impl Future for Session {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let session = self.get_mut();
-        session.seat.keep(cx.waker());
-        session.web.look_at_clock();
-        let web = Rc::clone(&session.web);
-        let tools = &mut *web.tools.borrow_mut();
-        for _ in 0..STEPS_MAX {
-            let step = session.step(cx, tools);
-            match (session.phase, step) {
-                (Phase::Over, _) => return Poll::Ready(()),
-                (_, Step::Again) => {}
-                (_, Step::Wait) => {
-                    session.seat.due.set(session.deadline());
-                    return Poll::Pending;
-                }
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        turns::pass(self.get_mut(), cx)
     }
 }
 

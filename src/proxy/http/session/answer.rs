@@ -3,10 +3,11 @@
 use std::task::Context;
 
 use super::request::{Answer, Takes};
-use super::{Phase, Session, Step};
+use super::{Phase, Session};
 use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::http::reply::Reply;
 use crate::proxy::http::side::Heard;
+use crate::proxy::http::turns::Step;
 use crate::proxy::http::web::Tools;
 use crate::sys::tcp::abort_on_close;
 use crate::wire::http::body::Body;

@@ -3,11 +3,12 @@
 use std::task::Context;
 
 use super::request::{Answer, Expect, Takes};
-use super::{Phase, Session, Step};
+use super::{Phase, Session};
 use crate::config::proxy::HostRule;
 use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::http::reply::Reply;
 use crate::proxy::http::side::Heard;
+use crate::proxy::http::turns::Step;
 use crate::proxy::http::web::Tools;
 use crate::wire::http::head::{After, Finder, Request, request};
 use crate::wire::http::rewrite;

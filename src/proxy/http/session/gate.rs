@@ -8,11 +8,12 @@ use std::task::Context;
 
 use super::request::{Ask, Expect};
 use super::rest::Word;
-use super::{Phase, Session, Step};
+use super::{Phase, Session};
 use crate::gate::{Head, Known, Matter, Path, passes};
 use crate::model::trading::Trading;
 use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::http::reply::Reply;
+use crate::proxy::http::turns::Step;
 use crate::proxy::http::web::Tools;
 use crate::wire::http::body::Body;
 use crate::wire::http::chunks::content;

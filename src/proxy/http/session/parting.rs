@@ -3,10 +3,11 @@
 use std::task::Context;
 use std::time::Duration;
 
-use super::{Phase, Session, Step};
+use super::{Phase, Session};
 use crate::model::clock::Timestamp;
 use crate::pool::reason::Farewell;
 use crate::proxy::http::reply::Reply;
+use crate::proxy::http::turns::Step;
 use crate::proxy::http::web::Tools;
 use crate::wire::http::head::After;
 

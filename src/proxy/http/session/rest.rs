@@ -3,7 +3,7 @@
 use std::task::Context;
 
 use super::request::Ask;
-use super::{Attached, Phase, Session, Step};
+use super::{Phase, Session};
 use crate::pool::check_out::CheckOut;
 use crate::pool::id::{ConnectionId, Key};
 use crate::pool::reason::{CloseReason, Farewell};
@@ -12,6 +12,7 @@ use crate::proxy::http::reply::Reply;
 use crate::proxy::http::room::Held;
 use crate::proxy::http::serving::reason_of;
 use crate::proxy::http::side::{Heard, Rest};
+use crate::proxy::http::turns::{Attached, Step};
 use crate::proxy::http::web::{Tools, client_of};
 use crate::proxy::transport::Stream;
 use crate::wire::http::head::{Finder, HEAD_MAX, request};

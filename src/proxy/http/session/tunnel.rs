@@ -2,9 +2,10 @@
 
 use std::task::Context;
 
-use super::{Phase, Session, Step};
+use super::{Phase, Session};
 use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::http::side::{Heard, Side};
+use crate::proxy::http::turns::Step;
 use crate::proxy::http::web::Tools;
 
 /// How a direction stands after a pass.

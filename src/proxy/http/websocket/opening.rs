@@ -4,8 +4,9 @@ use std::task::Context;
 
 use crate::pool::reason::Farewell;
 use crate::proxy::http::side::Heard;
+use crate::proxy::http::turns::{Attached, Step};
 use crate::proxy::http::web::Tools;
-use crate::proxy::http::websocket::session::{Attached, Phase, Session, Step};
+use crate::proxy::http::websocket::session::{Phase, Session};
 use crate::wire::http::fields::Fields;
 use crate::wire::http::head::{After, HEAD_MAX, Method, Request as Head, Version, request};
 use crate::wire::http::target::Target;

@@ -4,17 +4,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::model::clock::Timestamp;
 use crate::pool::reason::{CloseReason, Farewell};
-use crate::proxy::http::reply::Reply;
 use crate::proxy::http::room::{Room, RoomSettings};
 use crate::proxy::http::seat::{Seat, Told};
 use crate::proxy::http::session::Arrival;
 use crate::proxy::http::side::Side;
+use crate::proxy::http::turns::{self, Attached, STALLED_AFTER, Step, Turns};
 use crate::proxy::http::web::{Tools, Web};
 use crate::proxy::http::websocket::channel::Channel;
 use crate::proxy::http::websocket::ending::Closing;
@@ -34,11 +33,6 @@ use crate::wire::websocket::close::Code;
 use crate::wire::websocket::handshake::response::Agreed;
 use crate::wire::websocket::rules::Sender;
 
-/// Steps of one session in one pass; one that has more waits for the next pass, so that it starves no other.
-const STEPS_MAX: usize = 32;
-/// A client that takes nothing for so long is closed.
-pub(super) const STALLED_AFTER: Duration = Duration::from_secs(60);
-
 /// Where a session stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
@@ -52,25 +46,6 @@ pub(super) enum Phase {
     Parting(Timestamp),
     /// Over.
     Over,
-}
-
-/// Whether the pool knows the client.
-pub(super) enum Attached {
-    /// It does.
-    Yes,
-    /// It never did: the client is told this.
-    Never(Reply),
-    /// Not any more.
-    NoLonger,
-}
-
-/// What comes next.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Step {
-    /// Another step.
-    Again,
-    /// Nothing until it is woken.
-    Wait,
 }
 
 /// See the module.
@@ -179,24 +154,6 @@ impl Session {
         self.web.rooms[usize::from(self.seat.room)].borrow_mut()
     }
 
-    fn step(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
-        match self.seat.hear() {
-            Told::Nothing => {}
-            told => self.told(told),
-        }
-        self.obey();
-        if self.seat.due.get().is_some_and(|due| due <= self.now()) {
-            self.seat.due.set(None);
-            self.overdue();
-        }
-        match self.phase {
-            Phase::Head => self.head(cx, tools),
-            Phase::Dialing | Phase::Open => self.carry(cx, tools),
-            Phase::Parting(_) => self.parting(cx, tools),
-            Phase::Over => Step::Wait,
-        }
-    }
-
     /// The pool has told something.
     fn told(&mut self, told: Told) {
         match told {
@@ -261,20 +218,6 @@ impl Session {
         self.carry_out();
     }
 
-    /// When to be woken.
-    fn deadline(&self) -> Option<Timestamp> {
-        match self.phase {
-            Phase::Head => Some(self.begun + self.settings().head_within),
-            Phase::Dialing | Phase::Open => {
-                let stalled = self.stalled.map(|since| since + STALLED_AFTER);
-                let replay = self.replay.as_ref().map(|replay| replay.due);
-                [self.feed.due(), stalled, replay].into_iter().flatten().min()
-            }
-            Phase::Parting(until) => Some(until),
-            Phase::Over => None,
-        }
-    }
-
     fn overdue(&mut self) {
         let now = self.now();
         match self.phase {
@@ -325,11 +268,7 @@ impl Session {
 
     /// Bytes have passed.
     pub(super) fn count(&mut self, up: usize, down: usize) {
-        self.seat.count(up, down);
-        self.seat.active.set(self.now());
-        let traffic = &mut self.room().traffic;
-        traffic.up += up as u64;
-        traffic.down += down as u64;
+        turns::count(self, up, down);
     }
 }
 
@@ -339,29 +278,60 @@ pub(super) fn nonce<const LEN: usize>() -> Option<[u8; LEN]> {
     SystemRandom::new().fill(&mut bytes).ok().map(|()| bytes)
 }
 
+impl Turns for Session {
+    fn web(&self) -> &Rc<Web> {
+        &self.web
+    }
+
+    fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
+        match self.seat.hear() {
+            Told::Nothing => {}
+            told => self.told(told),
+        }
+        self.obey();
+        if self.seat.due.get().is_some_and(|due| due <= self.now()) {
+            self.seat.due.set(None);
+            self.overdue();
+        }
+        match self.phase {
+            Phase::Head => self.head(cx, tools),
+            Phase::Dialing | Phase::Open => self.carry(cx, tools),
+            Phase::Parting(_) => self.parting(cx, tools),
+            Phase::Over => Step::Wait,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Head => Some(self.begun + self.settings().head_within),
+            Phase::Dialing | Phase::Open => {
+                let stalled = self.stalled.map(|since| since + STALLED_AFTER);
+                let replay = self.replay.as_ref().map(|replay| replay.due);
+                [self.feed.due(), stalled, replay].into_iter().flatten().min()
+            }
+            Phase::Parting(until) => Some(until),
+            Phase::Over => None,
+        }
+    }
+
+    fn leave_word(&self) {
+        self.seat.stream.set(Some(self.gauge()));
+    }
+}
+
 impl Future for Session {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let session = self.get_mut();
-        session.seat.keep(cx.waker());
-        session.web.look_at_clock();
-        let web = Rc::clone(&session.web);
-        let tools = &mut *web.tools.borrow_mut();
-        for _ in 0..STEPS_MAX {
-            let step = session.step(cx, tools);
-            match (session.phase, step) {
-                (Phase::Over, _) => return Poll::Ready(()),
-                (_, Step::Again) => {}
-                (_, Step::Wait) => {
-                    session.seat.due.set(session.deadline());
-                    session.seat.stream.set(Some(session.gauge()));
-                    return Poll::Pending;
-                }
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        turns::pass(self.get_mut(), cx)
     }
 }
 

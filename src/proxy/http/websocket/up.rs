@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use crate::pool::reason::Farewell;
 use crate::proxy::http::side::Heard;
+use crate::proxy::http::turns::Step;
 use crate::proxy::http::web::Tools;
 use crate::proxy::http::websocket::channel::Said;
-use crate::proxy::http::websocket::session::{Phase, Session, Step};
+use crate::proxy::http::websocket::session::{Phase, Session};
 use crate::proxy::http::websocket::wire::Wire;
 use crate::stream::ledger::Heard as Learnt;
 use crate::wire::http::head::HEAD_MAX;
