@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench tells what it measured")]
 
 pub(crate) mod agent;
+pub(crate) mod child;
+pub(crate) mod ground;
 pub(crate) mod machine;
 pub(crate) mod process;
 pub(crate) mod victim;
@@ -13,6 +15,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
+
+/// What can go wrong on the way to a figure, told to the one who reads the table.
+pub(crate) type Attempt<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What was typed after `cargo bench --`.
 #[derive(Clone, Copy, Debug)]

@@ -9,9 +9,6 @@ mod common;
 
 mod http {
     pub(crate) mod cell;
-    #[path = "../postgres/child.rs"]
-    #[allow(dead_code, reason = "shared with the bench of PostgreSQL, which uses all of it")]
-    pub(crate) mod child;
     pub(crate) mod lab;
     pub(crate) mod load;
     pub(crate) mod origin;
@@ -25,9 +22,6 @@ use std::process::ExitCode;
 use common::{Args, Report, victim};
 use http::lab::Lab;
 use http::session;
-
-/// What can go wrong on the way to a figure, told to the one who reads the table.
-pub(crate) type Attempt<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     victim::lift_limit();

@@ -10,7 +10,6 @@ mod common;
 
 mod postgres {
     pub(crate) mod cell;
-    pub(crate) mod child;
     pub(crate) mod client;
     pub(crate) mod fdguard;
     pub(crate) mod lab;
@@ -30,9 +29,6 @@ use common::{Args, Report, victim};
 use postgres::lab::{Lab, Missing};
 use postgres::options::Options;
 use postgres::session::Session;
-
-/// What can go wrong on the way to a figure, told to the one who reads the table.
-pub(crate) type Attempt<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// As a shell reports a program that ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;

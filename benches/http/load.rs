@@ -8,7 +8,7 @@ use fdguard::sys::clock::SystemClock;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::Attempt;
+use crate::common::Attempt;
 use crate::common::Figures;
 use crate::http::cell::Cell;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::Attempt;
+use crate::common::Attempt;
 use crate::http::lab::Lab;
 
 /// Where it listens.

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Attempt;
+use crate::common::Attempt;
+use crate::common::child::{Account, End, command};
 use crate::http::cell::Upstream;
-use crate::http::child::{Account, End, command};
 use crate::http::lab::Lab;
 use crate::http::subject::Task;
 

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::Attempt;
+use crate::common::Attempt;
 use crate::common::{Args, Figures, Report};
 use crate::http::cell::{Cell, SMALL, Upstream};
 use crate::http::lab::Lab;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::Attempt;
+use crate::common::Attempt;
+use crate::common::child::{Account, End, Running, command};
 use crate::common::process::{Usage, descendants, usage};
 use crate::http::cell::{Cell, Upstream};
-use crate::http::child::{Account, End, Running, command};
 use crate::http::lab::Lab;
 use crate::http::{load, peers};
 

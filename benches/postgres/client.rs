@@ -7,7 +7,7 @@ use std::time::Duration;
 use fdguard::model::clock::Clock as _;
 use fdguard::sys::clock::SystemClock;
 
-use crate::Attempt;
+use crate::common::Attempt;
 
 /// Who logs in, everywhere.
 pub(crate) const USER: &str = "bench";

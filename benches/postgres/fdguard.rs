@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::Attempt;
-use crate::postgres::child::{Account, End, command};
+use crate::common::Attempt;
+use crate::common::child::{Account, End, command};
 use crate::postgres::subject::Task;
 
 /// Its command, with its file written.

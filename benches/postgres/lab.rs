@@ -1,22 +1,18 @@
 //! The place of measuring: one CPU for all, a folder, the programs, free ports, and whether somebody wants it to end.
 
-use std::cell::Cell;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::{Pid, User, geteuid};
+use nix::unistd::{User, geteuid};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::Attempt;
-use crate::postgres::child::Account;
+use crate::common::Attempt;
+use crate::common::child::Account;
+use crate::common::ground::{Ports, pin};
 use crate::postgres::options::Options;
 
-/// Below where the kernel picks ports for clients, so none of the bench's clients can sit on one of ours.
-const PORTS: std::ops::Range<u16> = 21_000..32_000;
 /// Who owns the server where the bench runs as root.
 const ACCOUNT: &str = "postgres";
 
@@ -33,7 +29,7 @@ pub(crate) struct Lab {
     pub(crate) account: Account,
     /// The CPU that everything shares.
     pub(crate) cpu: usize,
-    next_port: Cell<u16>,
+    ports: Ports,
     ended: Arc<AtomicBool>,
 }
 
@@ -49,7 +45,7 @@ impl Lab {
         // Before this thread is pinned, so that a busy CPU does not hold a Ctrl-C back.
         watch(Arc::clone(&ended)).map_err(|error| missing("to be told of Ctrl-C", &error))?;
         let cpu = pin(options.cpu).map_err(|error| missing("one CPU for all", error.as_ref()))?;
-        let lab = Self { folder, programs, account, cpu, next_port: Cell::new(PORTS.start), ended };
+        let lab = Self { folder, programs, account, cpu, ports: Ports::default(), ended };
         lab.give(lab.folder.path()).map_err(|error| missing("a folder for the server", error.as_ref()))?;
         Ok(lab)
     }
@@ -75,11 +71,7 @@ impl Lab {
 
     /// A port that nobody listens on; never the same twice.
     pub(crate) fn port(&self) -> Attempt<u16> {
-        let free = (self.next_port.get()..PORTS.end)
-            .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-            .ok_or("no free port is left")?;
-        self.next_port.set(free + 1);
-        Ok(free)
+        self.ports.next()
     }
 
     /// Whether the bench was asked to end.
@@ -116,17 +108,6 @@ fn account() -> Result<Account, Missing> {
         Ok(Some(_)) => Ok(Account::Other(ACCOUNT.to_owned())),
         Ok(None) | Err(_) => Err(Missing(format!("a user {ACCOUNT}: the server refuses to run as root"))),
     }
-}
-
-fn pin(wanted: Option<usize>) -> Attempt<usize> {
-    let this = Pid::from_raw(0);
-    let allowed = sched_getaffinity(this)?;
-    let last = (0..CpuSet::count()).rev().find(|cpu| allowed.is_set(*cpu).unwrap_or(false));
-    let cpu = wanted.or(last).ok_or("no CPU is allowed")?;
-    let mut one = CpuSet::new();
-    one.set(cpu)?;
-    sched_setaffinity(this, &one)?;
-    Ok(cpu)
 }
 
 /// Notes SIGINT and SIGTERM, so that the bench ends by itself and takes everything down in order.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use fdguard::model::clock::Clock as _;
 use fdguard::sys::clock::SystemClock;
 
-use crate::Attempt;
+use crate::common::Attempt;
 use crate::common::Figures;
+use crate::common::child::{Account, End, command};
 use crate::postgres::cell::{Cell, Work};
-use crate::postgres::child::{Account, End, command};
 use crate::postgres::client::{Client, pgbench_target};
 use crate::postgres::lab::Lab;
 use crate::postgres::server::succeeded;

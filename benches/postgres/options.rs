@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::Attempt;
 use crate::common::Args;
+use crate::common::Attempt;
 use crate::postgres::subject::Choice;
 
 /// Where PgBouncer is, where it is not the one of the system.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Attempt;
-use crate::postgres::child::{End, command};
+use crate::common::Attempt;
+use crate::common::child::{End, command};
 use crate::postgres::client::{DATABASE, USER};
 use crate::postgres::lab::Lab;
 use crate::postgres::options::PGBOUNCER;

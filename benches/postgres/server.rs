@@ -2,9 +2,9 @@
 
 use std::process::Output;
 
-use crate::Attempt;
+use crate::common::Attempt;
 use crate::common::Length;
-use crate::postgres::child::{Account, End, Running, command};
+use crate::common::child::{Account, End, Running, command};
 use crate::postgres::client;
 use crate::postgres::lab::Lab;
 use crate::postgres::options::Options;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 
-use crate::Attempt;
+use crate::common::Attempt;
 use crate::common::Report;
 use crate::postgres::cell::{Cell, Protocol, Work};
 use crate::postgres::client::Client;

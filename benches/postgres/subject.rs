@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::Attempt;
+use crate::common::Attempt;
+use crate::common::child::{Account, End, Running, command};
 use crate::common::process::usage;
 use crate::postgres::cell::{Cell, Protocol, Work};
-use crate::postgres::child::{Account, End, Running, command};
 use crate::postgres::lab::Lab;
 use crate::postgres::pgbouncer::{self, Version};
 use crate::postgres::{client, fdguard};

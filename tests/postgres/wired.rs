@@ -10,7 +10,9 @@ mod guard;
 mod server;
 
 use client::Client;
-use guard::{Guard, wait_for};
+use guard::Guard;
+
+use crate::support::wait::wait_for;
 
 /// A policy that resets the pool's idle connections by the clock.
 const UPKEEP: &str = "schema = 1\nname = \"kept\"\n[[upkeep]]\nevery = \"1s\"\n\

@@ -12,6 +12,7 @@ use fdguard::sys::pidfd::{PidFd, Signal};
 
 use super::client::Client;
 use super::server;
+use crate::support::wait::wait_for;
 
 /// How long anything may take that is on its way, on a machine that is busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,18 +21,6 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Ports are taken from here on, below the range that the kernel hands out to clients.
 const PORTS_FROM: u16 = 20_000;
 const PORTS: u16 = 7_000;
-
-/// Looks until `look` gives something; fails after [`PATIENCE`].
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
-        std::thread::sleep(LOOK);
-    }
-}
 
 /// The agent and its target; both end when dropped.
 pub(crate) struct Guard {

@@ -17,8 +17,8 @@ const PORTS: u16 = 6_000;
 
 /// The agent; ends when dropped.
 pub(crate) struct Guard {
-    agent: Child,
-    folder: tempfile::TempDir,
+    pub(super) agent: Child,
+    pub(super) folder: tempfile::TempDir,
     pub(crate) address: SocketAddr,
     upstream: String,
 }
@@ -38,36 +38,14 @@ impl Guard {
         Self::settled(folder, address, upstream)
     }
 
-    /// The same with a history, so that it can be started anew.
-    #[allow(dead_code, reason = "for the tests of HTTP")]
-    pub(crate) fn remembering(upstreams: &[SocketAddr], keys: &str) -> Self {
-        let upstream = format!("\"{}\"", upstreams[0]);
-        let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
-        settle(folder.path(), address, &upstream, keys);
-        let file = folder.path().join("agent.toml");
-        let store = format!("\"sqlite:{}/history.db\"", folder.path().display());
-        let settings = fs::read_to_string(&file).unwrap().replace("\"none\"", &store);
-        fs::write(file, settings).unwrap();
-        Self::settled(folder, address, upstream)
-    }
-
-    /// Ends the agent by a signal, and starts it anew.
-    #[allow(dead_code, reason = "for the tests of HTTP")]
-    pub(crate) fn restart(&mut self, signal: Signal) {
-        self.signal(signal);
-        self.ended();
-        self.agent = start(self.folder.path());
-        self.answers();
-    }
-
-    fn settled(folder: tempfile::TempDir, address: SocketAddr, upstream: String) -> Self {
+    pub(super) fn settled(folder: tempfile::TempDir, address: SocketAddr, upstream: String) -> Self {
         let agent = start(folder.path());
         let mut guard = Self { agent, folder, address, upstream };
         guard.answers();
         guard
     }
 
-    fn answers(&mut self) {
+    pub(super) fn answers(&mut self) {
         wait_for("the agent answers", || {
             let ended = self.agent.try_wait().unwrap();
             assert!(ended.is_none(), "the agent ended at once: {ended:?}\n{}", self.log());
@@ -126,13 +104,7 @@ impl Guard {
         self.try_run(words).unwrap_or_else(|why| panic!("{words:?}: {why}\n{}", self.log()))
     }
 
-    #[allow(dead_code, reason = "for the tests of HTTP")]
-    /// What a command complains of; it must fail.
-    pub(crate) fn refused(&self, words: &[&str]) -> String {
-        self.try_run(words).expect_err("it is refused")
-    }
-
-    fn try_run(&self, words: &[&str]) -> Result<String, String> {
+    pub(super) fn try_run(&self, words: &[&str]) -> Result<String, String> {
         let output = Command::new(env!("CARGO_BIN_EXE_fdguard"))
             .args(words)
             .env("FDGUARD_SOCKET", self.folder.path().join("agent.sock"))
@@ -168,7 +140,7 @@ impl Guard {
     }
 }
 
-fn start(folder: &Path) -> Child {
+pub(super) fn start(folder: &Path) -> Child {
     let log = File::options().create(true).append(true).open(folder.join("agent.log")).unwrap();
     Command::new(env!("CARGO_BIN_EXE_fdguard"))
         .args(["run", "--config"])
@@ -180,7 +152,7 @@ fn start(folder: &Path) -> Child {
         .unwrap()
 }
 
-fn settle(folder: &Path, address: SocketAddr, upstream: &str, keys: &str) {
+pub(super) fn settle(folder: &Path, address: SocketAddr, upstream: &str, keys: &str) {
     let path = folder.display();
     // Others have to reach the socket in it.
     fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();

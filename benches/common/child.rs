@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use fdguard::sys::pidfd::{PidFd, Signal};
 
-use crate::Attempt;
+use super::Attempt;
 
 /// As whom a process runs.
 #[derive(Clone, Debug)]
