@@ -11,6 +11,7 @@ mod equip;
 mod exec;
 pub mod exit;
 mod history;
+mod init;
 mod inspect;
 mod load;
 mod lookup;
@@ -59,6 +60,7 @@ fn dispatch(command: Command) -> Exit {
     match command {
         Command::Policy(command) => policy::run(&command),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::History(args) => history::run(&args),
         Command::Run(args) => run::run(&args),

@@ -16,7 +16,7 @@ pub use agent::{AgentArgs, ExplainArgs, HistoryArgs};
 pub use ctl::{After, CtlArgs, TradingWord, Verb, Which};
 pub use demo::{DemoArgs, DemoBotArgs};
 pub use file::{ConfigCommand, ExecArgs, FileArgs, RunArgs};
-pub use look::{DoctorArgs, InspectArgs};
+pub use look::{BotArgs, DoctorArgs, InitArgs, InspectArgs};
 pub use policy::{PolicyCommand, RecordingArgs, ReplayArgs};
 pub use pool::PoolVerb;
 
@@ -43,6 +43,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Report on a live process: descriptors by kind, remote and age, leak suspects, time to exhaustion
     Inspect(InspectArgs),
+    /// Look at a live bot, and write an agent file, a policy and scenarios for it
+    Init(InitArgs),
     /// Tell for each signal and action whether it works here, and what would grant it
     Doctor(DoctorArgs),
     /// What the agent sees and holds now

@@ -7,6 +7,7 @@ mod report;
 mod suspects;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::args::InspectArgs;
 use crate::cli::exit::Exit;
@@ -16,26 +17,34 @@ use crate::sys::ability::Ability;
 use crate::sys::adopted::{AdoptError, Adopted};
 use crate::sys::proc_root::ProcRoot;
 
-use report::Report;
+pub(super) use report::{RemoteRow, Report};
 
 /// Looks and reports. [`Exit::Finding`] where something is suspicious.
 pub(super) fn run(args: &InspectArgs) -> Exit {
-    let root = ProcRoot::default();
-    let process = match Adopted::open(&root, args.pid) {
-        Ok(process) => Arc::new(process),
-        Err(error) => {
-            print::complain(&refusal(args.pid, &error));
+    let process = match adopt(&ProcRoot::default(), args.pid) {
+        Ok(process) => process,
+        Err(why) => {
+            print::complain(&why);
             return Exit::Usage;
         }
     };
-    let seen = look::look(&process, args.length);
-    let report = Report::of(&seen, &Ability::read(&root));
+    let report = report(&process, args.length);
     if args.json {
         print::json(&report);
     } else {
         draw::page(&report).print();
     }
     if report.suspects.is_empty() { Exit::Good } else { Exit::Finding }
+}
+
+/// Takes hold of a process, or tells why that can't be.
+pub(super) fn adopt(root: &ProcRoot, pid: u32) -> Result<Arc<Adopted>, String> {
+    Adopted::open(root, pid).map(Arc::new).map_err(|error| refusal(pid, &error))
+}
+
+/// Looks for so long and draws up the report.
+pub(super) fn report(process: &Arc<Adopted>, length: Duration) -> Report {
+    Report::of(&look::look(process, length), &Ability::read(&ProcRoot::default()))
 }
 
 fn refusal(pid: u32, error: &AdoptError) -> String {

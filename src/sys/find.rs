@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
-use crate::sys::cgroup::{Hierarchy, Mounts, groups};
+use crate::sys::adopted::Adopted;
+use crate::sys::cgroup::{Hierarchy, Memberships, Mounts, groups};
 use crate::sys::command::line_of;
 use crate::sys::peer::own_uid;
 use crate::sys::proc_root::{ProcRoot, bounded_text};
@@ -114,9 +115,25 @@ pub fn group_at(mounts: &Mounts, path: &Path) -> Option<PathBuf> {
     candidates.into_iter().find(|dir| dir.is_dir())?.canonicalize().ok()
 }
 
+/// A unit's whole name: one without a suffix is a service.
+pub fn whole_name(unit: &str) -> String {
+    if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") }
+}
+
+/// The service that a process belongs to, as the path of its group tells; none for what a person's session or a
+/// container runs.
+pub fn service_of(process: &Adopted) -> Option<String> {
+    let groups = Memberships::read(process).ok()?;
+    let path = UNITS_IN.iter().find_map(|hierarchy| groups.path(*hierarchy))?;
+    // The innermost one: a user's services lie below `user@1000.service`, which runs the whole session. Below a
+    // service there may be groups of its own.
+    let unit = path.rsplit('/').find(|part| part.ends_with(".service"))?;
+    (!unit.starts_with("user@")).then(|| unit.to_owned())
+}
+
 /// The directory of a systemd unit's group; none where it does not run. A name without a suffix is a service.
 pub fn group_of_unit(mounts: &Mounts, unit: &str) -> Result<Option<PathBuf>, FindError> {
-    let name = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
+    let name = whole_name(unit);
     if name.contains('/') || name.starts_with('.') {
         return Err(FindError::UnitName { unit: unit.to_owned() });
     }

@@ -31,8 +31,14 @@ pub(crate) struct Leaker {
 impl Leaker {
     /// Starts Python with that piece of program, and waits until it is done leaking.
     pub(crate) fn start(program: &str) -> Self {
+        Self::start_with(program, &[])
+    }
+
+    /// The same, with these variables.
+    pub(crate) fn start_with(program: &str, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new("python3")
             .args(["-c", &format!("{HEAD}{program}{TAIL}")])
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -7,6 +7,7 @@ mod exec;
 mod fdguard;
 mod files;
 mod history;
+mod init;
 mod inspect;
 mod leaker;
 mod output;

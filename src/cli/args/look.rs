@@ -1,9 +1,11 @@
-//! Looking without touching: `inspect`, `doctor`.
+//! Looking without touching: `inspect`, `doctor`, `init`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
+use crate::model::name::Name;
 use crate::model::units::parse_span;
 
 /// `fdguard inspect`
@@ -28,4 +30,42 @@ pub struct DoctorArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `fdguard init`
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    /// Which bot.
+    #[command(flatten)]
+    pub bot: BotArgs,
+    /// How long to look: the longer, the truer the base line.
+    #[arg(long = "for", default_value = "1m", value_parser = parse_span)]
+    pub length: Duration,
+    /// The target's name; its unit's, script's or program's where absent.
+    #[arg(long)]
+    pub name: Option<Name>,
+    /// Folder to write to: fdguard.toml, and the policy with its scenarios in policies/.
+    #[arg(long, default_value = ".")]
+    pub out: PathBuf,
+    /// Write the proposed proxies as settings, and not as comments.
+    #[arg(long)]
+    pub proxies: bool,
+    /// Write over files that are there.
+    #[arg(long)]
+    pub force: bool,
+    /// Tell what was found and written as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// One of the two.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct BotArgs {
+    /// A live process of the bot.
+    #[arg(long)]
+    pub pid: Option<u32>,
+    /// Its systemd unit; of several processes the one with the most descriptors is looked at.
+    #[arg(long)]
+    pub unit: Option<String>,
 }

@@ -9,15 +9,15 @@ use crate::sys::ability::{Ability, Capability};
 
 /// Signals that are missing for the same reason.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub(super) struct Unseen {
-    pub(super) signals: Vec<&'static str>,
-    pub(super) why: String,
+pub(in crate::cli) struct Unseen {
+    pub(in crate::cli) signals: Vec<&'static str>,
+    pub(in crate::cli) why: String,
     /// What would grant it, where something would.
-    pub(super) grant: Option<String>,
+    pub(in crate::cli) grant: Option<String>,
 }
 
 /// Groups what is missing. What is only too young is no blindness; an exit code is not due while it lives.
-pub(super) fn unseen(report: &Report, ability: &Ability) -> Vec<Unseen> {
+pub(in crate::cli) fn unseen(report: &Report, ability: &Ability) -> Vec<Unseen> {
     let mut groups: Vec<(Gap, Unseen)> = Vec::new();
     for (signal, reading) in &report.signals {
         let Some(gap) = reading.gap() else { continue };

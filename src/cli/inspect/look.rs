@@ -43,6 +43,8 @@ pub(super) struct Seen {
     pub(super) scans: u32,
     /// Descriptors at the first look.
     pub(super) open_before: Reading<f64>,
+    /// The fewest and the most descriptors of all looks.
+    pub(super) range: Option<(f64, f64)>,
     /// The first full scan.
     pub(super) before: Arc<FullView>,
     /// What is known at the end.
@@ -64,6 +66,7 @@ pub(super) fn look(process: &Arc<Adopted>, length: Duration) -> Seen {
     let book = RemoteBook::default();
     let began = SystemClock.now();
     let open_before = eye.look(began, SystemClock.wall()).plain(Signal::FdOpen);
+    let mut range = widened(None, open_before);
     let first = memory.scan(process, &book);
     let (before, mut aged) = (Arc::clone(&first.view), Arc::clone(&first.aged));
     let (mut due, mut looks, mut scans, mut ended) = (began + first.view.period, 1, 1, false);
@@ -76,7 +79,7 @@ pub(super) fn look(process: &Arc<Adopted>, length: Duration) -> Seen {
         // A wait that fails tells nothing of the process; the time passes all the same.
         ended = matches!(process.pidfd().wait_exit(eye.period().min(left)), Ok(Waited::Ended));
         let now = SystemClock.now();
-        eye.look(now, SystemClock.wall());
+        range = widened(range, eye.look(now, SystemClock.wall()).plain(Signal::FdOpen));
         looks += 1;
         // The last scan is made when the time is up, so that the report is of the end of the look.
         if due <= now || now.since(began) >= length {
@@ -99,12 +102,19 @@ pub(super) fn look(process: &Arc<Adopted>, length: Duration) -> Seen {
         looks,
         scans,
         open_before,
+        range,
         before,
         last: eye.latest().clone(),
         aged,
         deleted: deleted(process),
         ended,
     }
+}
+
+fn widened(range: Option<(f64, f64)>, open: Reading<f64>) -> Option<(f64, f64)> {
+    let Reading::Known(open) = open else { return range };
+    let (low, peak) = range.unwrap_or((open, open));
+    Some((low.min(open), peak.max(open)))
 }
 
 /// What it was started as, without secrets; its name in brackets where it shows no command line.

@@ -24,83 +24,85 @@ const PATHS_SHOWN: usize = 12;
 
 /// The report.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Report {
-    pub(super) process: Identity,
-    pub(super) look: Look,
+pub(in crate::cli) struct Report {
+    pub(in crate::cli) process: Identity,
+    pub(in crate::cli) look: Look,
     /// Every signal of the fast and the full tick, by name: a value, or why there is none.
     #[serde(serialize_with = "signals")]
-    pub(super) signals: BTreeMap<Signal, Reading<f64>>,
+    pub(in crate::cli) signals: BTreeMap<Signal, Reading<f64>>,
     /// Descriptors at the end less those at the beginning.
-    pub(super) growth: Option<i64>,
-    pub(super) kinds: Vec<KindRow>,
-    pub(super) remotes: Vec<RemoteRow>,
-    pub(super) dead: Vec<DeadGroup>,
-    pub(super) deleted: Vec<DeletedFile>,
-    pub(super) suspects: Vec<Suspect>,
-    pub(super) hints: Vec<String>,
-    pub(super) unseen: Vec<Unseen>,
+    pub(in crate::cli) growth: Option<i64>,
+    /// The fewest and the most descriptors of the look.
+    pub(in crate::cli) range: Option<(f64, f64)>,
+    pub(in crate::cli) kinds: Vec<KindRow>,
+    pub(in crate::cli) remotes: Vec<RemoteRow>,
+    pub(in crate::cli) dead: Vec<DeadGroup>,
+    pub(in crate::cli) deleted: Vec<DeletedFile>,
+    pub(in crate::cli) suspects: Vec<Suspect>,
+    pub(in crate::cli) hints: Vec<String>,
+    pub(in crate::cli) unseen: Vec<Unseen>,
 }
 
 /// Who it is.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Identity {
-    pub(super) pid: u32,
-    pub(super) command: String,
-    pub(super) executable: Option<String>,
-    pub(super) uid: Option<u32>,
-    pub(super) user: Option<String>,
-    pub(super) parent: Option<u32>,
+pub(in crate::cli) struct Identity {
+    pub(in crate::cli) pid: u32,
+    pub(in crate::cli) command: String,
+    pub(in crate::cli) executable: Option<String>,
+    pub(in crate::cli) uid: Option<u32>,
+    pub(in crate::cli) user: Option<String>,
+    pub(in crate::cli) parent: Option<u32>,
 }
 
 /// How it was looked at.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Look {
-    pub(super) seconds: f64,
-    pub(super) looks: u32,
-    pub(super) scans: u32,
+pub(in crate::cli) struct Look {
+    pub(in crate::cli) seconds: f64,
+    pub(in crate::cli) looks: u32,
+    pub(in crate::cli) scans: u32,
     /// The process ended meanwhile: the report is of before.
-    pub(super) ended: bool,
+    pub(in crate::cli) ended: bool,
 }
 
 /// Descriptors of one kind.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct KindRow {
-    pub(super) kind: Kind,
-    pub(super) count: u32,
-    pub(super) growth: i64,
+pub(in crate::cli) struct KindRow {
+    pub(in crate::cli) kind: Kind,
+    pub(in crate::cli) count: u32,
+    pub(in crate::cli) growth: i64,
 }
 
 /// TCP sockets to one remote.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct RemoteRow {
+pub(in crate::cli) struct RemoteRow {
     #[serde(flatten)]
-    pub(super) now: RemoteSurvey,
-    pub(super) growth: i64,
-    pub(super) close_wait_growth: i64,
+    pub(in crate::cli) now: RemoteSurvey,
+    pub(in crate::cli) growth: i64,
+    pub(in crate::cli) close_wait_growth: i64,
 }
 
 /// Dead sockets alike.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct DeadGroup {
-    pub(super) remote: Option<String>,
+pub(in crate::cli) struct DeadGroup {
+    pub(in crate::cli) remote: Option<String>,
     /// `close_wait` or `orphan`.
-    pub(super) death: &'static str,
+    pub(in crate::cli) death: &'static str,
     /// Whether an epoll set of the process watches them: `yes`, `no`, `unknown`.
-    pub(super) watched: &'static str,
-    pub(super) sockets: usize,
+    pub(in crate::cli) watched: &'static str,
+    pub(in crate::cli) sockets: usize,
     /// Since the oldest was first seen, within this look.
-    pub(super) oldest_seconds: f64,
+    pub(in crate::cli) oldest_seconds: f64,
     /// Some of the descriptors.
-    pub(super) descriptors: Vec<u32>,
+    pub(in crate::cli) descriptors: Vec<u32>,
 }
 
 /// A deleted file held open.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct DeletedFile {
-    pub(super) path: String,
-    pub(super) descriptors: u32,
+pub(in crate::cli) struct DeletedFile {
+    pub(in crate::cli) path: String,
+    pub(in crate::cli) descriptors: u32,
     /// One of them.
-    pub(super) number: u32,
+    pub(in crate::cli) number: u32,
 }
 
 impl Report {
@@ -116,6 +118,7 @@ impl Report {
             },
             signals: told(&seen.last),
             growth: growth(seen),
+            range: seen.range,
             kinds: kinds(seen),
             remotes: remotes(seen),
             dead: dead(&seen.aged.sockets),
@@ -131,17 +134,17 @@ impl Report {
     }
 
     /// A signal's reading.
-    pub(super) fn reading(&self, signal: Signal) -> Reading<f64> {
+    pub(in crate::cli) fn reading(&self, signal: Signal) -> Reading<f64> {
         self.signals[&signal]
     }
 
     /// A signal's value, where it is known.
-    pub(super) fn value(&self, signal: Signal) -> Option<f64> {
+    pub(in crate::cli) fn value(&self, signal: Signal) -> Option<f64> {
         self.reading(signal).known()
     }
 
     /// How long was looked.
-    pub(super) fn looked(&self) -> Duration {
+    pub(in crate::cli) fn looked(&self) -> Duration {
         Duration::from_secs_f64(self.look.seconds)
     }
 }

@@ -33,20 +33,20 @@ const FULL: f64 = 0.8;
 
 /// What is suspicious.
 #[derive(Clone, PartialEq, Debug, Serialize)]
-pub(super) struct Suspect {
-    pub(super) kind: SuspectKind,
-    pub(super) count: u64,
-    pub(super) remote: Option<String>,
+pub(in crate::cli) struct Suspect {
+    pub(in crate::cli) kind: SuspectKind,
+    pub(in crate::cli) count: u64,
+    pub(in crate::cli) remote: Option<String>,
     /// What was seen.
-    pub(super) text: String,
+    pub(in crate::cli) text: String,
     /// What it means.
-    pub(super) why: String,
+    pub(in crate::cli) why: String,
 }
 
 /// The kinds of suspects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum SuspectKind {
+pub(in crate::cli) enum SuspectKind {
     Rising,
     NearLimit,
     Abandoned,
@@ -58,7 +58,7 @@ pub(super) enum SuspectKind {
 }
 
 /// The suspects, the most urgent first.
-pub(super) fn suspects(report: &Report) -> Vec<Suspect> {
+pub(in crate::cli) fn suspects(report: &Report) -> Vec<Suspect> {
     let mut found: Vec<Suspect> = [near_limit(report), rising(report)].into_iter().flatten().collect();
     found.extend(close_wait(report));
     found.extend([orphans(report), deleted(report), epoll(report)].into_iter().flatten());
@@ -66,7 +66,7 @@ pub(super) fn suspects(report: &Report) -> Vec<Suspect> {
 }
 
 /// What a reader should know beside.
-pub(super) fn hints(report: &Report) -> Vec<String> {
+pub(in crate::cli) fn hints(report: &Report) -> Vec<String> {
     let mut hints = Vec::new();
     if report.value(Signal::SocketCloseWait).is_some_and(|count| count > 0.0) {
         hints.push(
@@ -95,7 +95,7 @@ pub(super) fn hints(report: &Report) -> Vec<String> {
 }
 
 /// To the second, below that to the tenth, for people.
-pub(super) fn whole(span: Duration) -> Duration {
+pub(in crate::cli) fn whole(span: Duration) -> Duration {
     if span < Duration::from_secs(1) {
         Duration::from_millis(u64::from(span.subsec_millis()) / 100 * 100)
     } else {
@@ -264,7 +264,7 @@ fn count(value: f64) -> u64 {
 }
 
 /// Whether the slope could not be told because the look was short.
-pub(super) fn is_young(report: &Report) -> bool {
+pub(in crate::cli) fn is_young(report: &Report) -> bool {
     report.reading(Signal::FdRate).gap() == Some(Gap::TooYoung)
 }
 

@@ -34,6 +34,7 @@ fn calm() -> Report {
         },
         look: Look { seconds: 6.0, looks: 60, scans: 6, ended: false },
         signals,
+        range: None,
         growth: Some(0),
         kinds: vec![KindRow { kind: Kind::Socket, count: 60, growth: 0 }],
         remotes: Vec::new(),
