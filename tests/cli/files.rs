@@ -1,6 +1,7 @@
 //! `config` and `policy check` on files that are good and on files that are not.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use crate::fdguard::{fdguard, file};
 
@@ -118,4 +119,24 @@ fn shipped_policies_pass_and_broken_ones_exit_2() {
         assert_eq!(ran.code, Some(2), "{}: {ran:?}", path.display());
         assert!(ran.err.contains("error["), "{}", ran.err);
     }
+}
+
+/// The file within the pod's manifest, with its token where this test may write one.
+#[test]
+fn the_file_of_the_kubernetes_pod_is_good() {
+    let manifest = std::fs::read_to_string(file("deploy/kubernetes/sidecar.yaml")).unwrap();
+    let (_, rest) = manifest.split_once("  fdguard.toml: |\n").unwrap();
+    let lines = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+    let text: String = lines.map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("metrics-token");
+    std::fs::write(&token, "a-token-of-twenty-letters\n").unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o400)).unwrap();
+    let named = "/run/secrets/fdguard/metrics-token";
+    assert!(text.contains(named), "{text}");
+    std::os::unix::fs::symlink(file("policies"), folder.path().join("policies")).unwrap();
+    let agent = folder.path().join("fdguard.toml");
+    std::fs::write(&agent, text.replace(named, token.to_str().unwrap())).unwrap();
+    let checked = fdguard([Path::new("config"), Path::new("check"), &agent, Path::new("--strict")]);
+    assert_eq!((checked.code, checked.err.as_str()), (Some(0), ""), "{checked:?}");
 }
