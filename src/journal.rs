@@ -10,13 +10,9 @@
 
 pub mod block;
 pub mod facts;
+pub mod hands;
 pub mod log;
 pub mod query;
 pub mod recorder;
 pub mod retention;
 pub mod store;
-
-/// What an order gate is remembered by, beside the targets. No target has such a name.
-fn gate_key(proxy: &crate::model::name::Name) -> String {
-    format!("gate:{proxy}")
-}

@@ -27,7 +27,7 @@ pub mod view;
 pub use bounds::{differ_in_limits_alone, limits};
 pub use command::{By, Command, Done, StreamWork};
 pub use guests::{GuestError, Residents};
-pub use proxies::{Proxies, QUESTIONS_MAX, Unasked};
+pub use proxies::{COMMANDS_MAX, Proxies, Unasked, VIEWS_MAX};
 pub use running::Running;
 pub use secrets::{SecretError, read_password};
 pub use start::{StartError, Surroundings, start};

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
-use crate::model::action::Action;
+use crate::model::action::{Action, Hold};
 use crate::model::deadline;
 use crate::model::decision::{Failure, Work};
 use crate::model::name::Name;
@@ -27,7 +27,7 @@ use crate::model::units::format_span;
 use super::dispatch::{Carried, carry_out};
 use super::kit::Kit;
 use super::order::{Finished, Order, Told};
-use super::pause_trading::Pauses;
+use super::pause_trading::{Pauses, warden};
 
 /// What the handle sends.
 pub(super) enum Message {
@@ -60,6 +60,7 @@ type Lane = (ProcessId, Kind);
 struct Running {
     lane: Lane,
     ticket: Arc<Ticket>,
+    task: AbortHandle,
 }
 
 /// See the module.
@@ -69,11 +70,17 @@ pub(super) struct Crew {
     lanes: BTreeMap<Lane, VecDeque<Ticket>>,
     tasks: JoinSet<Finished>,
     running: HashMap<Id, Running>,
+    /// Keeps order gates and paused bots in step.
+    warden: JoinSet<()>,
 }
 
 impl Crew {
+    /// On the runtime on which it is going to serve.
     pub(super) fn new(kit: Kit) -> Self {
-        Self { kit: Arc::new(kit), lanes: BTreeMap::new(), tasks: JoinSet::new(), running: HashMap::new() }
+        let kit = Arc::new(kit);
+        let mut warden = JoinSet::new();
+        warden.spawn(warden::watch(Arc::clone(&kit)));
+        Self { kit, lanes: BTreeMap::new(), tasks: JoinSet::new(), running: HashMap::new(), warden }
     }
 
     /// Works until told to stop, or until the handle is gone; then comes to an end.
@@ -87,7 +94,7 @@ impl Crew {
                         let proxies = self.kit.settings.proxies.as_ref();
                         self.kit.throttles.let_go(proxies, process);
                         self.kit.polls.let_go(proxies, process);
-                        self.kit.pauses.let_go(proxies, process);
+                        self.kit.pauses.let_go(process);
                     }
                     Some(Message::Stop(within, thawed)) => break (within, Some(thawed)),
                     None => break (Duration::ZERO, None),
@@ -122,7 +129,7 @@ impl Crew {
     fn begin(&mut self, lane: Lane, ticket: Ticket) {
         let ticket = Arc::new(ticket);
         let task = self.tasks.spawn(under_deadline(Arc::clone(&self.kit), Arc::clone(&ticket)));
-        self.running.insert(task.id(), Running { lane, ticket });
+        self.running.insert(task.id(), Running { lane, ticket, task });
     }
 
     fn ended(&mut self, ended: Result<(Id, Finished), JoinError>) {
@@ -130,7 +137,7 @@ impl Crew {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let Some(Running { lane, ticket }) = self.running.remove(&id) else { return };
+        let Some(Running { lane, ticket, .. }) = self.running.remove(&id) else { return };
         let finished = match ended {
             Ok((_, finished)) => finished,
             Err(error) if error.is_panic() => given_up(&ticket.order, "a fault of the agent itself ended it"),
@@ -156,10 +163,12 @@ impl Crew {
                 Message::Stop(..) | Message::LetGo(..) | Message::Lift(_) => {}
             }
         }
-        let mut resumed = Pauses::close(&self.kit);
         for ticket in never_begun {
             (self.kit.tell)(Told::Finished(given_up(&ticket.order, "not begun because the agent stops")));
         }
+        self.warden.shutdown().await;
+        self.end_pauses(Instant::now() + within / 2).await;
+        let mut resumed = Pauses::close(&self.kit);
         while let Ok(Some(ended)) = timeout_at(end, self.tasks.join_next_with_id()).await {
             self.ended(ended);
         }
@@ -171,6 +180,24 @@ impl Crew {
         }
         if let Some(kit) = Arc::into_inner(self.kit) {
             drop(timeout_at(end, kit.notifier.close()).await);
+        }
+    }
+
+    /// Waits until no order is under way that pauses trading or ends that, and ends those that are late: a bot must hear last that
+    /// it may go on.
+    async fn end_pauses(&mut self, end: Instant) {
+        while self.running.values().any(|running| pauses(&running.ticket.order.work)) {
+            match timeout_at(end, self.tasks.join_next_with_id()).await {
+                Ok(Some(ended)) => self.ended(ended),
+                Ok(None) => return,
+                Err(_) => break,
+            }
+        }
+        let late = self.running.values().filter(|running| pauses(&running.ticket.order.work));
+        late.for_each(|running| running.task.abort());
+        while self.running.values().any(|running| pauses(&running.ticket.order.work)) {
+            let Some(ended) = self.tasks.join_next_with_id().await else { return };
+            self.ended(ended);
         }
     }
 }
@@ -198,6 +225,17 @@ fn given_up(order: &Order, why: &str) -> Finished {
         result: Err(Failure::GivenUp(why.to_owned())),
         took: Duration::ZERO,
         restart: None,
+    }
+}
+
+/// Whether it pauses trading, or ends that.
+fn pauses(work: &Work) -> bool {
+    match work {
+        Work::Take(hold) | Work::Release(hold) => match hold {
+            Hold::PauseTrading { .. } => true,
+            Hold::Freeze { .. } | Hold::ThrottleConnects { .. } | Hold::PollStream { .. } => false,
+        },
+        Work::Do(_) => false,
     }
 }
 

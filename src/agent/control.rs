@@ -166,11 +166,6 @@ impl Control {
                 Message::Commanded { command, uid } => {
                     self.herald.tell(About::default(), Fact::Commanded { command, uid });
                 }
-                Message::ByHand { proxy, hand } => {
-                    if let Some(recorder) = &self.recorder {
-                        recorder.remember_gate(&proxy, hand);
-                    }
-                }
                 Message::Reload(settings, asked) => self.reload(settings, asked),
                 Message::Forward(signal) => self.forward(signal),
                 Message::History(fact) => self.take_history(fact),

@@ -6,8 +6,9 @@ use crate::agent::status::Counts;
 use crate::agent::tally::Tally;
 use crate::journal::log;
 use crate::journal::recorder::Recorder;
-use crate::model::action::Hold;
+use crate::model::action::{Hold, Word};
 use crate::model::clock::Clock;
+use crate::model::decision::DecisionId;
 use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
 use crate::model::process::ProcessId;
@@ -76,6 +77,11 @@ impl<C: Clock> Herald<C> {
             self.thawed.remove(&process);
         }
         false
+    }
+
+    /// Counts a hold that is being taken or ended: what is told of it does not name its decision.
+    pub(super) fn count_begun(&mut self, target: &Name, id: DecisionId, word: Word) {
+        self.tally.begun(target, id, word);
     }
 
     /// Tells everybody but the history a fact that the history has told.

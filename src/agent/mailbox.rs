@@ -11,7 +11,6 @@ use crate::model::clock::Timestamp;
 use crate::model::event::Fact;
 use crate::model::name::Name;
 use crate::model::reading::Reading;
-use crate::model::trading::ByHand;
 use crate::proxy::view::View;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scan::Scan;
@@ -70,13 +69,6 @@ pub enum Message {
         command: String,
         /// User id of the one who asked.
         uid: u32,
-    },
-    /// A person has closed an order gate, or opened it: remembered over a restart.
-    ByHand {
-        /// Of which proxy.
-        proxy: Name,
-        /// How far, and until when.
-        hand: Option<ByHand>,
     },
     /// Settings were read anew, or could not be; a person may wait for the answer.
     Reload(Result<Box<Settings>, String>, Option<Envelope>),

@@ -62,15 +62,18 @@ impl Tally {
         }
     }
 
+    /// An action or a hold was begun: its end is counted under its word.
+    pub(super) fn begun(&mut self, target: &Name, id: DecisionId, word: Word) {
+        if self.under_way.len() < UNDER_WAY_MAX {
+            self.under_way.insert((target.clone(), id), word);
+        }
+        self.action(target, word, "started");
+    }
+
     fn decided(&mut self, target: &Name, decision: &Decision) {
         let word = decision.work.word();
         let fate = match decision.verdict {
-            Verdict::Start => {
-                if self.under_way.len() < UNDER_WAY_MAX {
-                    self.under_way.insert((target.clone(), decision.id), word);
-                }
-                "started"
-            }
+            Verdict::Start => return self.begun(target, decision.id, word),
             Verdict::DryRun(_) => "dry_run",
             Verdict::Refused(_) => "refused",
         };
@@ -104,5 +107,46 @@ const fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Effective => "effective",
         Outcome::Ineffective => "ineffective",
         Outcome::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::clock::{Timestamp, WallTime};
+
+    fn finished(decision: u64, result: Result<String, String>) -> Event {
+        Event {
+            at: Timestamp::from_millis(0),
+            wall: WallTime::from_millis(0),
+            target: Some(Name::parse("bot").unwrap()),
+            process: None,
+            fact: Fact::Finished { decision: DecisionId(decision), result, took: Duration::ZERO },
+        }
+    }
+
+    #[test]
+    fn holds_are_counted_by_how_taking_and_ending_them_went() {
+        let (mut tally, bot) = (Tally::default(), Name::parse("bot").unwrap());
+        for decision in 1..=3 {
+            tally.begun(&bot, DecisionId(decision), Word::PauseTrading);
+        }
+        tally.count(&finished(1, Ok(String::new())));
+        tally.count(&finished(2, Err("no gate".to_owned())));
+        let counts: Vec<_> =
+            tally.counts().actions.into_iter().map(|one| (one.action, one.outcome, one.count)).collect();
+        let word = || "pause_trading".to_owned();
+        assert_eq!(
+            counts,
+            [
+                (word(), "done".to_owned(), 1),
+                (word(), "failed".to_owned(), 1),
+                (word(), "started".to_owned(), 3)
+            ]
+        );
+        tally.count(&finished(3, Ok(String::new())));
+        assert!(tally.under_way.is_empty());
     }
 }

@@ -2,9 +2,9 @@
 //! are carried to them and their answers back, and the agent ends when one of their threads is lost.
 
 mod gates;
+mod hands;
 mod truth;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -15,7 +15,6 @@ use crate::agent::request::{Answer, Command, Envelope, PoolWork, Request};
 use crate::agent::settings::Settings;
 use crate::config::Config;
 use crate::config::proxy::{Access, Id};
-use crate::model::action::Gate;
 use crate::model::clock::Clock as _;
 use crate::model::name::Name;
 use crate::proxy::console::Word;
@@ -26,13 +25,15 @@ use crate::sys::clock::SystemClock;
 /// A pool that does not answer a person for so long does not answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+pub(super) use gates::Gates;
+pub(super) use hands::{Closed, recall};
 pub(super) use truth::ask_upstreams;
 
 /// Starts what the file says under `[proxy]`.
 pub(super) fn start(
     config: &Config,
     residents: &Residents,
-    closed: BTreeMap<Name, (Gate, Option<Duration>)>,
+    closed: Closed,
 ) -> Result<Option<Running>, StartError> {
     let id = |id: &u64| u32::try_from(*id).ok().map(Id::Number);
     let (users, groups) = (config.admin.uids.iter(), config.admin.gids.iter());
@@ -49,13 +50,27 @@ pub(super) fn watch(proxies: &Proxies, mailbox: &Mailbox) {
 }
 
 async fn ask(proxies: Proxies, name: Name, mailbox: Mailbox) {
+    // One that was not answered is waited for and not asked again: with a thread that hangs, questions would pile up.
+    let mut under_way = None;
     loop {
-        let asked = SystemClock.now();
-        if let Ok(answer) = proxies.view(&name)
-            && let Ok(Ok(view)) = timeout(ASKED_EVERY, answer).await
-        {
+        let (asked, mut answer) = match under_way.take() {
+            Some(pending) => pending,
+            None => match proxies.view(&name) {
+                Ok(answer) => (SystemClock.now(), answer),
+                Err(_) => {
+                    sleep(ASKED_EVERY).await;
+                    continue;
+                }
+            },
+        };
+        match timeout(ASKED_EVERY, &mut answer).await {
             // A loop that has no room hears the next answer; until then this one grows old.
-            drop(mailbox.post(Message::Pool { name: name.clone(), asked, view }));
+            Ok(Ok(view)) => drop(mailbox.post(Message::Pool { name: name.clone(), asked, view })),
+            Ok(Err(_)) => {}
+            Err(_) => {
+                under_way = Some((asked, answer));
+                continue;
+            }
         }
         sleep(ASKED_EVERY).await;
     }
@@ -98,7 +113,7 @@ async fn pass_on(answered: oneshot::Receiver<Answer>, reply: oneshot::Sender<Res
 /// Carries a person's command to its pool; gives the envelope back where it is for the control loop.
 pub(super) fn command(
     proxies: Option<&Proxies>,
-    gates: &[Name],
+    gates: &Gates,
     mailbox: &Mailbox,
     envelope: Envelope,
 ) -> Result<(), Envelope> {

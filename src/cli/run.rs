@@ -2,7 +2,6 @@
 //! socket, file changes, addresses, probes.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,17 +16,16 @@ use crate::call::web::Web;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
 use crate::cli::load::{self, Loaded, Source};
+use crate::cli::pools::Gates;
 use crate::cli::{lookup, pools, print, reach};
 use crate::config::{Config, Probe, Store};
 use crate::journal::log::{LogTo, init_logging};
 use crate::journal::query::Blocking;
 use crate::journal::recorder::History;
 use crate::journal::retention::Keep;
-use crate::model::action::Gate;
 use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
 use crate::model::name::{Name, Remote};
-use crate::model::trading::Trading;
 use crate::proxy::{Residents, Running};
 use crate::sampler::probe;
 use crate::sampler::remotes::RemoteBook;
@@ -93,7 +91,8 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let residents = Residents::default();
     // Before the proxies raise it: children get the limit that the agent was given.
     let nofile = NoFile::own().ok();
-    let mut running = match pools::start(&config, &residents, closed(&config)) {
+    let (memory, closed) = pools::recall(&config);
+    let mut running = match pools::start(&config, &residents, closed) {
         Ok(running) => running,
         Err(error) => {
             print::complain(&chain(&error));
@@ -123,7 +122,8 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     signals(&mailbox, &known, &ends);
     attach(&config, running.as_mut(), &mailbox, &known);
     if let Some(listener) = listener {
-        let ways = (mailbox.clone(), proxies, config.gates().cloned().collect());
+        let gates = Gates { names: config.gates().cloned().collect(), memory };
+        let ways = (mailbox.clone(), proxies, gates);
         tokio::task::spawn_local(doors::socket(listener, config.admin.clone(), ways, Rc::clone(&known)));
     }
     let (code, fault) = ended(agent, running.as_mut(), &mailbox).await;
@@ -220,28 +220,6 @@ fn memory(config: &Config, path: &Path) -> Vec<(Name, String)> {
         let Ok(mut reader) = Blocking::open(&path) else { return Vec::new() };
         let of = |name: &Name| Some((name.clone(), reader.memory(name).ok()??.json));
         names.iter().filter_map(of).collect()
-    });
-    read.join().unwrap_or_default()
-}
-
-/// Order gates that a person had closed before. The proxies begin with them, so that nothing slips through a restart.
-fn closed(config: &Config) -> BTreeMap<Name, (Gate, Option<Duration>)> {
-    let Store::Sqlite(path) = &config.history.store else { return BTreeMap::new() };
-    let (path, names) = (path.clone(), config.gates().cloned().collect::<Vec<_>>());
-    if names.is_empty() || !path.exists() {
-        return BTreeMap::new();
-    }
-    let read = std::thread::spawn(move || {
-        let Ok(mut reader) = Blocking::open(&path) else { return BTreeMap::new() };
-        let now = SystemClock.wall();
-        let of = |name: Name| {
-            let hand = reader.gate(&name).ok()??;
-            let left = hand.left(now)?;
-            let state = Trading::under(Some(hand.gate)).name();
-            tracing::warn!(proxy = %name, state, "trading is as a person had set it before this start");
-            Some((name, (hand.gate, left)))
-        };
-        names.into_iter().filter_map(of).collect()
     });
     read.join().unwrap_or_default()
 }

@@ -1,11 +1,15 @@
-//! A condition on what a request or message says: a place, and the values that it may have there.
+//! A condition on what a request says: a place, and the values that it may have there.
+//!
+//! It is asked in two ways. What opens the gate, a cancel's `when` and an order's `reduces`, must hold to the letter. What closes it, an
+//! order's `when`, may hold to some reader: see [`super::loose`].
 
 use serde_json::Value;
 
+use super::loose;
 use super::matter::{Field, Matter};
 
 /// The part of a pointer that stands for every item of a list.
-const EACH: &str = "*";
+pub(super) const EACH: &str = "*";
 
 /// Where a condition looks.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,28 +40,6 @@ pub struct Condition {
     pub is: Vec<Scalar>,
 }
 
-/// Whether a condition holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Holds {
-    /// It does.
-    Yes,
-    /// It does not.
-    No,
-    /// For some items of a list only, or nobody can tell.
-    Unknown,
-}
-
-impl Holds {
-    /// Whether all of these hold; of none they all do.
-    pub(super) fn all(each: impl Iterator<Item = Self>) -> Self {
-        each.fold(Self::Yes, |whole, one| match (whole, one) {
-            (Self::No, _) | (_, Self::No) => Self::No,
-            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
-            (Self::Yes, Self::Yes) => Self::Yes,
-        })
-    }
-}
-
 impl Scalar {
     fn is_json(&self, value: &Value) -> bool {
         match self {
@@ -78,38 +60,45 @@ impl Scalar {
 }
 
 impl Condition {
-    /// Whether it holds for one message of the matter; none where the matter has no messages that can be read.
-    pub(super) fn holds(&self, matter: &Matter, message: Option<&Value>) -> Holds {
+    /// Whether it surely holds for one message of the matter; none where the matter has no messages that can be read.
+    pub(super) fn holds(&self, matter: &Matter, message: Option<&Value>) -> bool {
         match &self.place {
-            Place::Pointer(pointer) => {
-                message.map_or(Holds::Unknown, |message| self.in_json(pointer, message))
-            }
+            Place::Pointer(pointer) => message.is_some_and(|message| self.in_json(pointer, message)),
             Place::Field(name) => match matter.field(name) {
-                Field::Once(value) if self.is.iter().any(|is| is.is_text(value)) => Holds::Yes,
-                Field::Absent | Field::Once(_) => Holds::No,
-                Field::Unclear => Holds::Unknown,
+                Field::Once(value) => self.is.iter().any(|is| is.is_text(value)),
+                Field::Absent | Field::Unclear => false,
             },
         }
     }
 
-    fn in_json(&self, pointer: &str, message: &Value) -> Holds {
-        // A list in a batch, or a bare word: whoever reads it knows more than this gate.
+    /// Whether some reader of it may find that it holds.
+    pub(super) fn may_hold(&self, matter: &Matter, message: Option<&Value>) -> bool {
+        match (&self.place, message) {
+            (Place::Pointer(_), None) => true,
+            // A list in a batch, or a bare word: whoever reads it knows more than this gate.
+            (Place::Pointer(pointer), Some(message)) => {
+                !(message.is_object() || pointer.is_empty())
+                    || loose::finds(message, &names(pointer), &|found| loose::may_be(&self.is, found))
+            }
+            (Place::Field(name), _) => matter.may_have(name, |value| loose::may_be_text(&self.is, value)),
+        }
+    }
+
+    fn in_json(&self, pointer: &str, message: &Value) -> bool {
         if !(message.is_object() || pointer.is_empty()) {
-            return Holds::Unknown;
+            return false;
         }
         let (mut met, mut unmet) = (0, 0);
-        let parts: Vec<String> =
-            pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
-        visit(message, &parts, &mut |found| {
+        visit(message, &names(pointer), &mut |found| {
             let is = found.is_some_and(|value| self.is.iter().any(|is| is.is_json(value)));
             *(if is { &mut met } else { &mut unmet }) += 1;
         });
-        match (met, unmet) {
-            (0, _) => Holds::No,
-            (_, 0) => Holds::Yes,
-            (_, _) => Holds::Unknown,
-        }
+        met > 0 && unmet == 0
     }
+}
+
+fn names(pointer: &str) -> Vec<String> {
+    pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect()
 }
 
 /// Shows everything that a pointer leads to; none where it leads nowhere.

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::condition::{Condition, Holds};
-use super::matter::Matter;
+use super::condition::Condition;
+use super::matter::{Content, Matter};
 use super::path::Path;
 use super::rule::{Kind, Rule, Rules};
 
@@ -30,25 +30,40 @@ pub enum Known {
 }
 
 impl Head<'_> {
+    /// Whether it has a method of the rule to some server.
+    fn may_have_method(&self, rule: &Rule) -> bool {
+        let by = |method: &String| method.as_bytes().eq_ignore_ascii_case(self.method);
+        self.is_renamed() || rule.methods.is_empty() || rule.methods.iter().any(by)
+    }
+
     /// Whether a server may take it for one of the rule.
     fn may_be(&self, rule: &Rule) -> bool {
-        let by = |method: &String| method.as_bytes().eq_ignore_ascii_case(self.method);
-        let method = self.renamed || rule.methods.is_empty() || rule.methods.iter().any(by);
-        method && rule.path.as_ref().is_none_or(|pattern| self.path.may_be(pattern))
+        self.may_have_method(rule) && self.path.may_be(&rule.path)
     }
 
     /// Whether every server takes it for one of the rule.
     fn is(&self, rule: &Rule) -> bool {
         let by = |method: &String| method.as_bytes() == self.method;
-        let method = rule.methods.is_empty() || (!self.renamed && rule.methods.iter().any(by));
-        method && rule.path.as_ref().is_none_or(|pattern| self.path.is(pattern))
+        let method = rule.methods.is_empty() || (!self.is_renamed() && rule.methods.iter().any(by));
+        method && self.path.is(&rule.path)
+    }
+
+    fn is_renamed(&self) -> bool {
+        self.renamed || self.path.renames()
+    }
+
+    /// Whether its body may name another method: servers look for one in a POST alone.
+    fn may_rename(&self) -> bool {
+        self.has_body && self.method.eq_ignore_ascii_case(b"POST")
     }
 }
 
 impl Rules {
     /// What a request is, as far as its head tells.
     pub fn by_head(&self, head: &Head<'_>) -> Known {
-        if self.cancels.iter().any(|rule| rule.when.is_empty() && head.is(rule)) {
+        let hides = |rule: &Rule| !head.may_have_method(rule) && head.path.may_be(&rule.path);
+        let hidden = head.may_rename() && self.orders.iter().any(hides);
+        if !hidden && self.cancels.iter().any(|rule| rule.when.is_empty() && head.is(rule)) {
             return Known::Is(Kind::Cancel);
         }
         let mut asks = self.cancels.iter().any(|rule| head.is(rule));
@@ -59,58 +74,45 @@ impl Rules {
             asks |= !rule.when.is_empty() || !rule.reduces.is_empty();
         }
         match (is_order, asks, head.has_body) {
-            // Data passes in any case, and so does a cancel.
-            (false, _, _) => Known::Is(Kind::Data),
             (true, false, _) => Known::Is(Kind::Order),
             (true, true, true) => Known::InBody,
             (true, true, false) => {
-                Known::Is(self.by_all(head, &Matter::of_request(head.path.query(), Some(b""))))
+                Known::Is(self.by_all(head, &Matter::of_request(head.path.query(), Content::Form(b""))))
             }
+            (false, _, _) if hidden => Known::InBody,
+            // Data passes in any case, and so does a cancel.
+            (false, _, _) => Known::Is(Kind::Data),
         }
     }
 
     /// What a request is, with its body.
     pub fn by_all(&self, head: &Head<'_>, matter: &Matter) -> Kind {
-        let judge = |message: Option<&Value>| {
-            self.judge(|rule| head.is(rule), |rule| head.may_be(rule), matter, message)
-        };
-        worst(matter, judge)
+        let renamed = head.renamed || (head.may_rename() && matter.may_rename());
+        let head = Head { renamed, ..head.clone() };
+        match matter.messages() {
+            None => self.judge(&head, matter, None),
+            // A batch is as risky as the riskiest of its messages.
+            Some(messages) => {
+                let kinds = messages.iter().map(|message| self.judge(&head, matter, Some(message)));
+                kinds.max().unwrap_or(Kind::Order)
+            }
+        }
     }
 
-    /// What a message is: rules with a path or a method are not for messages.
-    pub fn of_message(&self, matter: &Matter) -> Kind {
-        let fits = |rule: &Rule| rule.path.is_none() && rule.methods.is_empty();
-        worst(matter, |message| self.judge(fits, fits, matter, message))
-    }
-
-    fn judge(
-        &self,
-        is: impl Fn(&Rule) -> bool,
-        may_be: impl Fn(&Rule) -> bool,
-        matter: &Matter,
-        message: Option<&Value>,
-    ) -> Kind {
-        let holds = |conditions: &[Condition]| {
-            Holds::all(conditions.iter().map(|condition| condition.holds(matter, message)))
-        };
-        if self.cancels.iter().any(|rule| is(rule) && holds(&rule.when) == Holds::Yes) {
+    fn judge(&self, head: &Head<'_>, matter: &Matter, message: Option<&Value>) -> Kind {
+        let hold = |each: &[Condition]| each.iter().all(|one| one.holds(matter, message));
+        let may_hold = |each: &[Condition]| each.iter().all(|one| one.may_hold(matter, message));
+        if self.cancels.iter().any(|rule| head.is(rule) && hold(&rule.when)) {
             return Kind::Cancel;
         }
-        let order = self.orders.iter().find(|rule| may_be(rule) && holds(&rule.when) != Holds::No);
+        let order = self.orders.iter().find(|rule| head.may_be(rule) && may_hold(&rule.when));
         match order {
             None => Kind::Data,
-            Some(rule) if !rule.reduces.is_empty() && is(rule) && holds(&rule.reduces) == Holds::Yes => {
-                Kind::Reduces
+            Some(rule) => {
+                let reduces = !rule.reduces.is_empty() && hold(&rule.reduces);
+                // By a rule that surely is its own: another one may say nothing of reducing.
+                if reduces && head.is(rule) && hold(&rule.when) { Kind::Reduces } else { Kind::Order }
             }
-            Some(_) => Kind::Order,
         }
-    }
-}
-
-/// A batch is as risky as the riskiest of its messages.
-fn worst(matter: &Matter, judge: impl Fn(Option<&Value>) -> Kind) -> Kind {
-    match matter.messages() {
-        None => judge(None),
-        Some(messages) => messages.iter().map(|message| judge(Some(message))).max().unwrap_or(Kind::Order),
     }
 }

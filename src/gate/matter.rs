@@ -4,30 +4,55 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::loose::folded;
 use super::strict;
+
+/// A form's field by which servers take a request for one by another method.
+const METHOD: &str = "_method";
+
+/// The body of a request, as far as it is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Content<'a> {
+    /// It was not read, or is coded.
+    Unread,
+    /// All of it: there is none, or it says that it is a form.
+    Form(&'a [u8]),
+    /// All of it, of any other type.
+    Other(&'a [u8]),
+}
 
 /// What is known beside the head.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Matter {
     /// The JSON; none where there is none that can be read in one way.
     json: Option<Value>,
-    /// Names and values, decoded; none where they can't be told.
-    fields: Option<Vec<(Vec<u8>, Vec<u8>)>>,
+    /// Names and values, decoded, of all that may be a field to some reader.
+    fields: Vec<(Vec<u8>, Vec<u8>)>,
+    known: Known,
+}
+
+/// Whether the fields are all there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Known {
+    All,
+    /// The body may have others.
+    Some,
 }
 
 impl Matter {
-    /// Of a request: its query, and its whole body where that was read.
-    pub fn of_request(query: &[u8], body: Option<&[u8]>) -> Self {
-        let Some(body) = body else { return Self { json: None, fields: None } };
-        let mut fields = Vec::new();
-        // Who reads a form does not always look at the type: a body counts as one whatever it says it is.
-        [query, body].into_iter().for_each(|text| fields.extend(pairs(text)));
-        Self { json: strict::parse(body), fields: Some(fields) }
-    }
-
-    /// Of a message.
-    pub fn of_message(text: &[u8]) -> Self {
-        Self { json: strict::parse(text), fields: None }
+    /// Of a request: its query, and its body.
+    pub fn of_request(query: &[u8], content: Content<'_>) -> Self {
+        let mut fields: Vec<_> = pairs(query).collect();
+        let (json, known) = match content {
+            Content::Unread => (None, Known::Some),
+            Content::Form(body) => {
+                fields.extend(pairs(body));
+                (strict::parse(body), Known::All)
+            }
+            Content::Other(b"") => (None, Known::All),
+            Content::Other(body) => (strict::parse(body), Known::Some),
+        };
+        Self { json, fields, known }
     }
 
     /// The messages in it: the items of a batch, or the one that it is; none where it can't be read.
@@ -39,16 +64,55 @@ impl Matter {
         }
     }
 
-    /// The value of a field.
+    /// The value of a field, where every reader finds the same.
     pub(super) fn field(&self, name: &str) -> Field<'_> {
-        let Some(fields) = &self.fields else { return Field::Unclear };
-        let mut found = fields.iter().filter(|(own, _)| own == name.as_bytes());
-        match (found.next(), found.next()) {
-            (None, _) => Field::Absent,
-            (Some((_, value)), None) => Field::Once(value),
-            (Some(_), Some(_)) => Field::Unclear,
+        let mut found = self.named(name);
+        match (found.next(), found.next(), self.known) {
+            (None, _, Known::All) => Field::Absent,
+            (Some((own, value)), None, Known::All) if own == name.as_bytes() => Field::Once(value),
+            (_, _, Known::All | Known::Some) => Field::Unclear,
         }
     }
+
+    /// Whether some reader may find a field of which this holds; what is absent is empty to it.
+    pub(super) fn may_have(&self, name: &str, holds: impl Fn(&[u8]) -> bool) -> bool {
+        let mut found = self.named(name).peekable();
+        self.known == Known::Some
+            || (found.peek().is_none() && holds(b""))
+            || found.any(|(_, value)| holds(value))
+    }
+
+    /// Whether some server may go by another method that is named in the body.
+    pub(super) fn may_rename(&self) -> bool {
+        let named =
+            |value: &Value| value.as_object().is_some_and(|all| all.keys().any(|own| folded(own) == METHOD));
+        let in_json = match (&self.json, self.known) {
+            (Some(json), _) => named(json),
+            (None, known) => known == Known::Some,
+        };
+        in_json || self.named(METHOD).next().is_some()
+    }
+
+    /// What some reader may take for a field of that name.
+    fn named(&self, name: &str) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let wanted = folded(name);
+        self.fields
+            .iter()
+            .filter(move |(own, _)| is_named(own, &wanted))
+            .map(|(own, value)| (&**own, &**value))
+    }
+}
+
+/// Whether a query names another method, by which some servers go.
+pub(super) fn names_method(query: &[u8]) -> bool {
+    // Most have neither, and are not taken apart.
+    query.iter().any(|byte| b"_%".contains(byte)) && pairs(query).any(|(name, _)| is_named(&name, METHOD))
+}
+
+/// Whether a name is the folded one, as it is or as that of a list.
+fn is_named(own: &[u8], wanted: &str) -> bool {
+    let own = folded(String::from_utf8_lossy(own).trim());
+    own == wanted || own.split('[').next() == Some(wanted)
 }
 
 /// A field of a query or a form.
@@ -62,13 +126,19 @@ pub(super) enum Field<'a> {
     Unclear,
 }
 
-/// The pairs of a query or a form.
+/// The pairs of a query or a form. Some readers part them at semicolons too: where there are any, it is both.
 fn pairs(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
-    text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let equals = pair.iter().position(|byte| *byte == b'=');
-        let (name, value) = equals.map_or((pair, &b""[..]), |at| (&pair[..at], &pair[at + 1..]));
-        (of_form(name), of_form(value))
-    })
+    text.split(|byte| *byte == b'&')
+        .flat_map(|part| {
+            let within = if part.contains(&b';') { part } else { b"" };
+            std::iter::once(part).chain(within.split(|byte| *byte == b';'))
+        })
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let equals = pair.iter().position(|byte| *byte == b'=');
+            let (name, value) = equals.map_or((pair, &b""[..]), |at| (&pair[..at], &pair[at + 1..]));
+            (of_form(name), of_form(value))
+        })
 }
 
 fn of_form(text: &[u8]) -> Vec<u8> {

@@ -1,10 +1,10 @@
 //! What the settings declare of orders and cancels.
 
 use super::condition::Condition;
-use super::path::Pattern;
+use super::pattern::Pattern;
 use crate::model::trading::Trading;
 
-/// What a request or message is to the gate. Ordered: the later one is kept back sooner.
+/// What a request is to the gate. Ordered: the later one is kept back sooner.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
     /// Neither order nor cancel.
@@ -30,13 +30,13 @@ pub const fn passes(kind: Kind, state: Trading) -> bool {
     }
 }
 
-/// One kind of request or message.
+/// One kind of request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rule {
     /// By these methods; by any where there is none.
     pub methods: Vec<String>,
-    /// To paths that fit; to any where there is none, and for messages.
-    pub path: Option<Pattern>,
+    /// To paths that fit.
+    pub path: Pattern,
     /// Only where all of these hold.
     pub when: Vec<Condition>,
     /// Of an order: it can only reduce risk where all of these hold. Never, where there are none.

@@ -1,10 +1,13 @@
 //! JSON that can be read in one way only: an object that has a name twice is refused, for one reader takes the first of the
-//! two and another one the last.
+//! two and another one the last. Names that differ in case alone are the same to some readers.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+use super::loose::folded;
 
 /// Reads the whole of a text.
 pub(super) fn parse(bytes: &[u8]) -> Option<Value> {
@@ -61,11 +64,12 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut found = Map::new();
+        let (mut found, mut names) = (Map::new(), BTreeSet::new());
         while let Some((name, Strict(value))) = entries.next_entry::<String, _>()? {
-            if found.insert(name, value).is_some() {
+            if !names.insert(folded(&name)) {
                 return Err(A::Error::custom("a name twice"));
             }
+            found.insert(name, value);
         }
         Ok(Value::Object(found))
     }

@@ -1,11 +1,11 @@
 mod disguises;
 mod kinds;
 
-use super::{Condition, Head, Kind, Known, Matter, Path, Pattern, Place, Rule, Rules, Scalar};
+use super::{Condition, Content, Head, Kind, Known, Matter, Path, Pattern, Place, Rule, Rules, Scalar};
 
 fn rule(method: &str, at: &str) -> Rule {
     let methods = method.split_whitespace().map(str::to_owned).collect();
-    Rule { methods, path: Some(Pattern::parse(at).unwrap()), when: Vec::new(), reduces: Vec::new() }
+    Rule { methods, path: Pattern::parse(at).unwrap(), when: Vec::new(), reduces: Vec::new() }
 }
 
 fn json(pointer: &str, is: &[&str]) -> Condition {
@@ -30,6 +30,12 @@ fn kind(rules: &Rules, method: &str, target: &str, body: Option<&str>) -> Kind {
     let head = head(method, target, body.is_some());
     match rules.by_head(&head) {
         Known::Is(kind) => kind,
-        Known::InBody => rules.by_all(&head, &Matter::of_request(head.path.query(), body.map(str::as_bytes))),
+        Known::InBody => {
+            let body = body.unwrap_or_default().as_bytes();
+            // As their own libraries send them.
+            let form = body.is_empty() || (body.contains(&b'=') && !body.contains(&b'{'));
+            let content = if form { Content::Form(body) } else { Content::Other(body) };
+            rules.by_all(&head, &Matter::of_request(head.path.query(), content))
+        }
     }
 }

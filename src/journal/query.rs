@@ -15,12 +15,10 @@ use std::time::Duration;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use crate::journal::gate_key;
 use crate::journal::store::{Layout, layout, with_suffix};
 use crate::model::clock::WallTime;
 use crate::model::name::Name;
 use crate::model::process::ProcessId;
-use crate::model::trading::ByHand;
 
 pub use actions::{ActionRecord, actions};
 pub use blocking::{Blocking, BlockingSamples};
@@ -156,20 +154,9 @@ impl Reader {
 
     /// What a target's rules remembered last.
     pub async fn memory(&mut self, target: &Name) -> Result<Option<Memory>, QueryError> {
-        self.remembered(target.as_str()).await
-    }
-
-    /// How far a person had closed the order gate of a proxy.
-    pub async fn gate(&mut self, proxy: &Name) -> Result<Option<ByHand>, QueryError> {
-        let kept = self.remembered(&gate_key(proxy)).await?;
-        // One that can't be read is none: nobody can tell what it said.
-        Ok(kept.and_then(|kept| serde_json::from_str(&kept.json).ok().flatten()))
-    }
-
-    async fn remembered(&mut self, key: &str) -> Result<Option<Memory>, QueryError> {
         let row: Option<(i64, Vec<u8>)> =
             sqlx::query_as("SELECT wall, CAST(json AS BLOB) FROM memory WHERE target = ?")
-                .bind(key)
+                .bind(target.as_str())
                 .fetch_optional(&mut self.connection)
                 .await?;
         Ok(row.map(|(wall, json)| Memory {

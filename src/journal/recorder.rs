@@ -18,14 +18,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::journal::gate_key;
 use crate::journal::retention::Keep;
 use crate::model::clock::Clock;
 use crate::model::event::Event;
 use crate::model::name::Name;
 use crate::model::observation::Observation;
 use crate::model::process::ProcessId;
-use crate::model::trading::ByHand;
 
 /// Events and memory waiting to be written.
 pub const EVENTS_QUEUED_MAX: usize = 1_024;
@@ -137,14 +135,6 @@ impl Recorder {
     /// and flushed to the disk; the same text again costs nothing.
     pub fn remember(&self, target: &Name, json: String) {
         if self.notes.try_send(Note::Memory(target.to_string(), json)).is_err() {
-            self.shared.refuse();
-        }
-    }
-
-    /// Keeps how far a person has closed the order gate of a proxy, in the same way.
-    pub fn remember_gate(&self, proxy: &Name, hand: Option<ByHand>) {
-        let json = serde_json::to_string(&hand).unwrap_or_default();
-        if self.notes.try_send(Note::Memory(gate_key(proxy), json)).is_err() {
             self.shared.refuse();
         }
     }

@@ -1,8 +1,8 @@
 //! The hand on running proxies, for the agent and for consoles.
 //!
 //! Nothing here waits: a question is posted to the thread that owns the pool, and its answer comes by a channel of its
-//! own. At most [`QUESTIONS_MAX`] are under way; one more is refused, so that a thread that does not answer is a
-//! reading that is late and no growing queue.
+//! own. At most [`VIEWS_MAX`] and [`COMMANDS_MAX`] are under way with each thread; one more is refused, so that a thread that does not
+//! answer is a reading that is late and no growing queue, and no other thread is the harder to reach for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +14,10 @@ use crate::model::name::Name;
 use crate::proxy::command::{Command, Done};
 use crate::proxy::view::View;
 
-/// Questions under way at once, over all proxies.
-pub const QUESTIONS_MAX: usize = 64;
+/// Questions of what there is, under way at once with one thread.
+pub const VIEWS_MAX: usize = 64;
+/// The same of what is to be done: who looks takes no place from who has something done.
+pub const COMMANDS_MAX: usize = 64;
 
 /// Why a question was not posted.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -78,11 +80,25 @@ pub struct Proxies(Arc<Inner>);
 struct Inner {
     /// Which line a proxy is on, and its place there.
     rooms: BTreeMap<Name, (usize, u16)>,
-    lines: Vec<Box<dyn Line>>,
-    places: Arc<Semaphore>,
+    lines: Vec<Served>,
     ending: AtomicBool,
     /// Lines behind which there is still somebody.
     left: AtomicUsize,
+}
+
+/// A line, and the places of questions under way on it.
+#[derive(Debug)]
+struct Served {
+    line: Box<dyn Line>,
+    views: Arc<Semaphore>,
+    commands: Arc<Semaphore>,
+}
+
+/// Which places a question takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Views,
+    Commands,
 }
 
 /// Proxies on one line, in the order of their places there.
@@ -94,11 +110,11 @@ impl Proxies {
         let (mut rooms, mut lines) = (BTreeMap::new(), Vec::new());
         for (names, line) in groups {
             rooms.extend(names.into_iter().zip((0..).map(|place| (lines.len(), place))));
-            lines.push(line);
+            let places = |most| Arc::new(Semaphore::new(most));
+            lines.push(Served { line, views: places(VIEWS_MAX), commands: places(COMMANDS_MAX) });
         }
-        let places = Arc::new(Semaphore::new(QUESTIONS_MAX));
         let (ending, left) = (AtomicBool::new(false), AtomicUsize::new(lines.len()));
-        Self(Arc::new(Inner { rooms, lines, places, ending, left }))
+        Self(Arc::new(Inner { rooms, lines, ending, left }))
     }
 
     /// Their names.
@@ -108,12 +124,12 @@ impl Proxies {
 
     /// Asks what there is.
     pub fn view(&self, pool: &Name) -> Result<oneshot::Receiver<Box<View>>, Unasked> {
-        self.ask(pool, Question::View)
+        self.ask((pool, Of::Views), Question::View)
     }
 
     /// Has something done.
     pub fn tell(&self, pool: &Name, command: Command) -> Result<oneshot::Receiver<Done>, Unasked> {
-        self.ask(pool, |reply| Question::Do(command, reply))
+        self.ask((pool, Of::Commands), |reply| Question::Do(command, reply))
     }
 
     /// Has one client closed, if it is still there.
@@ -122,14 +138,14 @@ impl Proxies {
         pool: &Name,
         client: Client,
     ) -> Result<oneshot::Receiver<Done>, Unasked> {
-        self.ask(pool, |reply| Question::KillClient(client, reply))
+        self.ask((pool, Of::Commands), |reply| Question::KillClient(client, reply))
     }
 
     /// Begins to end: nobody is let in any more, those that are there are drained under the deadline of their proxy,
     /// and closed after it.
     pub fn begin_to_end(&self) {
         if !self.0.ending.swap(true, Ordering::AcqRel) {
-            self.0.lines.iter().for_each(|line| line.end());
+            self.0.lines.iter().for_each(|served| served.line.end());
         }
     }
 
@@ -151,13 +167,18 @@ impl Proxies {
 
     fn ask<T>(
         &self,
-        pool: &Name,
+        (pool, of): (&Name, Of),
         question: impl FnOnce(Reply<T>) -> Question,
     ) -> Result<oneshot::Receiver<T>, Unasked> {
         let (line, room) = self.0.rooms.get(pool).ok_or_else(|| Unasked::Unknown(pool.clone()))?;
-        let place = Arc::clone(&self.0.places).try_acquire_owned().map_err(|_| Unasked::Busy)?;
+        let served = &self.0.lines[*line];
+        let places = match of {
+            Of::Views => &served.views,
+            Of::Commands => &served.commands,
+        };
+        let place = Arc::clone(places).try_acquire_owned().map_err(|_| Unasked::Busy)?;
         let (to, answer) = oneshot::channel();
-        self.0.lines[*line].ask(*room, question(Reply { to, _place: place }));
+        served.line.ask(*room, question(Reply { to, _place: place }));
         Ok(answer)
     }
 }
@@ -204,8 +225,8 @@ mod tests {
         ];
         let proxies = Proxies::new(groups);
         assert_eq!(proxies.view(&name("c")).unwrap_err(), Unasked::Unknown(name("c")));
-        let waiting: Vec<_> = (0..QUESTIONS_MAX).map(|_| proxies.view(&name("b")).unwrap()).collect();
-        assert_eq!(proxies.tell(&name("a"), Command::Pause).unwrap_err(), Unasked::Busy);
+        let waiting: Vec<_> = (0..VIEWS_MAX).map(|_| proxies.view(&name("b")).unwrap()).collect();
+        assert_eq!(proxies.view(&name("a")).unwrap_err(), Unasked::Busy);
         let (place, question) = line.0.lock().unwrap().pop().unwrap();
         assert_eq!(place, 1);
         assert!(other.0.lock().unwrap().is_empty(), "each is asked on its own line");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::guard::Guard;
 use crate::support::message::{Message, head};
 use crate::support::server::Server;
-use crate::support::{answer, ask, mirror, ok, server, wait_for};
+use crate::support::{answer, ask, get, mirror, ok, server, wait_for};
 
 const GATE: &str = r#"
 [proxy.bus.gate]
@@ -55,7 +55,8 @@ fn each_state_lets_through_what_it_says() {
     assert_eq!(all(&mut client), [true; 4]);
     assert_eq!(
         guard.run(&["ctl", "trading", "reducing"]).trim(),
-        "bus: trading is reducing; by hand until `active`"
+        "bus: trading is reducing; by hand until `active`\n\
+         not remembered over a restart of the agent: there is no history"
     );
     assert_eq!(all(&mut client), [true, true, true, false]);
     guard.run(&["ctl", "trading", "halted", "--proxy", "bus"]);
@@ -157,7 +158,7 @@ fn no_way_to_write_a_path_dodges_the_gate() {
     let guard = Guard::start(&[server.address], GATE);
     guard.run(&["ctl", "trading", "halted"]);
     let mut client = guard.client();
-    for line in [
+    let lines = [
         "POST /order?a",
         "POST //order",
         "POST /./order",
@@ -168,19 +169,118 @@ fn no_way_to_write_a_path_dodges_the_gate() {
         "POST /ORDER",
         "POST /order;x",
         "POST /order/",
-        "PUT /replace#x",
+        "POST //../order",
+        "POST /x%3F/../order",
+        "POST /x%23/../order",
+        "POST /a%2fb/../order",
+        "POST /a\\b/../order",
+        "POST /..;/../order",
         "put /replace",
-    ] {
+        "POST /replace?_method=PUT",
+    ];
+    for line in lines {
         let request = format!("{line} HTTP/1.1\r\nHost: bot\r\nContent-Length: 0\r\n\r\n");
         assert!(!passes(&mut client, &request), "{line}");
     }
+    let fragment = ask(&mut guard.client(), "PUT /x#/../replace HTTP/1.1\r\nHost: bot\r\n\r\n");
+    assert_eq!((fragment.status(), fragment.reason().as_str()), (400, "bad_request"));
     let renamed = ORDER.replace("POST", "GET").replace("Host", "X-HTTP-Method-Override: POST\r\nHost");
     assert!(!passes(&mut client, &renamed));
     // Two in one packet: each is decided for itself.
     client.write_all(format!("{CANCEL}{ORDER}{CANCEL}").as_bytes()).unwrap();
     let statuses = [(); 3].map(|()| answer(&mut client).status());
     assert_eq!(statuses, [200, 503, 200]);
-    guard.wait_for_pool("all are counted", |pool| pool.trading.is_some_and(|trading| trading.refused == 14));
+    let all = lines.len() as u64 + 2;
+    guard.wait_for_pool("all are counted", |pool| pool.trading.is_some_and(|trading| trading.refused == all));
+}
+
+#[test]
+fn who_does_not_read_refusals_is_not_read_and_loses_none() {
+    const ORDERS: usize = 4_000;
+    let server = mirror();
+    let told = "x".repeat(4 << 10);
+    let keys = format!("{GATE}refusal = {{ type = \"text/plain\", body = '{told}' }}\n");
+    let guard = Guard::start(&[server.address], &keys);
+    guard.run(&["ctl", "trading", "halted"]);
+    let mut client = guard.client();
+    let one = ORDER.replace("Host", &format!("Filler: {}\r\nHost", "y".repeat(4 << 10)));
+    let all = one.repeat(ORDERS).into_bytes();
+    // More than all buffers on the way can hold: it can't be written at once unless the proxy keeps what it has to say.
+    client.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut written = 0;
+    while written < all.len() {
+        match client.write(&all[written..]) {
+            Ok(count) => written += count,
+            Err(_) => break,
+        }
+    }
+    assert!(written < all.len(), "it went on to read orders while its answers were not read");
+    let mut writer = client.try_clone().unwrap();
+    let rest = std::thread::spawn(move || {
+        writer.set_write_timeout(None).unwrap();
+        writer.write_all(&all[written..])
+    });
+    for number in 0..ORDERS {
+        let heard = answer(&mut client);
+        assert_eq!((heard.status(), heard.text() == told), (503, true), "{number}");
+    }
+    rest.join().unwrap().unwrap();
+    assert_eq!(ask(&mut client, DATA).status(), 200, "its connection is as good as before");
+}
+
+#[test]
+fn an_order_is_not_sent_twice_whatever_its_method_promises() {
+    // Its kept connection dies under the second request.
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let books = std::sync::Arc::clone(&heard);
+    let server = Server::doing(move |mut stream| {
+        let mut first = true;
+        while let Ok(Some(request)) = crate::support::message::read(&mut stream) {
+            let line = request.head.lines().next().unwrap_or_default().to_owned();
+            books.lock().unwrap().push(line);
+            if !first || stream.write_all(ok("").as_bytes()).is_err() {
+                break;
+            }
+            first = false;
+        }
+        let _gone = stream.shutdown(std::net::Shutdown::Both);
+    });
+    let guard = Guard::start(&[server.address], GATE);
+    for (line, status, times) in
+        [("GET /ticker", 200, 2), ("PUT /replace", 502, 1), ("DELETE /order", 200, 2)]
+    {
+        // Each time by a connection that was good for one.
+        let mut client = guard.client();
+        heard.lock().unwrap().clear();
+        guard.run(&["ctl", "pool", "reconnect", "bus"]);
+        assert_eq!(ask(&mut client, &get("/warm")).status(), 200);
+        let said = ask(&mut client, &format!("{line} HTTP/1.1\r\nHost: bot\r\n\r\n"));
+        assert_eq!(said.status(), status, "{line}");
+        let sent = heard.lock().unwrap().iter().filter(|own| own.starts_with(line)).count();
+        assert_eq!(sent, times, "{line}");
+    }
+}
+
+#[test]
+fn an_order_that_is_known_by_its_head_is_refused_before_its_body_is_there() {
+    let server = mirror();
+    let guard = Guard::start(&[server.address], GATE);
+    guard.run(&["ctl", "trading", "halted"]);
+    let front = "PUT /replace HTTP/1.1\r\nHost: bot\r\nContent-Length: 9\r\n\r\nside";
+    let mut client = guard.client();
+    let heard = ask(&mut client, front);
+    assert_eq!((heard.reason().as_str(), heard.field("connection")), ("trading_halted", None));
+    // What is still to come of it is no request.
+    client.write_all(format!("=SELL{DATA}{CANCEL}").as_bytes()).unwrap();
+    assert_eq!([(); 2].map(|()| answer(&mut client).status()), [200, 200]);
+    // Who waits for a word may never send its body, and where one of unknown length ends is not waited for.
+    for front in [
+        front.replace("side", "").replace("Host", "Expect: 100-continue\r\nHost"),
+        front.replace("Content-Length: 9", "Transfer-Encoding: chunked").replace("side", "4\r\nside\r\n"),
+    ] {
+        let heard = ask(&mut guard.client(), &front);
+        assert_eq!((heard.reason().as_str(), heard.field("connection")), ("trading_halted", Some("close")));
+    }
 }
 
 #[test]
@@ -278,12 +378,7 @@ fn what_a_person_has_closed_stays_closed_over_a_restart() {
         assert_eq!(ask(&mut guard.client(), CANCEL).status(), 200);
     }
     guard.run(&["ctl", "trading", "reducing", "--for", "1h"]);
-    // It is on the disk a moment after it is done.
-    let bus = fdguard::model::name::Name::parse("bus").unwrap();
-    let kept =
-        || fdguard::journal::query::Blocking::open(&guard.folder().join("history.db")).unwrap().gate(&bus);
-    let reducing = fdguard::model::action::Gate::Reducing;
-    wait_for("it is remembered", || kept().unwrap().filter(|hand| hand.gate == reducing));
+    // It is on the disk when it is answered.
     guard.restart(fdguard::sys::pidfd::Signal::KILL);
     let told = guard.run(&["ctl", "trading", "status"]);
     assert!(told.starts_with("bus: TRADING REDUCING (reducing by hand for "), "{told}");
@@ -291,4 +386,31 @@ fn what_a_person_has_closed_stays_closed_over_a_restart() {
     guard.run(&["ctl", "trading", "active"]);
     guard.restart(fdguard::sys::pidfd::Signal::TERM);
     assert_eq!(ask(&mut guard.client(), ORDER).status(), 200);
+}
+
+#[test]
+fn what_can_not_be_read_of_a_person_s_word_keeps_the_gate_closed() {
+    let server = mirror();
+    let mut guard = Guard::remembering(&[server.address], GATE);
+    let kept = guard.folder().join("history.gates");
+    guard.run(&["ctl", "trading", "halted"]);
+    // The history itself may be lost: what a person has closed is none of it.
+    std::fs::write(guard.folder().join("history.db"), "garbage").unwrap();
+    guard.restart(fdguard::sys::pidfd::Signal::KILL);
+    assert_eq!(ask(&mut guard.client(), ORDER).reason(), "trading_halted");
+    guard.run(&["ctl", "trading", "active"]);
+    std::fs::write(&kept, "garbage").unwrap();
+    guard.restart(fdguard::sys::pidfd::Signal::TERM);
+    assert_eq!(ask(&mut guard.client(), ORDER).reason(), "trading_halted");
+    assert_eq!(ask(&mut guard.client(), CANCEL).status(), 200);
+    let log = guard.log();
+    assert!(log.contains("can't be read") && log.contains("bus"), "{log}");
+    guard.run(&["ctl", "trading", "active"]);
+    guard.restart(fdguard::sys::pidfd::Signal::TERM);
+    assert_eq!(ask(&mut guard.client(), ORDER).status(), 200);
+    // What is not on the disk is said to be so.
+    std::fs::remove_file(&kept).unwrap();
+    std::fs::create_dir(&kept).unwrap();
+    let told = guard.run(&["ctl", "trading", "reducing"]);
+    assert!(told.contains("bus: trading is reducing") && told.contains("not remembered"), "{told}");
 }

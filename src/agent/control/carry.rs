@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Control;
 use crate::actuator::{Order, Story};
@@ -9,7 +10,7 @@ use crate::agent::herald::About;
 use crate::agent::target::Target;
 use crate::model::action::Word;
 use crate::model::clock::Clock as _;
-use crate::model::decision::{Cause, Decision, Evaluation, Failure, Report, Verdict, Work};
+use crate::model::decision::{Cause, Decision, Done, Evaluation, Failure, Report, Verdict, Work};
 use crate::model::event::Fact;
 use crate::model::process::ProcessId;
 use crate::model::signal::Signal;
@@ -66,13 +67,28 @@ impl Control {
         let mut untaken = Vec::new();
         for decision in evaluation.decisions {
             self.herald.tell(about, fact(&decision));
-            if decision.verdict == Verdict::Start
-                && let Err(why) = self.submit(place, id, &decision)
-            {
-                untaken.push(Report { decision: decision.id, result: Err(Failure::GivenUp(why)) });
+            if decision.verdict != Verdict::Start {
+                continue;
+            }
+            if matches!(decision.work, Work::Take(_) | Work::Release(_)) {
+                self.herald.count_begun(&name, decision.id, decision.work.word());
+            }
+            if let Err(why) = self.submit(place, id, &decision) {
+                let ends_with_it = matches!(decision.work, Work::Release(_))
+                    && !self.targets[place].guarded.contains_key(&id);
+                // What a process holds is let go of when it ends, whoever else asks for it.
+                let result = if ends_with_it {
+                    Ok(Done { summary: "it ended with the process".to_owned() })
+                } else {
+                    Err(Failure::GivenUp(why))
+                };
+                untaken.push(Report { decision: decision.id, result });
             }
         }
         for report in untaken {
+            let result = report.result.as_ref().map(|done| done.summary.clone()).map_err(ToString::to_string);
+            let ended = Fact::Finished { decision: report.decision, result, took: Duration::ZERO };
+            self.herald.tell(About::process(&name, id), ended);
             let (now, wall) = (SystemClock.now(), SystemClock.wall());
             let next = self.targets[place].engine.report(&id, &report, now, wall);
             self.carry_out(place, id, next);

@@ -10,10 +10,9 @@ use crate::admin::{self, AdminError, Keys, MetricsServer, Rights};
 use crate::agent::Ends;
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::agent::request::{Answer, Command, Envelope, Request};
-use crate::cli::pools;
+use crate::cli::pools::{self, Gates};
 use crate::config::{self, Config};
 use crate::model::chain::chain;
-use crate::model::name::Name;
 use crate::proxy::Proxies;
 use crate::sys::socket_file::SocketFile;
 
@@ -40,7 +39,7 @@ pub(super) fn listen(config: &Config, ends: &Ends) -> Result<Option<Door>, Admin
 pub(super) async fn socket(
     listener: UnixListener,
     admin: config::Admin,
-    (mailbox, proxies, gates): (Mailbox, Option<Proxies>, Vec<Name>),
+    (mailbox, proxies, gates): (Mailbox, Option<Proxies>, Gates),
     known: Rc<Known>,
 ) {
     let uids = admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();

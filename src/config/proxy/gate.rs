@@ -75,7 +75,7 @@ impl Show for Rule {
         if !self.methods.is_empty() {
             entries.push(format!("method = {}", self.methods.show()));
         }
-        entries.extend(self.path.iter().map(|path| format!("path = {}", quoted(&path.to_string()))));
+        entries.push(format!("path = {}", quoted(&self.path.to_string())));
         for (key, conditions) in [("when", &self.when), ("reduces", &self.reduces)] {
             if !conditions.is_empty() {
                 entries.push(format!("{key} = {}", conditions.show()));
@@ -99,11 +99,11 @@ pub(super) fn read(proxy: &mut Section<'_>, name: &Name, cx: &mut Context<'_>) -
     let cancels = section.or(cx, "cancels", Vec::new(), |value, faults| rules(value, Of::Cancels, faults));
     let span = section.key_span("cancels").unwrap_or_else(|| section.span());
     for cancel in &cancels {
-        if let Some(order) = orders.iter().flatten().find(|order| swallows(cancel, order)) {
+        if let Some(swallowed) = orders.iter().flatten().find_map(|order| swallowed(cancel, order)) {
             let message =
-                format!("{} is a cancel and an order: every one of these orders would pass", one(order));
+                format!("`{swallowed}` is a cancel and an order: every one of these orders would pass");
             let fault = Diagnostic::error("cancel-is-order", span.clone(), message);
-            cx.faults.push(fault.help("tell them apart by `method`, or give the cancel a `when`"));
+            cx.faults.push(fault.help("tell them apart by `method` or `path`, or give the cancel a `when`"));
         }
     }
     let Size(body) = section.or(cx, "body", Size(defaults::GATE_BODY), read::size(1..=BODY_MAX));
@@ -112,16 +112,16 @@ pub(super) fn read(proxy: &mut Section<'_>, name: &Name, cx: &mut Context<'_>) -
     Some(OrderGate { rules: Rules { orders: orders?, cancels }, body, refusal })
 }
 
-/// Whether every request of an order's rule would pass as this cancel.
-fn swallows(cancel: &Rule, order: &Rule) -> bool {
-    let every = |method: &String| cancel.methods.contains(method);
-    let methods = cancel.methods.is_empty() || (!order.methods.is_empty() && order.methods.iter().all(every));
-    cancel.when.is_empty() && methods && cancel.path == order.path
-}
-
-fn one(rule: &Rule) -> String {
-    let path = rule.path.as_ref().map(ToString::to_string).unwrap_or_default();
-    format!("`{} {path}`", if rule.methods.is_empty() { "any".to_owned() } else { rule.methods.join("/") })
+/// The requests of an order's rule that would all pass as this cancel, if there are any.
+fn swallowed(cancel: &Rule, order: &Rule) -> Option<String> {
+    if !cancel.when.is_empty() || !cancel.path.covers(&order.path) {
+        return None;
+    }
+    let by = |method: &&String| cancel.methods.is_empty() || cancel.methods.contains(method);
+    let methods: Vec<&str> = order.methods.iter().filter(by).map(String::as_str).collect();
+    let any = order.methods.is_empty() && cancel.methods.is_empty();
+    let methods = if any { "any".to_owned() } else { methods.join("/") };
+    (!methods.is_empty()).then(|| format!("{methods} {}", order.path))
 }
 
 fn rules(value: Value<'_>, of: Of, faults: &mut Faults) -> Option<Vec<Rule>> {
@@ -162,7 +162,7 @@ fn rule(mut table: Table<'_>, of: Of, faults: &mut Faults) -> Option<Rule> {
         (_, None) => Some(Vec::new()),
     };
     table.finish(faults);
-    Some(Rule { methods: methods?, path: Some(path?), when: when?, reduces: reduces? })
+    Some(Rule { methods: methods?, path: path?, when: when?, reduces: reduces? })
 }
 
 fn methods(value: Value<'_>, faults: &mut Faults) -> Option<Vec<String>> {

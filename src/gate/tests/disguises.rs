@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::{kind, rule};
+use crate::gate::matter::decoded;
+use crate::gate::pattern::Case;
 use crate::gate::{Kind, Path, Pattern, Rules};
 
 const ORDER: &str = "/api/v3/order";
@@ -40,8 +42,27 @@ fn disguises_of_an_order_are_seen_through() {
         "/API/V3/Order",
         "/api/v3/cancel/../order",
         "/api/v3/cancel%2f..%2forder",
-        // Nobody knows what this is.
+        // What a part that is read in two ways hides is seen only where both ways are gone.
+        "/api//../v3/order",
+        "/x%3F/../api/v3/order",
+        "/x%23/../api/v3/order",
+        "/x#/../api/v3/order",
+        "/x;/../api/v3/order",
+        "/api/v3/a%2fb/../order",
+        "/api/v3/a\\b/../order",
+        "/api/v3/a%5cb/../order",
+        "/api/v3/..;/../order",
+        "/api/v3/..;a/order/../../v3/order",
+        "//host/api/v3/order",
+        "/api/v3/order.",
+        "/api/v3/order%20",
+        // Nobody knows what these are.
         "/%25252525%36f",
+        "/%u006frder",
+        "/or%09der",
+        "/order%00.txt",
+        "/api%c0%afv3%c0%aforder",
+        "http://host/api/v3/order",
     ] {
         assert_eq!(kind(&rules(), "POST", target, None), Kind::Order, "{target}");
     }
@@ -107,6 +128,14 @@ fn slash(how: u8) -> &'static str {
         5 => "/%2e/",
         6 => ";a=b/",
         7 => "/x%2f%2e./",
+        8 => "//../v9/../",
+        9 => "/x%3F/../",
+        10 => "/x%23/../",
+        11 => "/a%2fb/../",
+        12 => "/a\\b/../",
+        13 => "/..;/../",
+        14 => "/a#/../",
+        15 => "/x%253F/%2e./",
         _ => "/",
     }
 }
@@ -118,7 +147,7 @@ proptest! {
     #[test]
     fn no_mixture_of_disguises_dodges_the_gate(
         letters in prop::collection::vec(0u8..12, ORDER.len()),
-        slashes in prop::collection::vec(0u8..16, 4),
+        slashes in prop::collection::vec(0u8..24, 4),
         tail in prop::sample::select(vec!["", "/", "?a=b", ";x", "/.", "%2f", "/y/.."]),
     ) {
         let mut target = String::new();
@@ -144,5 +173,131 @@ proptest! {
         let pattern = Pattern::parse(&pattern).unwrap();
         let path = Path::of(target.as_bytes());
         prop_assert!(!path.is(&pattern) || path.may_be(&pattern));
+    }
+}
+
+#[test]
+fn a_slash_within_a_parameter_hides_no_order() {
+    let rules = Rules { orders: vec![rule("POST", "/api/v1/*/order")], cancels: Vec::new() };
+    for (target, is) in [
+        ("/api/v1/BTC-USD/order", Kind::Order),
+        ("/api/v1/BTC%2FUSD/order", Kind::Order),
+        ("/api/v1/BTC%2FUSD/order/", Kind::Order),
+        ("/api/v1/BTC%2FUSD//order", Kind::Order),
+        ("/api/v1/BTC%2FUSD/%6frder", Kind::Order),
+        ("/api/v1/BTC%252FUSD/%6frder", Kind::Order),
+        ("/api/v1/BTC%2FUSD/order;x", Kind::Order),
+        ("/api/v1/BTC%2FUSD/./order", Kind::Order),
+        // What an honest client asks beside it is still told exactly.
+        ("/api/v1/BTC%2FUSD/orders", Kind::Data),
+        ("/api/v1/BTC%2FUSD/ticker", Kind::Data),
+        ("/api/v1/BTC%2FUSD/ticker/", Kind::Data),
+        ("/api/v1//orderbook/", Kind::Data),
+    ] {
+        assert_eq!(kind(&rules, "POST", target, None), is, "{target}");
+    }
+}
+
+/// What a server does with a path, one thing after the other.
+#[derive(Clone, Copy, Debug)]
+enum Does {
+    Decode,
+    CutQuery,
+    CutParameters,
+    TurnSlashes,
+    Merge,
+    Pop(Empty),
+    TrimEnd,
+    Fold,
+}
+
+/// Whether `..` takes an empty part away, or the last one that has a name.
+#[derive(Clone, Copy, Debug)]
+enum Empty {
+    Counts,
+    DoesNot,
+}
+
+fn does() -> impl Strategy<Value = Does> {
+    prop::sample::select(vec![
+        Does::Decode,
+        Does::CutQuery,
+        Does::CutParameters,
+        Does::TurnSlashes,
+        Does::Merge,
+        Does::Pop(Empty::Counts),
+        Does::Pop(Empty::DoesNot),
+        Does::TrimEnd,
+        Does::Fold,
+    ])
+}
+
+/// The path after one of these.
+fn done(path: &str, does: Does) -> String {
+    let parts = |each: &mut dyn FnMut(&str) -> String| path.split('/').map(each).collect::<Vec<_>>();
+    match does {
+        Does::Decode => String::from_utf8_lossy(&decoded(path.as_bytes())).into_owned(),
+        Does::CutQuery => path.split(['?', '#']).next().unwrap_or_default().to_owned(),
+        Does::CutParameters => {
+            parts(&mut |part| part.split(';').next().unwrap_or_default().to_owned()).join("/")
+        }
+        Does::TurnSlashes => path.replace('\\', "/"),
+        Does::Merge => {
+            let mut merged = path.to_owned();
+            while merged.contains("//") {
+                merged = merged.replace("//", "/");
+            }
+            merged
+        }
+        Does::Pop(empty) => popped(path, empty),
+        Does::TrimEnd => match path.trim_end_matches('/') {
+            "" => "/".to_owned(),
+            trimmed => trimmed.to_owned(),
+        },
+        Does::Fold => path.to_ascii_lowercase(),
+    }
+}
+
+fn popped(path: &str, empty: Empty) -> String {
+    let mut stack: Vec<&str> = Vec::new();
+    for part in path.split('/').skip(1) {
+        match part {
+            "." => {}
+            ".." => while stack.pop() == Some("") && matches!(empty, Empty::DoesNot) {},
+            part => stack.push(part),
+        }
+    }
+    format!("/{}", stack.join("/"))
+}
+
+/// A piece of a path that some server reads in its own way.
+fn piece() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "/", "/", "/", "/api", "/api", "/order", "/order", "/b%2fc", "/..", "/..", "/.", "%2f", "%5c", "\\",
+        ";x", "..;", "%3f", "%23", "#", "?", "%2e", "%252e", "%252f", "/%6frder", "/Order", "/a", "order",
+        "api", "%25",
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    /// Whatever a server does with a path, one that it takes for an order's is held for one; and what is held for a
+    /// cancel's is one to all of them.
+    #[test]
+    fn no_server_finds_an_order_where_the_gate_sees_none(
+        pieces in prop::collection::vec(piece(), 1..8),
+        server in prop::collection::vec(does(), 0..8),
+        pattern in prop::sample::select(vec!["/api/order", "/api/*/order", "/api", "/", "/a*/order", "/api/**"]),
+    ) {
+        let target = format!("/{}", pieces.concat().trim_start_matches('/'));
+        let pattern = Pattern::parse(pattern).unwrap();
+        let path = Path::of(target.as_bytes());
+        let own = target.split('?').next().unwrap_or_default().to_owned();
+        let served = server.iter().fold(own, |path, does| done(&path, *does));
+        let parts = served[1..].split('/').map(str::as_bytes);
+        let fits = pattern.fits(parts, Case::Counts);
+        prop_assert!(!fits || path.may_be(&pattern), "{target} is {served} to {server:?}");
+        prop_assert!(fits || !path.is(&pattern), "{target} is {served} to {server:?}");
     }
 }

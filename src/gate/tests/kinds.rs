@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::{field, flag, head, json, kind, rule};
 use crate::gate::{
-    BadPattern, Hand, Holds, Kind, Known, Matter, Pattern, Rule, Rules, Scalar, Standing, passes,
+    BadPattern, Condition, Content, Hand, Kind, Known, Matter, Pattern, Place, Rule, Rules, Scalar, Standing,
+    passes,
 };
 use crate::model::action::Gate;
 use crate::model::clock::Timestamp;
@@ -111,41 +112,163 @@ fn a_body_tells_where_the_path_does_not() {
     let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
     assert_eq!(kind(&rules, "POST", "/exchange", Some(&deep)), Kind::Order);
     // Longer than what is read: nothing is known of it.
-    let unread = Matter::of_request(b"", None);
+    let unread = Matter::of_request(b"", Content::Unread);
     assert_eq!(rules.by_all(&head("POST", "/exchange", true), &unread), Kind::Order);
 }
 
 #[test]
-fn a_message_is_told_by_its_conditions_alone() {
-    let told = |when| Rule { methods: Vec::new(), path: None, when, reduces: Vec::new() };
-    let rules = Rules {
-        orders: vec![
-            told(vec![json("/op", &["order"])]),
-            Rule { when: Vec::new(), ..rule("POST", "/elsewhere") },
-        ],
-        cancels: vec![told(vec![json("/op", &["cancel"])])],
-    };
-    for (text, is) in [
-        (r#"{"op":"order"}"#, Kind::Order),
-        (r#"{"op":"cancel"}"#, Kind::Cancel),
-        (r#"{"op":"subscribe"}"#, Kind::Data),
-        ("ping", Kind::Order),
+fn what_some_reader_takes_for_an_order_is_one() {
+    let rules = by_bodies();
+    for body in [
+        r#"{"Action":{"Type":"order"}}"#,
+        r#"{"ACTION":{"tYPE":"modify"}}"#,
+        r#"{"action":{"type":"ORDER"}}"#,
+        r#"{"action":{"type":" order "}}"#,
+        r#"{"action":{"type":["order"]}}"#,
+        r#"{"action":[{"type":"order"}]}"#,
+        // One reader takes the first name, one the last, one does not look at the case.
+        r#"{"action":{"type":"cancel"},"Action":{"Type":"order"}}"#,
+        r#"{"action":{"type":"cancel","Type":"order"}}"#,
+        "{\"action\":{\"type\":\"cancel\",\"t\u{443}pe\":1,\"TYPE\":\"order\"}}",
     ] {
-        assert_eq!(rules.of_message(&Matter::of_message(text.as_bytes())), is, "{text}");
+        assert_eq!(kind(&rules, "POST", "/exchange", Some(body)), Kind::Order, "{body}");
+    }
+    // What is surely none of them is still told.
+    for (body, is) in [
+        (r#"{"action":{"type":"updateLeverage"},"Vault":1}"#, Kind::Data),
+        (r#"{"action":{"type":"cancel"},"Vault":1}"#, Kind::Cancel),
+        (r#"{"action":{"type":null}}"#, Kind::Data),
+        // A cancel and what reduces are read to the letter.
+        (r#"{"Action":{"Type":"cancel"}}"#, Kind::Data),
+        (r#"{"action":{"type":"order","orders":[{"R":true}]}}"#, Kind::Order),
+        (r#"{"action":{"type":"order","orders":[{"r":"true"}]}}"#, Kind::Order),
+        (r#"{"action":{"type":"order","orders":[{"r":1}]}}"#, Kind::Order),
+    ] {
+        assert_eq!(kind(&rules, "POST", "/exchange", Some(body)), is, "{body}");
     }
 }
 
 #[test]
-fn conditions_hold_together_or_not_at_all() {
-    use Holds::{No, Unknown, Yes};
-    for (each, all) in [
-        (vec![], Yes),
-        (vec![Yes, Yes], Yes),
-        (vec![Yes, Unknown], Unknown),
-        (vec![Unknown, No], No),
-        (vec![No, Yes], No),
+fn a_value_is_an_orders_where_one_reader_takes_it_for_it() {
+    let at = |when| Rules { orders: vec![Rule { when: vec![when], ..rule("POST", "/x") }], cancels: vec![] };
+    let one = |is: Scalar| Condition { place: Place::Pointer("/k".to_owned()), is: vec![is] };
+    for (is, value, order) in [
+        (Scalar::Number(1), "1", true),
+        (Scalar::Number(1), "1.0", true),
+        (Scalar::Number(1), r#""1""#, true),
+        (Scalar::Number(1), "true", true),
+        (Scalar::Number(1), "2", false),
+        (Scalar::Number(0), "null", true),
+        (Scalar::Text("1".to_owned()), "1", true),
+        (Scalar::Text("buy".to_owned()), "1", false),
+        (Scalar::Flag(true), r#""True""#, true),
+        (Scalar::Flag(true), "1", true),
+        (Scalar::Flag(true), r#""what""#, true),
+        (Scalar::Flag(true), "0", false),
+        (Scalar::Flag(false), "null", true),
+        (Scalar::Flag(false), "true", false),
     ] {
-        assert_eq!(Holds::all(each.iter().copied()), all, "{each:?}");
+        let body = format!(r#"{{"k":{value}}}"#);
+        let found = kind(&at(one(is.clone())), "POST", "/x", Some(&body)) == Kind::Order;
+        assert_eq!(found, order, "{is:?} {value}");
+    }
+    let absent = |is| kind(&at(one(is)), "POST", "/x", Some("{}"));
+    assert_eq!(absent(Scalar::Flag(false)), Kind::Order, "what is absent is false to most");
+    assert_eq!(absent(Scalar::Flag(true)), Kind::Data);
+}
+
+#[test]
+fn a_field_may_stand_wherever_a_server_looks_for_one() {
+    let when = vec![field("type", Scalar::Text("order".to_owned()))];
+    let rules = Rules { orders: vec![Rule { when, ..rule("POST", "/x") }], cancels: vec![] };
+    let head = head("POST", "/x", true);
+    for (query, content, is) in [
+        ("", Content::Form(b"type=order"), Kind::Order),
+        ("", Content::Form(b"Type=ORDER"), Kind::Order),
+        ("", Content::Form(b"type=info&type=order"), Kind::Order),
+        ("", Content::Form(b"a=1;type=order"), Kind::Order),
+        ("", Content::Form(b"type[]=order"), Kind::Order),
+        ("type=order", Content::Form(b""), Kind::Order),
+        ("", Content::Other(br#"{"type":"order"}"#), Kind::Order),
+        ("", Content::Other(b"--x\r\nContent-Disposition: form-data; name=type\r\n\r\norder"), Kind::Order),
+        ("", Content::Unread, Kind::Order),
+        ("", Content::Form(b"type=info"), Kind::Data),
+        ("type=info", Content::Form(b""), Kind::Data),
+        ("", Content::Form(b"a=1"), Kind::Data),
+    ] {
+        assert_eq!(
+            rules.by_all(&head, &Matter::of_request(query.as_bytes(), content)),
+            is,
+            "{query} {content:?}"
+        );
+    }
+    // What reduces is known only where every reader finds the same.
+    let reduces = by_paths();
+    let head = super::head("POST", "/fapi/v1/order", true);
+    for (query, content, is) in [
+        ("", Content::Form(b"reduceOnly=true"), Kind::Reduces),
+        ("reduceOnly=true", Content::Other(br#"{"reduceOnly":false}"#), Kind::Order),
+        ("", Content::Form(b"reduceOnly=true&ReduceOnly=false"), Kind::Order),
+        ("", Content::Form(b"reduceOnly=true;x"), Kind::Order),
+        ("", Content::Form(b"reduceOnly[]=true"), Kind::Order),
+    ] {
+        let matter = Matter::of_request(query.as_bytes(), content);
+        assert_eq!(reduces.by_all(&head, &matter), is, "{query} {content:?}");
+    }
+}
+
+#[test]
+fn another_method_may_stand_in_query_or_body() {
+    let rules = Rules { orders: vec![rule("PUT", "/order")], cancels: vec![rule("POST", "/order")] };
+    for (target, body, is) in [
+        ("/order", "", Kind::Cancel),
+        ("/order?_method=PUT", "", Kind::Order),
+        ("/order?%5Fmethod=put", "", Kind::Order),
+        ("/order?x_y=%20&a=b", "", Kind::Cancel),
+        ("/order", "a=b", Kind::Cancel),
+        ("/order", "a=b&_method=PUT", Kind::Order),
+        ("/order", r#"{"_Method":"PUT"}"#, Kind::Order),
+        ("/order", r#"{"method":"PUT"}"#, Kind::Cancel),
+        ("/order", "--multipart", Kind::Order),
+        ("/elsewhere", "_method=PUT", Kind::Data),
+    ] {
+        let body = (!body.is_empty()).then_some(body);
+        assert_eq!(kind(&rules, "POST", target, body), is, "{target} {body:?}");
+    }
+}
+
+#[test]
+fn an_order_reduces_only_by_a_rule_that_surely_is_its_own() {
+    let reduces = vec![flag("/r")];
+    let rules = Rules {
+        orders: vec![
+            Rule { when: vec![json("/t", &["close"])], reduces, ..rule("POST", "/x") },
+            rule("POST", "/x"),
+        ],
+        cancels: vec![],
+    };
+    assert_eq!(kind(&rules, "POST", "/x", Some(r#"{"t":"close","r":true}"#)), Kind::Reduces);
+    assert_eq!(kind(&rules, "POST", "/x", Some(r#"{"T":"close","r":true}"#)), Kind::Order);
+}
+
+#[test]
+fn a_pattern_covers_another_where_all_that_fits_that_one_fits_it() {
+    for (one, other, covers) in [
+        ("/a", "/a", true),
+        ("/**", "/a/b", true),
+        ("/api/**", "/api/v3/order", true),
+        ("/api/**", "/api/**", true),
+        ("/api/*/order", "/api/v3/order", true),
+        ("/api/v3/order*", "/api/v3/order*", true),
+        ("/api/v3/*", "/api/v3/order*", true),
+        ("/api/v3/order", "/api/v3/order*", false),
+        ("/api/v3/order", "/api/**", false),
+        ("/api/v3/order/cancel-all", "/api/v3/order/**", false),
+        ("/api/*", "/api/**", false),
+        ("/api/v3/order", "/api/v3/orders", false),
+    ] {
+        let [one, other] = [one, other].map(|text| Pattern::parse(text).unwrap());
+        assert_eq!(one.covers(&other), covers, "{one} {other}");
     }
 }
 
@@ -222,7 +345,7 @@ proptest! {
     fn any_body_is_judged(body in prop::collection::vec(any::<u8>(), 0..64)) {
         let rules = by_bodies();
         let head = head("POST", "/exchange", true);
-        let is = rules.by_all(&head, &Matter::of_request(b"", Some(&body)));
+        let is = rules.by_all(&head, &Matter::of_request(b"", Content::Other(&body)));
         if serde_json::from_slice::<serde_json::Value>(&body).is_err() {
             prop_assert_eq!(is, Kind::Order);
         }

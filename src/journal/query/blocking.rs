@@ -8,7 +8,6 @@ use super::{Bucket, EventFilter, Events, Memory, QueryError, Range, Reader, Reco
 use crate::model::column::Column;
 use crate::model::name::Name;
 use crate::model::observation::Observation;
-use crate::model::trading::ByHand;
 
 /// A [`Reader`] that waits. Not to be used from within a runtime.
 #[derive(Debug)]
@@ -33,11 +32,6 @@ impl Blocking {
     /// As [`Reader::recorded`].
     pub fn recorded(&mut self) -> Result<Vec<Recorded>, QueryError> {
         self.runtime.block_on(self.reader.recorded())
-    }
-
-    /// As [`Reader::gate`].
-    pub fn gate(&mut self, proxy: &Name) -> Result<Option<ByHand>, QueryError> {
-        self.runtime.block_on(self.reader.gate(proxy))
     }
 
     /// As [`Reader::memory`].

@@ -28,7 +28,8 @@ pub enum Target {
 impl Target {
     /// What the target of a request by this method is.
     pub fn of(method: Method, target: &[u8]) -> Result<Self, Fault> {
-        if !target.iter().all(u8::is_ascii_graphic) {
+        // A fragment is never sent; what a server would make of one is not known.
+        if !target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#') {
             return Err(Fault::Target);
         }
         match (method, target.first()) {

@@ -3,6 +3,7 @@
 use std::task::Context;
 
 use super::request::{Answer, Expect, Takes};
+use super::rest::Word;
 use super::{Phase, Session};
 use crate::config::proxy::HostRule;
 use crate::pool::reason::{CloseReason, Farewell};
@@ -65,7 +66,7 @@ impl Session {
             self.ask.takes = Takes::No;
         }
         let sent = out.len();
-        if link.used && self.ask.repeatable {
+        if link.used && self.ask.is_repeatable() {
             self.ask.kept = head.end;
         } else {
             self.ask.kept = 0;
@@ -115,7 +116,7 @@ impl Session {
 
     /// What is to come of the request's body; after it the client is only watched.
     fn upward(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
-        let Some(link) = &mut self.link else { return Step::Wait };
+        let Some(link) = &mut self.link else { return self.drop_body(cx, tools) };
         if link.side.is_blocked() {
             match link.side.flush(cx) {
                 Ok(true) => self.ask.moved = self.web.now.get(),
@@ -158,6 +159,29 @@ impl Session {
             self.begun = self.web.now.get();
         }
         self.count(count, 0);
+        Step::Again
+    }
+
+    /// What is to come of the body of a request that was refused: it is read and dropped.
+    fn drop_body(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
+        if self.ask.body.is_over() || self.client.is_blocked() {
+            return Step::Wait;
+        }
+        match self.listen(cx, tools) {
+            Word::More => {}
+            Word::Nothing => return Step::Wait,
+            Word::End | Word::Broken => {
+                self.abort(Farewell::Lost, CloseReason::ClientGone);
+                return Step::Again;
+            }
+        }
+        match self.ask.body.advance(&self.held) {
+            Ok(count) => {
+                self.used(count);
+                self.count(count, 0);
+            }
+            Err(_) => self.abort(Farewell::Protocol, CloseReason::ClientProtocol),
+        }
         Step::Again
     }
 

@@ -6,10 +6,10 @@
 use std::borrow::Cow;
 use std::task::Context;
 
-use super::request::{Ask, Expect};
+use super::request::{Answer, Expect};
 use super::rest::Word;
 use super::{Phase, Session};
-use crate::gate::{Head, Known, Matter, Path, passes};
+use crate::gate::{Content, Head, Kind, Known, Matter, Path, passes};
 use crate::model::trading::Trading;
 use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::http::reply::Reply;
@@ -23,8 +23,18 @@ use crate::wire::http::head::{After, Finder, Request, Version, request};
 
 /// Said to a client that waits for a word before it sends the body.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-/// Fields by which servers take a request for one by another method.
-const RENAMES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// Fields by which servers take a request for one by another method; some take underscores for dashes.
+const RENAMES: [&str; 6] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x_http_method_override",
+    "x_http_method",
+    "x_method_override",
+];
+/// The type of a form; with a parameter other than this one it could be written in letters that are read otherwise.
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
+const FORM_LETTERS: &[u8] = b"charset=utf-8";
 
 /// How much of a body is there.
 enum Extent {
@@ -101,7 +111,11 @@ impl Session {
         match self.extent(&head) {
             Ok(Extent::Whole(length)) => self.decide(&head, Some(length), tools),
             Ok(Extent::Long) => self.decide(&head, None, tools),
-            Ok(Extent::Part) => return self.more_of_body(&head, cx, tools),
+            Ok(Extent::Part) => match self.ask.kind {
+                // Its head tells all: nothing of its body is waited for.
+                Some(kind) if !passes(kind, self.trading()) => self.refuse_early(&head, kind, tools),
+                Some(_) | None => return self.more_of_body(&head, cx, tools),
+            },
             Err(fault) => self.reply(&Reply::fault(fault), tools),
         }
         Step::Again
@@ -147,7 +161,8 @@ impl Session {
             Known::Is(kind) => kind,
             Known::InBody => {
                 let body = sent.and_then(|sent| plain(&self.held[..head.end], head, sent, &tools.fields));
-                gate.rules.by_all(&seen, &Matter::of_request(seen.path.query(), body.as_deref()))
+                let content = content_of(&self.held[..head.end], &tools.fields, body.as_deref());
+                gate.rules.by_all(&seen, &Matter::of_request(seen.path.query(), content))
             }
         };
         self.ask.kind = Some(kind);
@@ -155,31 +170,59 @@ impl Session {
         if passes(kind, state) {
             return self.seek_with(Some(head), tools);
         }
-        if let Some(gate) = &mut self.room().gate {
-            gate.refused();
-        }
-        let (name, gate) = (&self.settings().name, self.settings().gate.as_ref());
-        let Some(reply) = gate.map(|gate| Reply::kept_back(&gate.refusal, name, state)) else { return };
+        let reply = self.refusal(state);
         match length {
-            Some(length) if self.ask.after == After::Keep && self.ask.version == Version::Http11 => {
-                self.refuse(&reply, head.end + length, tools);
-            }
+            Some(length) if self.keeps() => self.refuse(&reply, (head.end + length, Body::NONE), tools),
             Some(_) | None => self.reply(&reply, tools),
         }
     }
 
-    /// Answers a request of so many bytes, and waits for the next one.
-    fn refuse(&mut self, reply: &Reply, length: usize, tools: &mut Tools) {
+    /// Refuses an order of which only a part of the body is there.
+    fn refuse_early(&mut self, head: &Request, kind: Kind, tools: &mut Tools) {
+        self.ask.kind = Some(kind);
+        let state = self.trading();
+        let reply = self.refusal(state);
+        let mut body = head.body;
+        match (body, body.advance(&self.held[head.end..])) {
+            // Who waits for a word before it sends the body may never send it.
+            (Body::Length(_), Ok(here)) if self.keeps() && !head.expects => {
+                self.refuse(&reply, (head.end + here, body), tools);
+            }
+            // Where a body of unknown length ends is not waited for.
+            (_, _) => self.reply(&reply, tools),
+        }
+    }
+
+    /// Whether the client's connection stays.
+    fn keeps(&self) -> bool {
+        self.ask.after == After::Keep && self.ask.version == Version::Http11
+    }
+
+    /// What a refused order is answered; it is counted.
+    fn refusal(&mut self, state: Trading) -> Reply {
+        if let Some(gate) = &mut self.room().gate {
+            gate.refused();
+        }
+        let settings = self.settings();
+        match &settings.gate {
+            Some(gate) => Reply::kept_back(&gate.refusal, &settings.name, state),
+            None => Reply::forward(),
+        }
+    }
+
+    /// Answers a request of which so many bytes are here and `rest` is to come, and waits for the next one once the client has
+    /// taken the answer: it is an exchange without a server, so that one who does not read is not read either.
+    fn refuse(&mut self, reply: &Reply, (here, rest): (usize, Body), tools: &mut Tools) {
         tracing::debug!(proxy = self.settings().name, reason = reply.reason(), "a request is answered here");
         tools.out.clear();
         reply.write(&self.settings().name, (self.ask.method, After::Keep), &mut tools.out);
-        self.used(length);
-        self.count(length, tools.out.len());
+        self.used(here);
+        self.count(here, tools.out.len());
         // Who does not hear it has gone, which is heard when it is read.
         let _heard = self.client.send(&tools.out);
-        self.ask = Ask::none(self.now());
-        self.begun = self.now();
-        self.phase = Phase::Rest;
+        self.ask.body = rest;
+        self.ask.answer = Answer::Over(After::Keep);
+        self.phase = Phase::Exchange;
     }
 }
 
@@ -191,6 +234,24 @@ fn seen<'a>(held: &'a [u8], head: &Request, fields: &Fields) -> Head<'a> {
     let renamed = RENAMES.iter().any(|name| fields.get(bytes, name).is_some());
     let path = Path::of(&bytes[head.target.clone()]);
     Head { method, path, renamed, has_body: !head.body.is_over() }
+}
+
+/// A body with what the head says of it.
+fn content_of<'a>(head: &[u8], fields: &Fields, body: Option<&'a [u8]>) -> Content<'a> {
+    let mut types = fields.iter(head).filter(|(name, _)| name.eq_ignore_ascii_case(b"content-type"));
+    let is_form = match (types.next(), types.next()) {
+        (Some((_, kind)), None) => {
+            let mut parts = kind.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+            parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(FORM))
+                && parts.all(|one| one.eq_ignore_ascii_case(FORM_LETTERS))
+        }
+        (_, _) => false,
+    };
+    match body {
+        None => Content::Unread,
+        Some(body) if is_form || body.is_empty() => Content::Form(body),
+        Some(body) => Content::Other(body),
+    }
 }
 
 /// A body as whoever it is for reads it; none where it is coded.

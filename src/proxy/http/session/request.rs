@@ -34,6 +34,21 @@ pub(super) enum Expect {
     Ours,
 }
 
+/// Whether a request may be sent once more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Repeats {
+    /// Doing it twice is doing it once, by its method, and it has no body.
+    ByMethod,
+    /// It may not.
+    Never,
+}
+
+impl Repeats {
+    fn of(head: &Request) -> Self {
+        if head.method.is_idempotent() && head.body.is_over() { Self::ByMethod } else { Self::Never }
+    }
+}
+
 /// A request on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Ask {
@@ -44,8 +59,7 @@ pub(super) struct Ask {
     /// What is to come of the request's body.
     pub(super) body: Body,
     pub(super) upgrades: bool,
-    /// The request may be sent once more: doing it twice is doing it once, and it has no body.
-    pub(super) repeatable: bool,
+    pub(super) repeats: Repeats,
     /// Bytes of its head that are kept for that, at the front of what is held.
     pub(super) kept: usize,
     pub(super) takes: Takes,
@@ -69,7 +83,7 @@ impl Ask {
             after: After::Close,
             body: Body::NONE,
             upgrades: false,
-            repeatable: false,
+            repeats: Repeats::Never,
             kept: 0,
             takes: Takes::Yes,
             answer: Answer::Awaited,
@@ -88,8 +102,17 @@ impl Ask {
             after: head.after,
             body: head.body,
             upgrades: head.upgrades,
-            repeatable: head.method.is_idempotent() && head.body.is_over(),
+            repeats: Repeats::of(head),
             ..Self::none(now)
+        }
+    }
+
+    /// Whether it may be sent once more. What is declared an order may not, whatever its method promises: doing it twice would be
+    /// two orders.
+    pub(super) fn is_repeatable(&self) -> bool {
+        match (self.repeats, self.kind) {
+            (Repeats::ByMethod, Some(Kind::Data | Kind::Cancel)) => true,
+            (Repeats::ByMethod, Some(Kind::Reduces | Kind::Order) | None) | (Repeats::Never, _) => false,
         }
     }
 
