@@ -244,3 +244,35 @@ fn each_topic_is_polled_by_itself_and_has_its_own_time() {
     }
     assert!(guard.log().contains("status 404"), "what can't be had is told");
 }
+
+#[test]
+fn a_slow_client_is_waited_for_by_polls_too() {
+    let count = Arc::new(AtomicU64::new(0));
+    let own = Arc::clone(&count);
+    let rest = Server::doing(move |mut stream| {
+        while let Ok(Some(_)) = crate::support::head(&mut stream) {
+            let n = own.fetch_add(1, Ordering::AcqRel) + 1;
+            let body = json!({ "n": n, "fill": "x".repeat(200_000) }).to_string();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let keys = format!(
+        "clients.buffer = \"64KiB\"\n[proxy.bus.stream]\ntries = 0\n\
+         [proxy.bus.stream.poll]\nurl = \"http://{}/last\"\nevery = \"20ms\"\ncursor = \"/n\"\n",
+        rest.address
+    );
+    let guard = Guard::start(&[crate::support::guard::free_address()], &keys);
+    let mut client = client(&guard);
+    let mut before = 0;
+    wait_for("nothing more is asked for", || {
+        let now = count.load(Ordering::Acquire);
+        std::thread::park_timeout(Duration::from_secs(2));
+        (std::mem::replace(&mut before, now) == now && now > 10).then_some(())
+    });
+    for n in 1..=before {
+        assert_eq!(json(&mut client)["n"], n);
+    }
+}

@@ -45,25 +45,26 @@ fn a_slow_client_is_closed_where_the_settings_say_so() {
 
 #[test]
 fn a_slow_client_gets_the_newest_of_each_topic_where_the_settings_say_so() {
-    let server = talker(50_000);
+    let server = talker(20_000);
+    // While it talks it answers no ping, and that takes a while on a machine that is busy.
     let guard = Guard::start(
         &[server.address],
-        "stream = { slow = \"conflate\", topic = \"/t\" }\nclients.buffer = \"64KiB\"",
+        "stream = { slow = \"conflate\", topic = \"/t\", heartbeat = \"none\" }\nclients.buffer = \"64KiB\"",
     );
     let mut client = client(&guard);
     wait_for("messages were replaced", || {
         let pool = guard.pool();
-        (pool.stream?.messages == 50_000).then_some(())
+        (pool.stream?.messages == 20_000).then_some(())
     });
     let (mut last, mut count) = (None, 0);
-    while last != Some(49_999) {
+    while last != Some(19_999) {
         let n = json(&mut client)["n"].as_u64();
         assert!(n > last, "in order");
         (last, count) = (n, count + 1);
     }
-    assert!(count < 50_000, "some were left out");
+    assert!(count < 20_000, "some were left out");
     let stream = guard.pool().stream.unwrap();
-    assert_eq!(stream.dropped + count, 50_000, "and counted");
+    assert_eq!(stream.dropped + count, 20_000, "and counted");
 }
 
 /// So many pings of 125 bytes are more than sockets hold.
