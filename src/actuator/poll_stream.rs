@@ -11,7 +11,7 @@ use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::units::format_span;
 use crate::proxy::{Command, Proxies, StreamWork};
-use crate::stream::order::{How, Wanted};
+use crate::stream::order::Wanted;
 
 use super::holders::{Held, Holders};
 
@@ -84,7 +84,7 @@ impl Polls {
 /// The longest time between polls counts.
 fn wanted(held: &Held<Duration>) -> Wanted {
     let longest = held.values().copied().max();
-    longest.map_or(Wanted::Live, |every| Wanted::Polls { every, how: How::PollFirst })
+    longest.map_or(Wanted::Live, |every| Wanted::Polls { every })
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
         let process = |pid| ProcessId { pid, inode: 0, started: 0, exe: (0, 0) };
         let mut held =
             Held::from([(process(1), Duration::from_secs(2)), (process(2), Duration::from_secs(5))]);
-        let polls = |seconds| Wanted::Polls { every: Duration::from_secs(seconds), how: How::PollFirst };
+        let polls = |seconds| Wanted::Polls { every: Duration::from_secs(seconds) };
         assert_eq!(wanted(&held), polls(5));
         held.remove(&process(2));
         assert_eq!(wanted(&held), polls(2));

@@ -155,6 +155,10 @@ pub const STREAM_TOPICS: &str = "/params";
 pub const STREAM_BATCH: u32 = 100;
 /// From one of these messages to the next: venues take about five a second.
 pub const STREAM_PACE: Duration = Duration::from_millis(200);
+/// Where an answer says that it refuses, as it does in JSON-RPC and most of what is like it.
+pub const STREAM_REFUSED: &str = "/error";
+/// Numbers that are not above the last one for so long are a new count.
+pub const STREAM_RECOUNT: Duration = Duration::from_secs(30);
 /// From poll to poll.
 pub const POLL_EVERY: Duration = Duration::from_secs(2);
 /// The answer to a poll.

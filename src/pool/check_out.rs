@@ -2,7 +2,7 @@
 
 use crate::model::clock::Timestamp;
 use crate::pool::client::Standing;
-use crate::pool::connection::{Connection, Serving, State};
+use crate::pool::connection::{Connection, Loan, Serving, State};
 use crate::pool::id::{ClientId, ConnectionId, Key, UpstreamId};
 use crate::pool::mode::Mode;
 use crate::pool::order::Order;
@@ -176,6 +176,7 @@ impl Pool {
         self.connections.enter(slot, State::Leased, now);
         let connection = self.connections.get_mut(slot);
         connection.holder = Some(client);
+        connection.loan = Loan::Unit;
         connection.uses = connection.uses.saturating_add(1);
         let id = connection.id(slot);
         self.clients.enter(client, Standing::Working, now);

@@ -6,7 +6,7 @@ use crate::model::clock::Timestamp;
 use crate::pool::breaker::{BreakerState, Verdict};
 use crate::pool::check_out::{Parted, nanos};
 use crate::pool::client::Standing;
-use crate::pool::connection::{Connection, Serving, State};
+use crate::pool::connection::{Connection, Loan, Serving, State};
 use crate::pool::id::{ClientId, ConnectionId, UpstreamId};
 use crate::pool::mode::Mode;
 use crate::pool::order::Order;
@@ -28,11 +28,21 @@ impl Pool {
             let breaker = &mut self.upstreams.get_mut(upstream).breaker;
             if breaker.failure(&self.limits.trip, now, fraction) == Verdict::Tripped {
                 self.upstreams.hasten_others(upstream, &self.limits, now);
-                self.retire_all_of(upstream, CloseReason::Failover, now);
+                self.fail_over(upstream, now);
             }
         }
         self.despair(now);
         self.pump(now);
+    }
+
+    /// The upstream has agreed to serve a client for good on a connection that is lent, as it does with a stream: a
+    /// success, and from now on no failover takes it away. What serves is worth more than a guess about what would.
+    pub fn settle(&mut self, id: ConnectionId, now: Timestamp) {
+        let Some(slot) = self.connections.find_in(id, State::Leased) else { return };
+        let connection = self.connections.get_mut(slot);
+        connection.loan = Loan::ForGood;
+        let upstream = connection.upstream;
+        self.upstreams.get_mut(upstream).breaker.success(&self.limits.trip, now);
     }
 
     /// A client's work and its connection end together, as in a stream of bytes: one unit of work, and nothing that could
@@ -105,12 +115,13 @@ impl Pool {
         }
     }
 
-    /// Retires all connections to an upstream.
-    pub(super) fn retire_all_of(&mut self, upstream: UpstreamId, reason: CloseReason, now: Timestamp) {
+    /// Retires all connections to an upstream that fails too often, but for those that serve for good.
+    fn fail_over(&mut self, upstream: UpstreamId, now: Timestamp) {
         for slot in self.connections.slots() {
             let connection = self.connections.get(slot);
-            if connection.state != State::Free && connection.upstream == upstream {
-                self.retire(slot, reason, now);
+            let serves = connection.state == State::Leased && connection.loan == Loan::ForGood;
+            if connection.state != State::Free && connection.upstream == upstream && !serves {
+                self.retire(slot, CloseReason::Failover, now);
             }
         }
     }

@@ -64,8 +64,19 @@ pub(super) struct Connection {
     pub(super) generation: Generation,
     /// Its own number from 0 to 1, which shortens its lifetime.
     pub(super) fraction: f64,
+    /// For how long it is lent.
+    pub(super) loan: Loan,
     /// Which entry of the upstream's addresses it was opened to.
     pub(super) address: u32,
+}
+
+/// For how long a connection is lent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Loan {
+    /// For a unit of work.
+    Unit,
+    /// For good, and it serves: nothing but its own end takes it from its client, or an order that means just that.
+    ForGood,
 }
 
 /// Whether a `Serve` is under way to the loop.
@@ -97,6 +108,7 @@ impl Connection {
         forced: None,
         generation: Generation(0),
         fraction: 0.0,
+        loan: Loan::Unit,
         address: 0,
     };
 

@@ -88,6 +88,7 @@ words! {
         ConnectLate "connect_late" Upstream "Connecting and logging in took longer than the settings allow.",
         ConnectProtocol "connect_protocol" Upstream "The upstream broke the protocol during login.",
         LoginRefused "login_refused" Operator "The upstream does not accept the credentials.",
+        RequestRefused "request_refused" Client "The upstream refused what its client asked for.",
         UpstreamCrowded "upstream_crowded" Upstream "The upstream has no connection to give.",
         UpstreamStarting "upstream_starting" Upstream "The upstream is starting up or shutting down.",
         NoDescriptors "no_descriptors" Agent "The agent has no descriptor left for it.",
@@ -133,6 +134,7 @@ impl CloseReason {
             | Self::UpstreamSpoke
             | Self::LastAnswer
             | Self::LoginRefused
+            | Self::RequestRefused
             | Self::UpstreamCrowded
             | Self::UpstreamStarting
             | Self::NoDescriptors

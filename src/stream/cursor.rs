@@ -28,7 +28,7 @@ pub enum Step {
 pub struct Rule {
     /// How they go on.
     pub step: Step,
-    /// Old numbers that rise for so long are a new count.
+    /// Old numbers that rise for so long are a new count; where it is zero the first of them begins one.
     pub reset_after: Duration,
 }
 
@@ -110,6 +110,13 @@ impl Cursors {
     /// Something may have been missed from here on.
     pub const fn breach(&mut self) {
         self.breach += 1;
+    }
+
+    /// Something may have been missed of one topic.
+    pub fn fear(&mut self, topic: &str) {
+        if let Some(mark) = self.marks.get_mut(topic) {
+            mark.breach = self.breach.wrapping_sub(1);
+        }
     }
 
     /// The last cursor delivered of a topic.
@@ -274,6 +281,15 @@ mod tests {
         assert_eq!(cursors.judge(&of(3), Source::Socket, at(159)), Judged::Duplicate);
         assert_eq!(cursors.judge(&of(4), Source::Socket, at(160)), gap(1_000, 4, false));
         assert_eq!(cursors.judge(&of(5), Source::Socket, at(160)), Judged::New);
+    }
+
+    #[test]
+    fn a_venue_that_counts_anew_on_each_connection_loses_nothing() {
+        let rule = Rule { reset_after: Duration::ZERO, ..Rule::default() };
+        let mut cursors = Cursors::new(rule);
+        let mut judge = |cursor| cursors.judge(&of(cursor), Source::Socket, at(0));
+        assert_eq!([judge(1_000), judge(1_000)], [Judged::New, Judged::Duplicate]);
+        assert_eq!([judge(1), judge(2)], [gap(1_000, 1, false), Judged::New]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A stream as the loop around it sees it: the machine, and what may pass to the client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
@@ -40,6 +40,17 @@ impl Item {
     }
 }
 
+/// What a poll brought.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Polled {
+    /// Items, of each topic in order.
+    pub items: Vec<Item>,
+    /// Topics that it was to bring and did not.
+    pub missed: Vec<String>,
+    /// Who was asked wants to be left alone for so long.
+    pub pause: Duration,
+}
+
 /// What was counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
@@ -59,8 +70,8 @@ pub struct Feed {
     breaches: u64,
     kept: Vec<Item>,
     kept_bytes: usize,
-    /// What was polled last, by topic: an answer that says the same again is no news.
-    polled: BTreeMap<Option<String>, u64>,
+    /// What the last answer said of each topic, as hashes: one that says the same again is no news.
+    polled: BTreeMap<Option<String>, BTreeSet<u64>>,
     counts: Counts,
     /// When data last went to the client, or the stream began.
     served: Timestamp,
@@ -108,6 +119,10 @@ impl Feed {
             && *to != State::Priming
         {
             self.forget_kept();
+            if *to == State::Connected {
+                // What is polled next time is newer than what the socket will have said.
+                self.polled.clear();
+            }
         }
         Some(order)
     }
@@ -151,6 +166,17 @@ impl Feed {
         self.machine.lost(link, why, now);
     }
 
+    /// A socket was refused by who wants to be left alone for so long.
+    pub fn refused(&mut self, link: Generation, pause: Duration, now: Timestamp) {
+        self.machine.refused(pause, now);
+        self.machine.lost(link, Why::Refused, now);
+    }
+
+    /// A socket is not read for now, so nothing that it does not say speaks against it.
+    pub fn unread(&mut self, link: Generation, now: Timestamp) {
+        self.machine.unread(link, now);
+    }
+
     /// A socket answered a ping.
     pub fn pong(&mut self, link: Generation) {
         self.machine.pong(link);
@@ -169,7 +195,7 @@ impl Feed {
     /// A socket gave data.
     #[inline]
     pub fn message(&mut self, link: Generation, seen: &Seen<'_>, bytes: &[u8], now: Timestamp) -> Verdict {
-        match self.machine.data(link, seen.topic, now) {
+        match self.machine.data(link, now) {
             Hears::Nothing => Verdict::Keep,
             Hears::Serves => self.judge(seen, Source::Socket, now),
             Hears::Waits => {
@@ -179,28 +205,50 @@ impl Feed {
         }
     }
 
-    /// A poll was answered with these items, in order.
-    pub fn polled(&mut self, poll: Generation, items: Vec<Item>, now: Timestamp) {
+    /// A poll was answered.
+    pub fn polled(&mut self, poll: Generation, polled: Polled, now: Timestamp) {
+        let Polled { items, missed, pause } = polled;
+        self.machine.spare(pause, now);
         let answer = self.machine.answered(poll, now);
         if answer == Answer::Stale {
             return;
         }
         let newest: BTreeMap<_, _> = items.iter().map(|item| (&item.topic, item)).collect();
         newest.values().for_each(|item| self.cursors.newest(&item.seen(), now));
+        let mut said = BTreeMap::<_, BTreeSet<u64>>::new();
         for item in items {
-            if self.is_news(&item) {
+            // Those with a cursor are told by that.
+            let is_news = item.cursor.is_some() || {
+                let hash = hash(&item.bytes);
+                said.entry(item.topic.clone()).or_default().insert(hash);
+                !self.polled.get(&item.topic).is_some_and(|before| before.contains(&hash))
+            };
+            if is_news {
                 self.pass(item, Source::Poll, now);
             }
         }
+        for (topic, hashes) in said {
+            if self.polled.len() < TOPICS_MAX || self.polled.contains_key(&topic) {
+                self.polled.insert(topic, hashes);
+            }
+        }
         if answer == Answer::Fills {
+            missed.iter().for_each(|topic| self.cursors.fear(topic));
             let joins = if self.kept_joins() { Joins::Yes } else { Joins::No };
             self.switch(joins, now);
         }
     }
 
-    /// A poll failed; the next one comes no earlier than after `pause`.
+    /// A poll failed; none comes earlier than after `pause`.
     pub fn poll_failed(&mut self, poll: Generation, pause: Duration, now: Timestamp) {
-        self.machine.unanswered(poll, pause, now);
+        self.machine.spare(pause, now);
+        self.machine.unanswered(poll, now);
+    }
+
+    /// A topic is missing for now, and nobody knows until when: that is told as a gap without an end.
+    pub fn missing(&mut self, topic: &str) {
+        let from = self.cursors.last(Some(topic));
+        self.tell(Gap { topic: Some(topic.to_owned()), from, to: None, certain: false });
     }
 
     fn judge(&mut self, seen: &Seen<'_>, source: Source, now: Timestamp) -> Verdict {
@@ -230,20 +278,6 @@ impl Feed {
         if self.judge(&item.seen(), source, now) == Verdict::Pass {
             self.machine.order(Order::Deliver(item.bytes));
         }
-    }
-
-    /// Whether a polled item says something else than the one before it; those with a cursor are told by that.
-    fn is_news(&mut self, item: &Item) -> bool {
-        if item.cursor.is_some() {
-            return true;
-        }
-        let mut hasher = DefaultHasher::new();
-        item.bytes.hash(&mut hasher);
-        let hash = hasher.finish();
-        if self.polled.len() >= TOPICS_MAX && !self.polled.contains_key(&item.topic) {
-            return true;
-        }
-        self.polled.insert(item.topic.clone(), hash) != Some(hash)
     }
 
     fn keep(&mut self, seen: &Seen<'_>, bytes: &[u8], now: Timestamp) {
@@ -286,4 +320,10 @@ impl Feed {
         }
         first.values().all(|item| self.cursors.joins(&item.seen()))
     }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }

@@ -1,14 +1,17 @@
-//! What clients have subscribed to, learnt from their own messages by declared patterns, and said again on each new
-//! socket: logins first, then topics in batches, as many as one message may bear.
+//! What a client has subscribed to, learnt from its own messages by declared patterns, and said again on each new socket:
+//! its login first, then topics in batches, as many as one message may bear.
 //!
 //! A topic is *pending* from the message on that asks for it, and *confirmed* by its answer; where answers are not
-//! declared it is confirmed at once. A refused one is forgotten. Several clients may hold a topic; it is left when the
-//! last of them has. What the ledger says again bears numbers of its own, so that its answers are told from those that a
-//! client waits for, and kept from it.
+//! declared it is confirmed at once. One that is refused to its client is forgotten. One that was agreed to, and is refused
+//! when it is said again, is kept: the client counts on it.
+//!
+//! What the ledger says again bears numbers of its own, so that its answers are told from those that the client waits for,
+//! and kept from it. What the client still waits for is said again as the client said it: the answer, whenever it comes, is
+//! the client's, once and under its own number.
 
 mod replay;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
@@ -18,8 +21,12 @@ use crate::stream::pattern::{Pattern, Pointer, key};
 
 /// The most topics of one ledger.
 pub const TOPICS_MAX: usize = 4_096;
-/// The most requests without an answer that are kept in mind.
-const PENDING_MAX: usize = 1_024;
+/// The most requests of the client without an answer that are kept in mind.
+const OWED_MAX: usize = 1_024;
+/// The most bytes that these have together.
+const OWED_BYTES_MAX: usize = 1 << 20;
+/// A request that was said on so many connections and was never answered is waited for no longer.
+const SAID_MAX: u32 = 3;
 
 /// A message that names topics.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,9 +56,6 @@ pub struct Patterns {
     pub batch: usize,
 }
 
-/// Who holds a topic.
-pub type Holder = u32;
-
 /// Whether the other side has agreed to a topic.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
@@ -61,15 +65,13 @@ pub enum Standing {
     Confirmed,
 }
 
-/// What a message of a client was.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// What a message of the client was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Heard {
     /// A login.
     Login,
-    /// It asks for these topics, which nobody held.
-    Subscribed(Vec<String>),
-    /// It leaves these topics, which nobody else holds.
-    Unsubscribed(Vec<String>),
+    /// It asks for topics, or leaves some.
+    Topics,
     /// More topics than are kept.
     TooMany,
     /// Nothing that is learnt from.
@@ -77,13 +79,19 @@ pub enum Heard {
 }
 
 /// What a message of the other side was.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answered {
     /// The answer to something that was said again: no client waits for it.
     Own,
+    /// These topics were said again, and are refused.
+    Refused(Vec<String>),
     /// The answer to a login that was said again.
     Login,
-    /// The answer to a request of a client.
+    /// The login that was said again is refused; so the client would be told, under its own number.
+    LoginRefused(String),
+    /// The answer to a login of the client.
+    ClientLogin,
+    /// The answer to a request of the client.
     Request,
     /// Something else.
     Other,
@@ -96,16 +104,28 @@ struct Topic {
     /// The message to say again, by its shape.
     shape: String,
     standing: Standing,
-    holders: BTreeSet<Holder>,
     /// Topics are said again in the order in which they came.
     turn: u64,
 }
 
-/// A request without an answer.
+/// Who waits for the answer to the login.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Awaited {
+    Nobody,
+    /// It was said again, under this number where it bears one.
+    Here(Option<u64>),
+    Client,
+}
+
+/// A request of the client without an answer.
 #[derive(Clone, Debug)]
-struct Pending {
+struct Owed {
+    id: String,
+    message: String,
+    /// Topics that nobody had asked for before.
     topics: Vec<String>,
-    ours: bool,
+    /// On how many connections it was said.
+    said: u32,
 }
 
 /// See the module.
@@ -113,12 +133,16 @@ struct Pending {
 pub struct Ledger {
     patterns: Patterns,
     login: Option<Value>,
-    login_pending: bool,
+    awaited: Awaited,
     topics: BTreeMap<String, Topic>,
     /// Messages without their topics and numbers, by themselves as text.
     shapes: BTreeMap<String, Value>,
-    pending: BTreeMap<String, Pending>,
+    owed: VecDeque<Owed>,
+    owed_bytes: usize,
+    /// Topics that were said again on this connection, by the number under which they were. There are no more than topics.
+    said: BTreeMap<u64, Vec<String>>,
     turn: u64,
+    /// The last number of its own.
     number: u64,
 }
 
@@ -128,12 +152,14 @@ impl Ledger {
         Self {
             patterns,
             login: None,
-            login_pending: false,
+            awaited: Awaited::Nobody,
             topics: BTreeMap::new(),
             shapes: BTreeMap::new(),
-            pending: BTreeMap::new(),
+            owed: VecDeque::new(),
+            owed_bytes: 0,
+            said: BTreeMap::new(),
             turn: 0,
-            number: 0,
+            number: replay::NUMBERS_FROM,
         }
     }
 
@@ -147,71 +173,65 @@ impl Ledger {
         self.topics.iter().map(|(name, topic)| (name.as_str(), topic.standing))
     }
 
-    /// A message of a client.
-    pub fn heard(&mut self, holder: Holder, message: &Value) -> Heard {
+    /// A message of the client.
+    pub fn heard(&mut self, message: &Value) -> Heard {
         if self.patterns.login.as_ref().is_some_and(|looks| looks.fits(message)) {
+            let is_answered = self.patterns.login_answer.is_some() || self.id_of(message).is_some();
+            // Whatever was said again before: the next answer is the client's.
+            self.awaited = if is_answered { Awaited::Client } else { Awaited::Nobody };
             self.login = Some(message.clone());
             return Heard::Login;
         }
         if let Some(naming) = fitting(self.patterns.subscribe.as_ref(), message) {
-            return self.subscribe(holder, message, &naming);
+            return self.subscribe(message, &naming);
         }
-        match fitting(self.patterns.unsubscribe.as_ref(), message) {
-            Some(naming) => Heard::Unsubscribed(self.unsubscribe(holder, &named(&naming, message))),
-            None => Heard::Other,
+        let Some(naming) = fitting(self.patterns.unsubscribe.as_ref(), message) else { return Heard::Other };
+        for value in named(&naming, message) {
+            self.forget(&key(&value));
         }
+        self.owe(message, Vec::new());
+        Heard::Topics
     }
 
-    fn subscribe(&mut self, holder: Holder, message: &Value, naming: &Naming) -> Heard {
+    fn subscribe(&mut self, message: &Value, naming: &Naming) -> Heard {
         let values = named(naming, message);
         let names: Vec<String> = values.iter().map(key).collect();
         let more = names.iter().filter(|name| !self.topics.contains_key(*name)).count();
         if self.topics.len() + more > TOPICS_MAX {
             return Heard::TooMany;
         }
+        let (text, shape) = self.shape_of(message, naming);
+        let standing = if self.id_of(message).is_some() { Standing::Pending } else { Standing::Confirmed };
+        let mut new = Vec::new();
+        for (name, value) in names.into_iter().zip(values) {
+            self.turn += 1;
+            let turn = self.turn;
+            self.topics.entry(name.clone()).or_insert_with(|| {
+                new.push(name);
+                Topic { value, shape: text.clone(), standing, turn }
+            });
+        }
+        if !new.is_empty() {
+            self.shapes.entry(text).or_insert(shape);
+        }
+        self.owe(message, new);
+        Heard::Topics
+    }
+
+    /// A message without its topics and its number, and that as text.
+    fn shape_of(&self, message: &Value, naming: &Naming) -> (String, Value) {
         let mut shape = message.clone();
         if let Some(place) = naming.topics.of_mut(&mut shape) {
             *place = if place.is_array() { Value::Array(Vec::new()) } else { Value::Null };
         }
-        let id = self.patterns.id.clone().and_then(|id| id.of_mut(&mut shape).map(Value::take));
-        let text = shape.to_string();
-        self.shapes.entry(text.clone()).or_insert(shape);
-        let standing = if id.is_some() { Standing::Pending } else { Standing::Confirmed };
-        let mut new = Vec::new();
-        for (name, value) in names.iter().zip(values) {
-            self.turn += 1;
-            let fresh =
-                Topic { value, shape: text.clone(), standing, holders: BTreeSet::new(), turn: self.turn };
-            let topic = self.topics.entry(name.clone()).or_insert_with(|| {
-                new.push(name.clone());
-                fresh
-            });
-            topic.holders.insert(holder);
+        if let Some(place) = self.patterns.id.as_ref().and_then(|id| id.of_mut(&mut shape)) {
+            *place = Value::Null;
         }
-        if let Some(id) = id {
-            self.ask(key(&id), Pending { topics: new.clone(), ours: false });
-        }
-        Heard::Subscribed(new)
+        (shape.to_string(), shape)
     }
 
-    fn unsubscribe(&mut self, holder: Holder, values: &[Value]) -> Vec<String> {
-        let mut left = Vec::new();
-        for name in values.iter().map(key) {
-            let Some(topic) = self.topics.get_mut(&name) else { continue };
-            topic.holders.remove(&holder);
-            if topic.holders.is_empty() {
-                self.forget(&name);
-                left.push(name);
-            }
-        }
-        left
-    }
-
-    /// A client has gone; gives the topics that nobody holds any more.
-    pub fn leave(&mut self, holder: Holder) -> Vec<String> {
-        let held = self.topics.iter().filter(|(_, topic)| topic.holders.contains(&holder));
-        let held: Vec<Value> = held.map(|(_, topic)| topic.value.clone()).collect();
-        self.unsubscribe(holder, &held)
+    fn id_of(&self, message: &Value) -> Option<String> {
+        self.patterns.id.as_ref().and_then(|id| id.key(message))
     }
 
     fn forget(&mut self, name: &str) {
@@ -221,32 +241,108 @@ impl Ledger {
         }
     }
 
-    fn ask(&mut self, id: String, pending: Pending) {
-        if self.pending.len() >= PENDING_MAX {
-            // Answers that never come must not fill the memory: what they were for counts as agreed to.
-            self.pending.clear();
-            self.topics.values_mut().for_each(|topic| topic.standing = Standing::Confirmed);
+    fn confirm(&mut self, names: &[String]) {
+        for name in names {
+            if let Some(topic) = self.topics.get_mut(name) {
+                topic.standing = Standing::Confirmed;
+            }
         }
-        self.pending.insert(id, pending);
+    }
+
+    /// The client waits for the answer to this, where it bears a number.
+    fn owe(&mut self, message: &Value, topics: Vec<String>) {
+        let Some(id) = self.id_of(message) else { return };
+        let message = message.to_string();
+        self.owed_bytes += message.len();
+        self.owed.push_back(Owed { id, message, topics, said: 1 });
+        // Answers that never come must not fill the memory: what they were for counts as agreed to.
+        while self.owed.len() > OWED_MAX || self.owed_bytes > OWED_BYTES_MAX {
+            self.give_up(0);
+        }
+    }
+
+    /// Nothing is owed any more for the request at this place.
+    fn settle(&mut self, place: usize) -> Option<Owed> {
+        let owed = self.owed.remove(place)?;
+        self.owed_bytes -= owed.message.len();
+        Some(owed)
+    }
+
+    fn give_up(&mut self, place: usize) {
+        if let Some(owed) = self.settle(place) {
+            self.confirm(&owed.topics);
+        }
     }
 
     /// A message of the other side.
     pub fn answered(&mut self, message: &Value) -> Answered {
-        let login = self.patterns.login_answer.as_ref().is_some_and(|looks| looks.fits(message));
-        if login && std::mem::take(&mut self.login_pending) {
-            return Answered::Login;
-        }
-        let id = self.patterns.id.as_ref().and_then(|id| id.key(message));
-        let Some(pending) = id.and_then(|id| self.pending.remove(&id)) else { return Answered::Other };
-        let refused = self.patterns.refused.as_ref().is_some_and(|looks| looks.fits(message));
-        for name in &pending.topics {
-            if refused {
-                self.forget(name);
-            } else if let Some(topic) = self.topics.get_mut(name) {
-                topic.standing = Standing::Confirmed;
+        if self.patterns.login_answer.as_ref().is_some_and(|looks| looks.fits(message)) {
+            match std::mem::replace(&mut self.awaited, Awaited::Nobody) {
+                Awaited::Client => return Answered::ClientLogin,
+                Awaited::Here(_) => return Answered::Login,
+                Awaited::Nobody => {}
             }
         }
-        if pending.ours { Answered::Own } else { Answered::Request }
+        let Some(id) = self.id_of(message) else { return Answered::Other };
+        let refused = self.patterns.refused.as_ref().is_some_and(|looks| looks.fits(message));
+        if self.awaited == Awaited::Client
+            && self.login.as_ref().and_then(|login| self.id_of(login)).as_ref() == Some(&id)
+        {
+            self.awaited = Awaited::Nobody;
+            return Answered::ClientLogin;
+        }
+        if let Some(place) = self.owed.iter().position(|owed| owed.id == id) {
+            let topics = self.settle(place).map(|owed| owed.topics).unwrap_or_default();
+            if refused {
+                topics.iter().for_each(|name| self.forget(name));
+            } else {
+                self.confirm(&topics);
+            }
+            return Answered::Request;
+        }
+        let own = id.parse().ok().filter(|own| (replay::NUMBERS_FROM + 1..=self.number).contains(own));
+        own.map_or(Answered::Other, |own| self.answered_here(own, refused.then_some(message)))
+    }
+
+    /// The answer to what was said again under a number; where it refuses that, the message.
+    fn answered_here(&mut self, number: u64, refusal: Option<&Value>) -> Answered {
+        if self.awaited == Awaited::Here(Some(number)) {
+            self.awaited = Awaited::Nobody;
+            let Some(refusal) = refusal else { return Answered::Login };
+            return Answered::LoginRefused(self.under_number_of_login(refusal));
+        }
+        let topics = if refusal.is_some() {
+            self.said.remove(&number)
+        } else {
+            // Some are answered more than once, for each of their topics.
+            self.said.get(&number).cloned()
+        };
+        let topics = topics.unwrap_or_default();
+        match refusal {
+            Some(_) if !topics.is_empty() => Answered::Refused(topics),
+            Some(_) | None => {
+                self.confirm(&topics);
+                Answered::Own
+            }
+        }
+    }
+
+    fn under_number_of_login(&self, refusal: &Value) -> String {
+        let mut refusal = refusal.clone();
+        if let Some(id) = &self.patterns.id
+            && let Some(own) = self.login.as_ref().and_then(|login| id.of(login))
+            && let Some(place) = id.of_mut(&mut refusal)
+        {
+            *place = own.clone();
+        }
+        refusal.to_string()
+    }
+
+    /// The answer to a login that was said again did not come in time.
+    pub fn login_late(&mut self) {
+        if let Awaited::Here(_) = self.awaited {
+            self.awaited = Awaited::Nobody;
+        }
     }
 }
 

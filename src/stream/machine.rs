@@ -14,7 +14,7 @@ use crate::model::jitter::Jitter;
 use crate::stream::backoff::{Retry, Tries};
 use crate::stream::generation::Generation;
 use crate::stream::health::{Health, Watch};
-use crate::stream::order::{Order, State, Wanted, Why};
+use crate::stream::order::{Blame, Order, State, Wanted, Why};
 
 /// How a stream is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -136,6 +136,9 @@ pub struct Machine {
     closing: Option<(Generation, Timestamp)>,
     poll: Generation,
     poller: Option<Poller>,
+    /// No poll and no connect before: the other side has asked for that.
+    not_before: Timestamp,
+    no_dial_before: Timestamp,
     wanted: Wanted,
     tries: Tries,
     orders: VecDeque<Order>,
@@ -155,6 +158,8 @@ impl Machine {
             closing: None,
             poll: Generation::default(),
             poller: None,
+            not_before: now,
+            no_dial_before: now,
             wanted: Wanted::Live,
             tries: Tries::new(settings.retry.clone()),
             orders: VecDeque::new(),
@@ -200,27 +205,37 @@ impl Machine {
         if matches!(self.phase, Phase::Disconnected) {
             match self.wanted {
                 Wanted::Live => self.dial(State::Connecting, Why::Wanted, now),
-                Wanted::Polls { every, .. } => self.poll_now(every, Why::Held, now),
+                Wanted::Polls { every } => self.poll_now(every, Why::Held, now),
             }
         }
     }
 
     /// Nobody wants it any more.
     pub(super) fn leave(&mut self, now: Timestamp) {
+        // It may be wanted again.
+        self.breaches += u64::from(self.serves());
         self.stop_polls();
         self.close_link(now);
         self.tries.rearm();
         self.go(Phase::Disconnected, Why::Unwanted, now);
     }
 
+    /// Whether a socket or polls serve.
+    const fn serves(&self) -> bool {
+        match self.phase {
+            Phase::Connected | Phase::Polling { .. } | Phase::Priming(_) => true,
+            Phase::Disconnected | Phase::Dialing(_) | Phase::Pausing { .. } | Phase::Failed { .. } => false,
+        }
+    }
+
     /// A socket is open.
     pub(super) fn opened(&mut self, link: Generation, now: Timestamp) {
         let dialing = matches!(self.phase, Phase::Dialing(_) | Phase::Priming(Stage::Dialing));
         if link != self.link || !dialing {
-            return self.orders.push_back(Order::Drop(link));
+            return self.orders.push_back(Order::Drop(link, Blame::Nobody));
         }
         self.tries.connected(now);
-        self.health = Some(Health::new(self.settings.watch.clone(), now));
+        self.health = Some(Health::new(self.settings.watch, now));
         if let Phase::Dialing(state) = self.phase {
             self.reconnects += u64::from(state == State::Reconnecting);
             self.go(Phase::Connected, Why::Ready, now);
@@ -254,14 +269,22 @@ impl Machine {
         }
     }
 
-    /// A socket gave data, of this topic; whether that is passed on.
+    /// A socket is not read, since who is given what it says does not keep up: that says nothing about it.
+    pub(super) fn unread(&mut self, link: Generation, now: Timestamp) {
+        if let Some(health) = self.health.as_mut().filter(|_| link == self.link) {
+            health.pong();
+            health.data(now);
+        }
+    }
+
+    /// A socket gave data; whether that is passed on.
     #[inline]
-    pub(super) fn data(&mut self, link: Generation, topic: Option<&str>, now: Timestamp) -> Hears {
+    pub(super) fn data(&mut self, link: Generation, now: Timestamp) -> Hears {
         if link != self.link {
             return Hears::Nothing;
         }
         let Some(health) = &mut self.health else { return Hears::Nothing };
-        health.data(topic, now);
+        health.data(now);
         match self.phase {
             Phase::Connected => Hears::Serves,
             Phase::Priming(Stage::Replaying | Stage::Filling { .. }) => Hears::Waits,
@@ -282,7 +305,7 @@ impl Machine {
         }
         self.wanted = wanted;
         match wanted {
-            Wanted::Polls { every, how } => self.hold(every, how, now),
+            Wanted::Polls { every } => self.hold(every, now),
             Wanted::Live => self.release(now),
         }
     }

@@ -68,8 +68,8 @@ pub enum Why {
     Late,
     /// A ping was not answered.
     NoPong,
-    /// No data for too long; of which topic, where it is one.
-    Silent(Option<String>),
+    /// No data for too long.
+    Silent,
     /// It is time for another try.
     Retry,
     /// No more tries.
@@ -95,7 +95,7 @@ impl Why {
             Self::Refused => "the connection could not be had",
             Self::Late => "it took too long",
             Self::NoPong => "a ping was not answered",
-            Self::Silent(_) => "no data for too long",
+            Self::Silent => "no data for too long",
             Self::Retry => "it is time for another try",
             Self::GaveUp => "no more tries",
             Self::Held => "a policy holds it in polls",
@@ -117,6 +117,15 @@ pub struct Change {
     pub why: Why,
 }
 
+/// Whether it speaks against the other side that a socket is dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Blame {
+    /// It does not: this side wants it no more, or there was nothing to say on it.
+    Nobody,
+    /// It did not answer in time.
+    Upstream,
+}
+
 /// To be carried out in order, before anything else is told to the stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Order {
@@ -129,7 +138,7 @@ pub enum Order {
     /// Close in order; it is dropped later if need be.
     Close(Generation),
     /// Drop it now.
-    Drop(Generation),
+    Drop(Generation, Blame),
     /// Poll.
     Poll(Generation),
     /// Pass this message of a socket or poll on.
@@ -140,25 +149,14 @@ pub enum Order {
     Changed(Change),
 }
 
-/// How a stream falls back to polls.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum How {
-    /// Polls serve before the socket is closed.
-    PollFirst,
-    /// The socket goes at once: descriptors or memory are nearly gone.
-    CloseFirst,
-}
-
 /// What is wanted of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wanted {
     /// Its socket.
     Live,
-    /// Polls, so often.
+    /// Polls, so often; the socket is closed once one was answered.
     Polls {
         /// From one to the next.
         every: Duration,
-        /// How to get there.
-        how: How,
     },
 }

@@ -1,8 +1,9 @@
 //! What a client has not taken yet: bounded in bytes, and never thinned in silence.
 //!
-//! When it is full there are two rules. A feed of *states* keeps the newest message of each key and drops those that it
+//! When it is full there are three rules. A feed of *states* keeps the newest message of each key and drops those that it
 //! replaces, counted. A feed of *events* drops nothing: its client is closed, with a reason, and can come again. A feed
-//! of states whose newest messages alone are too many ends the same way.
+//! of states whose newest messages alone are too many ends the same way. And where the other side waits for its client, so
+//! that nothing comes while anything is here, what was under way may go beyond the bound: a poll's answer, say.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -16,6 +17,8 @@ pub enum WhenFull {
     Conflate,
     /// The client is closed.
     Close,
+    /// Nothing: who fills it waits.
+    Wait,
 }
 
 /// What became of a message.
@@ -34,8 +37,6 @@ pub struct Outbox {
     when_full: WhenFull,
     queue: VecDeque<Entry>,
     bytes: usize,
-    /// Bytes of the first message that have left.
-    gone: usize,
     dropped: u64,
 }
 
@@ -48,7 +49,7 @@ struct Entry {
 impl Outbox {
     /// An empty one.
     pub const fn new(max: usize, when_full: WhenFull) -> Self {
-        Self { max, when_full, queue: VecDeque::new(), bytes: 0, gone: 0, dropped: 0 }
+        Self { max, when_full, queue: VecDeque::new(), bytes: 0, dropped: 0 }
     }
 
     /// Bytes that wait.
@@ -70,16 +71,15 @@ impl Outbox {
     pub fn push(&mut self, key: Option<&str>, message: &[u8]) -> Pushed {
         let key = key.filter(|_| self.when_full == WhenFull::Conflate);
         let over = (self.bytes + message.len()).saturating_sub(self.max);
-        if over > 0 && !self.conflate(key, over) {
+        let has_room = match self.when_full {
+            WhenFull::Wait => true,
+            WhenFull::Close | WhenFull::Conflate => over == 0 || self.conflate(key, over),
+        };
+        if !has_room {
             return Pushed::Full;
         }
         self.put(key, message);
         Pushed::Kept
-    }
-
-    /// A frame of the connection itself: a pong, a close. There is always room for one.
-    pub fn put_control(&mut self, frame: &[u8]) {
-        self.put(None, frame);
     }
 
     fn put(&mut self, key: Option<&str>, message: &[u8]) {
@@ -94,13 +94,12 @@ impl Outbox {
         }
     }
 
-    /// Drops what newer messages replace, the one that comes next among them, where that makes so much room; never one
-    /// that has begun to leave. Whether it did.
+    /// Drops what newer messages replace, the one that comes next among them, where that makes so much room. Whether it
+    /// did.
     fn conflate(&mut self, next: Option<&str>, room: usize) -> bool {
         let mut newer: BTreeSet<&str> = next.into_iter().collect();
-        let begun = usize::from(self.gone > 0);
         let (mut old, mut freed) = (BTreeSet::new(), 0);
-        for (place, entry) in self.queue.iter().enumerate().skip(begun).rev() {
+        for (place, entry) in self.queue.iter().enumerate().rev() {
             if entry.key.as_deref().is_some_and(|key| !newer.insert(key)) {
                 old.insert(place);
                 freed += entry.bytes.len();
@@ -116,32 +115,12 @@ impl Outbox {
         true
     }
 
-    /// The bytes to send next, in up to `count` pieces.
-    pub fn front(&self, count: usize) -> impl Iterator<Item = &[u8]> {
-        let mut gone = self.gone;
-        self.queue.iter().take(count).map(move |entry| &entry.bytes[std::mem::take(&mut gone)..])
-    }
-
-    /// So many bytes have left.
-    pub fn sent(&mut self, mut count: usize) {
-        count = count.min(self.bytes);
-        self.bytes -= count;
-        count += std::mem::take(&mut self.gone);
-        while let Some(first) = self.queue.front() {
-            if count < first.bytes.len() {
-                self.gone = count;
-                return;
-            }
-            count -= first.bytes.len();
-            self.queue.pop_front();
+    /// Takes the next messages, up to `count` of them and those that were joined with them, behind what `out` holds.
+    pub fn take(&mut self, count: usize, out: &mut Vec<u8>) {
+        for entry in self.queue.drain(..count.min(self.queue.len())) {
+            self.bytes -= entry.bytes.len();
+            out.extend_from_slice(&entry.bytes);
         }
-    }
-
-    /// Drops all messages that have not begun to leave.
-    pub fn clear(&mut self) {
-        let begun = usize::from(self.gone > 0);
-        self.queue.truncate(begun);
-        self.bytes = self.queue.front().map_or(0, |entry| entry.bytes.len() - self.gone);
     }
 }
 
@@ -152,7 +131,7 @@ mod tests {
     use super::*;
 
     fn text(outbox: &Outbox) -> String {
-        outbox.front(usize::MAX).map(|piece| std::str::from_utf8(piece).unwrap()).collect()
+        outbox.queue.iter().map(|entry| std::str::from_utf8(&entry.bytes).unwrap()).collect()
     }
 
     #[test]
@@ -161,13 +140,8 @@ mod tests {
         for (key, message) in [("a", "a1."), ("b", "b1."), ("a", "a2."), ("b", "b2.")] {
             assert_eq!(outbox.push(Some(key), message.as_bytes()), Pushed::Kept);
         }
-        outbox.sent(1);
         assert_eq!(outbox.push(Some("a"), b"a3."), Pushed::Kept);
-        assert_eq!(
-            (text(&outbox).as_str(), outbox.dropped()),
-            ("1.b2.a3.", 2),
-            "one that has begun is not dropped"
-        );
+        assert_eq!((text(&outbox).as_str(), outbox.dropped()), ("b2.a3.", 3));
         for (key, message) in [("c", "c1."), ("d", "d1.")] {
             outbox.push(Some(key), message.as_bytes());
         }
@@ -181,21 +155,24 @@ mod tests {
         assert_eq!(outbox.push(Some("a"), b"two"), Pushed::Kept);
         assert_eq!(outbox.push(Some("a"), b"3"), Pushed::Full);
         assert_eq!((text(&outbox).as_str(), outbox.dropped()), ("onetwo", 0));
-        outbox.put_control(b"bye");
-        assert_eq!(
-            (text(&outbox).as_str(), outbox.front(1).count()),
-            ("onetwobye", 1),
-            "it leaves in one write"
-        );
-        outbox.sent(1);
-        outbox.clear();
-        assert_eq!(text(&outbox), "netwobye");
+        let mut left = b"now: ".to_vec();
+        outbox.take(1, &mut left);
+        assert_eq!((left.as_slice(), outbox.is_empty()), (b"now: onetwo".as_slice(), true), "in one write");
+    }
+
+    #[test]
+    fn where_its_feed_waits_what_is_under_way_goes_beyond_the_bound() {
+        let mut outbox = Outbox::new(6, WhenFull::Wait);
+        for message in ["one", "two", "three", "four"] {
+            assert_eq!(outbox.push(Some("a"), message.as_bytes()), Pushed::Kept);
+        }
+        assert_eq!((text(&outbox).as_str(), outbox.dropped()), ("onetwothreefour", 0));
     }
 
     proptest! {
         #[test]
         fn what_leaves_is_what_came_less_what_was_replaced(
-            steps in prop::collection::vec((0_u8..4, 1_usize..6, 0_usize..8), 0..60),
+            steps in prop::collection::vec((0_u8..4, 1_usize..6, 0_usize..3), 0..60),
         ) {
             let mut outbox = Outbox::new(24, WhenFull::Conflate);
             let (mut left, mut came, mut full) = (String::new(), Vec::new(), 0);
@@ -208,10 +185,10 @@ mod tests {
                 }
                 prop_assert!(outbox.len() <= 24);
                 let whole = text(&outbox);
-                let takes = takes.min(whole.len());
-                left.push_str(&whole[..takes]);
-                outbox.sent(takes);
-                prop_assert_eq!(outbox.len(), whole.len() - takes);
+                let mut taken = Vec::new();
+                outbox.take(takes, &mut taken);
+                prop_assert_eq!(outbox.len(), whole.len() - taken.len());
+                left.push_str(std::str::from_utf8(&taken).unwrap());
             }
             left.push_str(&text(&outbox));
             let left: Vec<&str> = left.split_inclusive(';').collect();

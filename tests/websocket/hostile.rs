@@ -55,6 +55,11 @@ fn offences_of_clients_are_answered_by_their_code() {
             [masked(b"\x02\xfe\x02\xff", &[0; 0x2ff]), masked(b"\x80\xfe\x02\xff", &[0; 0x2ff])].concat(),
             1009,
         ),
+        (
+            "frames without end and without content",
+            [masked(b"\x01\x80", b""), masked(b"\x00\x80", b"").repeat(200)].concat(),
+            1009,
+        ),
         ("a close without a good code", masked(b"\x88\x82", b"\x03\xed"), 1002),
     ];
     for (what, bytes, code) in cases {
@@ -121,4 +126,18 @@ fn an_upstream_that_breaks_the_protocol_is_replaced_and_its_client_stays() {
     let mut client = client(&guard);
     assert_eq!(text(&mut client), "one");
     assert_eq!(text(&mut client), "good", "half a message was not passed on");
+}
+
+#[test]
+fn who_says_nothing_is_no_stream() {
+    let server = server(echo);
+    let guard = Guard::start(&[server.address], "");
+    let mut good = client(&guard);
+    let silent = guard.client();
+    guard.wait_for_pool("both are there", |pool| pool.clients.len() == 2);
+    good.send(Message::text("still")).unwrap();
+    assert_eq!(text(&mut good), "still");
+    let states: Vec<_> = (0..5).map(|_| guard.pool().stream.unwrap().state).collect();
+    assert_eq!(states, ["connected"; 5]);
+    drop(silent);
 }

@@ -8,10 +8,12 @@
     reason = "a test fails by panicking and tells what it left out"
 )]
 
+mod breaker;
 mod hostile;
 mod polling;
 mod python;
 mod reconnect;
 mod relay;
+mod said_again;
 mod slow;
 mod support;

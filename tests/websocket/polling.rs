@@ -153,16 +153,30 @@ fn held_in_polls_by_a_policy_its_descriptor_is_gone_and_no_message_is() {
 #[test]
 fn what_a_person_closes_stays_closed_until_it_is_connected() {
     let venue = Venue::start();
-    let guard = Guard::start(&[venue.live.address], "");
+    let keys =
+        "stream = { pauses = [\"100ms\"], topic = \"/s\", cursor = \"/n\", notice = '{\"gap\": true}' }";
+    let guard = Guard::start(&[venue.live.address], keys);
     let mut client = client(&guard);
+    assert!(json(&mut client)["n"].is_u64());
     wait_for("it is told of", || (state(&guard) == "connected").then_some(()));
     assert!(guard.run(&["ctl", "close", "bus"]).contains("told 1 stream"));
     let pool = guard.wait_for_pool("nothing is open", |pool| pool.servers.is_empty());
     assert_eq!((pool.stream.unwrap().state.as_str(), pool.clients.len()), ("disconnected", 1));
+    // Longer than the pause before another try: what was to come would have come.
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!((venue.live.accepted(), state(&guard).as_str()), (1, "disconnected"));
     guard.run(&["ctl", "connect", "bus"]);
     wait_for("it is open again", || (state(&guard) == "connected").then_some(()));
     let after = venue.count.load(Ordering::Acquire);
-    while json(&mut client)["n"].as_u64().unwrap() < after {}
+    let mut gaps = 0;
+    loop {
+        let message = json(&mut client);
+        gaps += u32::from(message["gap"] == true);
+        if message["n"].as_u64().is_some_and(|n| n >= after) {
+            break;
+        }
+    }
+    assert_eq!(gaps, 1, "what was missed meanwhile is told");
 }
 
 #[test]
@@ -195,4 +209,70 @@ fn going_down_and_up_again_leaves_no_descriptor_behind() {
     follow(&mut client, &mut last, venue.count.load(Ordering::Acquire) + 2);
     wait_for("the descriptors are back", || (guard.descriptors() <= before + 1).then_some(()));
     assert_eq!(guard.pool().stream.unwrap().gaps, 0, "and no message was lost");
+}
+
+/// Answers for each topic after a while, but for one that it does not know.
+fn by_topic(mut stream: TcpStream) {
+    while let Ok(Some(asked)) = crate::support::head(&mut stream) {
+        let topic = asked.split(['=', ' ']).nth(2).unwrap().to_owned();
+        std::thread::park_timeout(Duration::from_millis(400));
+        let (status, body) = match topic.as_str() {
+            "bad" => ("404 Not Found", String::new()),
+            _ => ("200 OK", json!({ "of": topic }).to_string()),
+        };
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn each_topic_is_polled_by_itself_and_has_its_own_time() {
+    let rest = Server::doing(by_topic);
+    let keys = format!(
+        "[proxy.bus.stream]\ntries = 0\nsubscribe = {{ \"/method\" = \"SUBSCRIBE\" }}\n\
+         [proxy.bus.stream.poll]\nurl = \"http://{}/last?s={{topic}}\"\nevery = \"200ms\"\ntimeout = \"1s\"\n",
+        rest.address
+    );
+    let guard = Guard::start(&[crate::support::guard::free_address()], &keys);
+    let mut client = client(&guard);
+    let topics = ["a", "b", "bad", "c"];
+    client.send(Message::text(json!({"method": "SUBSCRIBE", "params": topics}).to_string())).unwrap();
+    for topic in ["a", "b", "c"] {
+        assert_eq!(json(&mut client), json!({ "of": topic }), "{}", guard.log());
+    }
+    assert!(guard.log().contains("status 404"), "what can't be had is told");
+}
+
+#[test]
+fn a_slow_client_is_waited_for_by_polls_too() {
+    let count = Arc::new(AtomicU64::new(0));
+    let own = Arc::clone(&count);
+    let rest = Server::doing(move |mut stream| {
+        while let Ok(Some(_)) = crate::support::head(&mut stream) {
+            let n = own.fetch_add(1, Ordering::AcqRel) + 1;
+            let body = json!({ "n": n, "fill": "x".repeat(200_000) }).to_string();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let keys = format!(
+        "clients.buffer = \"64KiB\"\n[proxy.bus.stream]\ntries = 0\n\
+         [proxy.bus.stream.poll]\nurl = \"http://{}/last\"\nevery = \"20ms\"\ncursor = \"/n\"\n",
+        rest.address
+    );
+    let guard = Guard::start(&[crate::support::guard::free_address()], &keys);
+    let mut client = client(&guard);
+    let mut before = 0;
+    wait_for("nothing more is asked for", || {
+        let now = count.load(Ordering::Acquire);
+        std::thread::park_timeout(Duration::from_secs(2));
+        (std::mem::replace(&mut before, now) == now && now > 10).then_some(())
+    });
+    for n in 1..=before {
+        assert_eq!(json(&mut client)["n"], n);
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fdguard::sys::pidfd::Signal;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -137,6 +138,25 @@ fn an_upstream_that_answers_no_ping_is_replaced() {
     let mut client = client(&guard);
     assert_eq!(text(&mut client), "here again");
     assert!(accepted.load(Ordering::Acquire) >= 2);
+}
+
+#[test]
+fn what_lay_there_while_the_agent_stood_still_is_heard_before_anything_is_late() {
+    let server = crate::support::server(|mut open| {
+        while open.send(Message::text("here")).is_ok() {
+            std::thread::park_timeout(std::time::Duration::from_millis(50));
+        }
+    });
+    let guard = Guard::start(&[server.address], "stream = { silence = \"400ms\", pauses = [\"100ms\"] }");
+    let mut client = client(&guard);
+    for _ in 0..3 {
+        assert_eq!(text(&mut client), "here");
+        guard.signal(Signal::STOP);
+        std::thread::sleep(std::time::Duration::from_millis(800));
+        guard.signal(Signal::CONT);
+        (0..20).for_each(|_| assert_eq!(text(&mut client), "here"));
+    }
+    assert_eq!(guard.pool().stream.unwrap().reconnects, 0);
 }
 
 #[test]

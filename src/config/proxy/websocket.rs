@@ -99,6 +99,8 @@ pub struct Marks {
     pub previous: Option<String>,
     /// How numbers go on.
     pub numbers: Numbers,
+    /// Numbers that are not above the last one for so long are a new count.
+    pub recount: Duration,
 }
 
 /// How it is polled.
@@ -208,7 +210,8 @@ fn subscriptions(section: &mut Section<'_>, cx: &mut Context<'_>) -> Subscriptio
     let mut looks = |key| section.get(cx, key, words::looks).unwrap_or_default();
     let (login, login_answer) = (looks("login"), looks("login_answer"));
     let (subscribe, unsubscribe) = (looks("subscribe"), looks("unsubscribe"));
-    let refused = looks("refused");
+    let usual = Looks::from([(defaults::STREAM_REFUSED.to_owned(), Meant::Something)]);
+    let refused = section.or(cx, "refused", usual, words::looks);
     Subscriptions {
         login,
         login_answer,
@@ -228,6 +231,7 @@ fn marks(section: &mut Section<'_>, cx: &mut Context<'_>) -> Marks {
         cursor: section.get(cx, "cursor", words::pointer),
         previous: section.get(cx, "previous", words::pointer),
         numbers: section.or(cx, "numbers", Numbers::Rise, words::numbers),
+        recount: section.or(cx, "recount", defaults::STREAM_RECOUNT, read::span(Duration::ZERO..=LONGEST)),
     }
 }
 

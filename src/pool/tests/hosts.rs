@@ -288,6 +288,31 @@ fn units_of_work_that_fail_too_often_bring_an_upstream_down() {
 }
 
 #[test]
+fn what_serves_for_good_outlives_the_failures_of_others() {
+    let mut hands = pair(Balance::Priority, 40);
+    hands.attach(0..40);
+    let all: Vec<_> = (0..40).map(|client| hands.lease(client, HOME)).collect();
+    for connection in &all[..8] {
+        hands.pool.settle(*connection, hands.now);
+    }
+    // What opens counts for it: as many failures again are needed.
+    for connection in &all[8..20] {
+        hands.pool.discard(*connection, CloseReason::RequestRefused, hands.now);
+    }
+    assert_eq!(hands.pool.upstream(FIRST).breaker, BreakerState::Closed, "refusals are answers");
+    for connection in &all[20..40] {
+        hands.pool.discard(*connection, CloseReason::ConnectProtocol, hands.now);
+    }
+    assert_eq!(hands.pool.upstream(FIRST).breaker, BreakerState::Open);
+    hands.orders();
+    let closed = closes(&hands.pass(Duration::from_secs(60)));
+    assert!(closed.iter().all(|(connection, _)| !all[..8].contains(connection)), "{closed:?}");
+    assert!(
+        hands.pool.connections(hands.now).filter(|seen| all[..8].contains(&seen.connection)).count() == 8
+    );
+}
+
+#[test]
 fn a_trial_that_is_swept_away_by_a_reset_says_nothing() {
     let mut hands = pair(Balance::Priority, 2);
     hands.attach(0..1);

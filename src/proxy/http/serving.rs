@@ -113,6 +113,11 @@ impl Web {
         self.carry_out(room_place);
     }
 
+    /// A connection serves its client for good.
+    pub(super) fn settle(self: &Rc<Self>, room_place: usize, connection: ConnectionId) {
+        self.rooms[room_place].borrow_mut().pool.settle(connection, self.now.get());
+    }
+
     /// A connection whose work ended well is not used again.
     pub(super) fn finish(self: &Rc<Self>, room_place: usize, connection: ConnectionId, reason: CloseReason) {
         let mut room = self.rooms[room_place].borrow_mut();

@@ -93,6 +93,13 @@ impl Side {
         true
     }
 
+    /// Has the next read made whatever the poll has told: it may not have been asked for a while.
+    pub(super) fn doubt(&mut self) {
+        if self.reads == Reads::Drained {
+            self.reads = Reads::Ready;
+        }
+    }
+
     /// Reads into `room`, which is not empty; none where there is nothing for now, and then the task is woken when there
     /// is. An end and an error come once.
     pub(super) fn hear(&mut self, room: &mut [u8], cx: &mut Context<'_>) -> Option<io::Result<Heard>> {

@@ -24,6 +24,7 @@ mod gauge;
 mod opening;
 mod orders;
 mod poll;
+mod refusal;
 mod replay;
 mod session;
 mod settings;

@@ -1,49 +1,75 @@
 //! What is said again on a new socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Ledger, Pending, Standing};
+use super::{Awaited, Ledger, SAID_MAX, Standing};
 
-/// Numbers of our own begin here: above those that clients count up from one, and exact in every JSON reader.
-const NUMBERS_FROM: u64 = 8_000_000_000;
+/// Numbers of our own begin here: above those that clients count up from one, below those that they take from the time in
+/// milliseconds, and exact in every JSON reader.
+pub(super) const NUMBERS_FROM: u64 = 8_000_000_000;
 
 /// A step of what is said again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
     /// Say this.
     Say(String),
-    /// Wait for the answer to the login.
-    AwaitLogin,
+    /// Say this login, and wait for its answer.
+    Login(String),
 }
 
 impl Ledger {
     /// What is to be said on a new socket. Answers that were waited for on the old one never come.
     pub fn replay(&mut self) -> Vec<Step> {
-        self.pending.clear();
-        self.login_pending = false;
-        let mut steps = Vec::new();
-        if let Some(login) = self.login.clone() {
-            self.login_pending = self.patterns.login_answer.is_some();
-            steps.push(Step::Say(self.numbered(login, Vec::new())));
-            steps.extend(self.login_pending.then_some(Step::AwaitLogin));
+        self.said.clear();
+        while let Some(place) = self.owed.iter().position(|owed| owed.said > SAID_MAX) {
+            self.give_up(place);
         }
-        for (shape, mut names) in self.by_shape() {
+        let mut steps = Vec::from_iter(self.login_again());
+        let owed: BTreeSet<String> = self.owed.iter().flat_map(|owed| owed.topics.iter().cloned()).collect();
+        let held: Vec<String> = self.topics.keys().filter(|name| !owed.contains(*name)).cloned().collect();
+        steps.extend(self.say_again(&held));
+        for owed in &mut self.owed {
+            owed.said += 1;
+            steps.push(Step::Say(owed.message.clone()));
+        }
+        steps
+    }
+
+    fn login_again(&mut self) -> Option<Step> {
+        let mut login = self.login.clone()?;
+        if self.awaited != Awaited::Client {
+            let number = self.number(&mut login);
+            let is_answered = number.is_some() || self.patterns.login_answer.is_some();
+            self.awaited = if is_answered { Awaited::Here(number) } else { Awaited::Nobody };
+        }
+        Some(self.login_step(login.to_string()))
+    }
+
+    /// How a login is said.
+    pub fn login_step(&self, login: String) -> Step {
+        if self.patterns.login_answer.is_some() { Step::Login(login) } else { Step::Say(login) }
+    }
+
+    /// How topics are said again, those of them that are still held.
+    pub fn say_again(&mut self, names: &[String]) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (shape, mut names) in self.by_shape(names) {
             let Some(message) = self.shapes.get(&shape).cloned() else { continue };
-            let listed = self.listed(&message);
-            let size = if listed { self.patterns.batch.max(1) } else { 1 };
+            let size = if self.is_listed(&message) { self.patterns.batch.max(1) } else { 1 };
             while !names.is_empty() {
                 let batch: Vec<String> = names.drain(..size.min(names.len())).collect();
-                steps.push(Step::Say(self.said(message.clone(), batch)));
+                steps.push(Step::Say(self.say(message.clone(), batch)));
             }
         }
         steps
     }
 
-    /// The topics of each shape, in the order in which they came.
-    fn by_shape(&self) -> Vec<(String, Vec<String>)> {
-        let mut topics: Vec<_> = self.topics.iter().collect();
+    /// Topics by their shape, in the order in which they came.
+    fn by_shape(&self, names: &[String]) -> Vec<(String, Vec<String>)> {
+        let mut topics: Vec<_> =
+            names.iter().filter_map(|name| Some((name, self.topics.get(name)?))).collect();
         topics.sort_by_key(|(_, topic)| topic.turn);
         let (mut order, mut names) = (Vec::new(), BTreeMap::<_, Vec<String>>::new());
         for (name, topic) in topics {
@@ -52,20 +78,17 @@ impl Ledger {
             }
             names.entry(topic.shape.clone()).or_default().push(name.clone());
         }
-        order
-            .into_iter()
-            .map(|shape| (names.remove(&shape).unwrap_or_default(), shape))
-            .map(|(n, s)| (s, n))
-            .collect()
+        let of = |shape: String| (names.remove(&shape).unwrap_or_default(), shape);
+        order.into_iter().map(of).map(|(names, shape)| (shape, names)).collect()
     }
 
     /// Whether a message names its topics in a list.
-    fn listed(&self, message: &Value) -> bool {
+    fn is_listed(&self, message: &Value) -> bool {
         let place = self.patterns.subscribe.as_ref().and_then(|naming| naming.topics.of(message));
         place.is_some_and(Value::is_array)
     }
 
-    fn said(&mut self, mut message: Value, names: Vec<String>) -> String {
+    fn say(&mut self, mut message: Value, names: Vec<String>) -> String {
         let mut values =
             names.iter().filter_map(|name| self.topics.get(name)).map(|topic| topic.value.clone());
         let place = self.patterns.subscribe.as_ref().and_then(|naming| naming.topics.of_mut(&mut message));
@@ -75,25 +98,25 @@ impl Ledger {
                 _ => values.next().unwrap_or_default(),
             };
         }
-        let answers = self.patterns.id.as_ref().is_some_and(|id| id.of(&message).is_some());
-        let standing = if answers { Standing::Pending } else { Standing::Confirmed };
+        let number = self.number(&mut message);
+        let standing = if number.is_some() { Standing::Pending } else { Standing::Confirmed };
         for name in &names {
             if let Some(topic) = self.topics.get_mut(name) {
                 topic.standing = standing;
             }
         }
-        self.numbered(message, names)
-    }
-
-    /// A message with a number of our own, where it has one at all.
-    fn numbered(&mut self, mut message: Value, topics: Vec<String>) -> String {
-        let id = self.patterns.id.clone();
-        if let Some(place) = id.as_ref().and_then(|id| id.of_mut(&mut message)) {
-            self.number += 1;
-            let number = NUMBERS_FROM + self.number;
-            *place = if place.is_string() { number.to_string().into() } else { number.into() };
-            self.ask(number.to_string(), Pending { topics, ours: true });
+        if let Some(number) = number {
+            self.said.insert(number, names);
         }
         message.to_string()
+    }
+
+    /// Gives a message a number of our own, where it has one at all.
+    fn number(&mut self, message: &mut Value) -> Option<u64> {
+        let place = self.patterns.id.as_ref()?.of_mut(message)?;
+        self.number += 1;
+        let number = self.number;
+        *place = if place.is_string() { number.to_string().into() } else { number.into() };
+        Some(number)
     }
 }

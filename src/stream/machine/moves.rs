@@ -6,12 +6,14 @@ use super::{Answer, Fallback, Machine, Phase, Poller, Stage};
 use crate::model::clock::Timestamp;
 use crate::stream::backoff::Next;
 use crate::stream::generation::Generation;
-use crate::stream::order::{Change, How, Order, State, Wanted, Why};
+use crate::stream::order::{Blame, Change, Order, State, Wanted, Why};
 
 /// Polls that fill the gap behind a socket; after so many the socket serves behind a gap that is told.
 const FILLS_MAX: u32 = 3;
 /// From one of them to the next, where polls are not more frequent anyway.
 const FILL_AGAIN: Duration = Duration::from_secs(1);
+/// Who wants to be left alone is, up to so long: a slip of the other side must not silence a stream for a day.
+const SPARED_MAX: Duration = Duration::from_hours(1);
 
 impl Machine {
     /// Into another phase; tells it where that is another state.
@@ -45,10 +47,10 @@ impl Machine {
     }
 
     /// Drops the socket, whatever it does; nothing of it counts any more.
-    pub(super) fn drop_link(&mut self) {
+    pub(super) fn drop_link(&mut self, blame: Blame) {
         let there = matches!(self.phase, Phase::Dialing(_) | Phase::Connected | Phase::Priming(_));
         if there {
-            self.orders.push_back(Order::Drop(self.link));
+            self.orders.push_back(Order::Drop(self.link, blame));
         }
         self.forget_link();
     }
@@ -56,10 +58,10 @@ impl Machine {
     /// Closes the socket in order where it is open, and drops it where it is not yet.
     pub(super) fn close_link(&mut self, now: Timestamp) {
         if self.health.is_none() {
-            return self.drop_link();
+            return self.drop_link(Blame::Nobody);
         }
         if let Some((old, _)) = self.closing.take() {
-            self.orders.push_back(Order::Drop(old));
+            self.orders.push_back(Order::Drop(old, Blame::Nobody));
         }
         self.orders.push_back(Order::Close(self.link));
         self.closing = Some((self.link, now + self.settings.close_within));
@@ -80,7 +82,7 @@ impl Machine {
                 self.breaches += 1;
                 match self.wanted {
                     Wanted::Live => self.retry(why, now),
-                    Wanted::Polls { every, .. } => self.poll_now(every, why, now),
+                    Wanted::Polls { every } => self.poll_now(every, why, now),
                 }
             }
             Phase::Priming(_) => self.unprime(why, now),
@@ -89,7 +91,7 @@ impl Machine {
     }
 
     fn retry(&mut self, why: Why, now: Timestamp) {
-        match self.tries.lost(&mut self.jitter, now) {
+        match self.next_try(now) {
             Next::Try(until) => self.go(Phase::Pausing { until }, why, now),
             Next::GiveUp(probe) => match self.settings.poll {
                 Some(polling) if polling.fallback == Fallback::Polls => {
@@ -101,9 +103,23 @@ impl Machine {
         }
     }
 
+    /// When it is tried again, no earlier than the other side has asked for.
+    fn next_try(&mut self, now: Timestamp) -> Next {
+        let earliest = self.no_dial_before;
+        match self.tries.lost(&mut self.jitter, now) {
+            Next::Try(at) => Next::Try(at.max(earliest)),
+            Next::GiveUp(at) => Next::GiveUp(at.max(earliest)),
+        }
+    }
+
+    /// The other side refused a socket, and wants to be left alone for so long.
+    pub(in crate::stream) fn refused(&mut self, pause: Duration, now: Timestamp) {
+        self.no_dial_before = now + pause.min(SPARED_MAX);
+    }
+
     /// A socket that was made ready is gone: polls go on, and the next one comes later.
     fn unprime(&mut self, why: Why, now: Timestamp) {
-        let (Next::Try(retry) | Next::GiveUp(retry)) = self.tries.lost(&mut self.jitter, now);
+        let (Next::Try(retry) | Next::GiveUp(retry)) = self.next_try(now);
         self.go(Phase::Polling { retry }, why, now);
     }
 
@@ -134,31 +150,27 @@ impl Machine {
     }
 
     /// It is held in polls.
-    pub(super) fn hold(&mut self, every: Duration, how: How, now: Timestamp) {
+    pub(super) fn hold(&mut self, every: Duration, now: Timestamp) {
         if let Some(poller) = &mut self.poller {
             poller.at = poller.at.min(now + every);
             poller.every = every;
         }
-        match (&self.phase, how) {
-            (Phase::Connected, How::PollFirst) => {
+        match &self.phase {
+            // The socket goes once a poll was answered.
+            Phase::Connected => {
                 if self.poller.is_none() {
                     self.poller = Some(Poller { every, at: now, asked: None });
                 }
             }
-            (Phase::Connected, How::CloseFirst) => {
-                self.close_link(now);
-                self.breaches += 1;
-                self.poll_now(every, Why::Held, now);
-            }
-            (Phase::Priming(_), _) => {
+            Phase::Priming(_) => {
                 self.close_link(now);
                 self.go(Phase::Polling { retry: now + self.settings.dwell }, Why::Held, now);
             }
-            (Phase::Dialing(_) | Phase::Pausing { .. } | Phase::Failed { .. }, _) => {
-                self.drop_link();
+            Phase::Dialing(_) | Phase::Pausing { .. } | Phase::Failed { .. } => {
+                self.drop_link(Blame::Nobody);
                 self.poll_now(every, Why::Held, now);
             }
-            (Phase::Disconnected | Phase::Polling { .. }, _) => {}
+            Phase::Disconnected | Phase::Polling { .. } => {}
         }
     }
 
@@ -168,7 +180,7 @@ impl Machine {
         match &mut self.phase {
             Phase::Connected => self.stop_polls(),
             Phase::Polling { retry } => {
-                *retry = earliest.max(now);
+                *retry = earliest.max(now).max(self.no_dial_before);
                 self.tries.rearm();
             }
             Phase::Disconnected
@@ -181,7 +193,7 @@ impl Machine {
 
     /// A poll was answered.
     pub(in crate::stream) fn answered(&mut self, poll: Generation, now: Timestamp) -> Answer {
-        let Some(asked) = self.take_poll(poll, now, Duration::ZERO) else { return Answer::Stale };
+        let Some(asked) = self.take_poll(poll, now) else { return Answer::Stale };
         match &mut self.phase {
             Phase::Connected => {
                 self.close_link(now);
@@ -199,16 +211,22 @@ impl Machine {
         }
     }
 
-    /// A poll failed; the next one comes no earlier than after `pause`.
-    pub(in crate::stream) fn unanswered(&mut self, poll: Generation, pause: Duration, now: Timestamp) {
+    /// A poll failed.
+    pub(in crate::stream) fn unanswered(&mut self, poll: Generation, now: Timestamp) {
         // What was asked counts no more, whenever it began.
-        let _began = self.take_poll(poll, now, pause);
+        let _began = self.take_poll(poll, now);
     }
 
-    fn take_poll(&mut self, poll: Generation, now: Timestamp, pause: Duration) -> Option<Timestamp> {
+    /// Who is asked wants to be left alone for so long, and is: whatever comes, and whether the poller that heard it is
+    /// still there.
+    pub(in crate::stream) fn spare(&mut self, pause: Duration, now: Timestamp) {
+        self.not_before = self.not_before.max(now + pause.min(SPARED_MAX));
+    }
+
+    fn take_poll(&mut self, poll: Generation, now: Timestamp) -> Option<Timestamp> {
         let poller = self.poller.as_mut().filter(|_| poll == self.poll)?;
         let asked = poller.asked.take()?;
-        poller.at = (now + pause).max(asked + poller.every);
+        poller.at = now.max(asked + poller.every);
         Some(asked)
     }
 

@@ -3,7 +3,7 @@
 use super::{Machine, Phase, Stage};
 use crate::model::clock::Timestamp;
 use crate::stream::health;
-use crate::stream::order::{Order, State, Wanted, Why};
+use crate::stream::order::{Blame, Order, State, Wanted, Why};
 
 /// Whether a socket that waits for its gap to be filled has waited long enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,12 +18,12 @@ impl Machine {
     /// Time has passed; whether a socket that waits for its gap to be filled has waited long enough.
     pub(in crate::stream) fn tick(&mut self, now: Timestamp) -> Waited {
         if let Some((link, _)) = self.closing.take_if(|(_, until)| *until <= now) {
-            self.orders.push_back(Order::Drop(link));
+            self.orders.push_back(Order::Drop(link, Blame::Nobody));
         }
         self.turn_poller(now);
         match &self.phase {
             Phase::Dialing(_) if now.since(self.since) >= self.settings.connect_within => {
-                self.drop_link();
+                self.drop_link(Blame::Upstream);
                 self.fall(Why::Late, now);
             }
             Phase::Pausing { until } if *until <= now => self.dial(State::Reconnecting, Why::Retry, now),
@@ -34,8 +34,8 @@ impl Machine {
             Phase::Priming(Stage::Filling { .. }) if now.since(self.since) >= self.settings.prime_within => {
                 return Waited::Enough;
             }
-            Phase::Priming(stage) if now.since(self.since) >= self.patience(*stage) => {
-                self.drop_link();
+            Phase::Priming(Stage::Dialing) if now.since(self.since) >= self.settings.connect_within => {
+                self.drop_link(Blame::Upstream);
                 self.fall(Why::Late, now);
             }
             Phase::Connected | Phase::Priming(_) => self.look(now),
@@ -48,10 +48,13 @@ impl Machine {
         Waited::NotYet
     }
 
-    const fn patience(&self, stage: Stage) -> std::time::Duration {
+    /// For how long a socket may stay where it is on its way back. To say everything again takes as long as there is to
+    /// say: its heartbeat tells whether it lives.
+    const fn patience(&self, stage: Stage) -> Option<std::time::Duration> {
         match stage {
-            Stage::Dialing => self.settings.connect_within,
-            Stage::Replaying | Stage::Filling { .. } => self.settings.prime_within,
+            Stage::Dialing => Some(self.settings.connect_within),
+            Stage::Replaying => None,
+            Stage::Filling { .. } => Some(self.settings.prime_within),
         }
     }
 
@@ -63,7 +66,7 @@ impl Machine {
             poller.asked = None;
             poller.at = now.max(asked + poller.every);
         }
-        if poller.asked.is_none() && poller.at <= now {
+        if poller.asked.is_none() && poller.at.max(self.not_before) <= now {
             self.poll = self.poll.next();
             poller.asked = Some(now);
             self.orders.push_back(Order::Poll(self.poll));
@@ -72,12 +75,13 @@ impl Machine {
 
     fn look(&mut self, now: Timestamp) {
         let Some(due) = self.health.as_mut().and_then(|health| health.due(now)) else { return };
-        let why = match due {
+        let (why, blame) = match due {
             health::Due::Ping => return self.orders.push_back(Order::Ping(self.link)),
-            health::Due::NoPong => Why::NoPong,
-            health::Due::Silent(topic) => Why::Silent(topic),
+            health::Due::NoPong => (Why::NoPong, Blame::Upstream),
+            // There may be nothing to say.
+            health::Due::Silent => (Why::Silent, Blame::Nobody),
         };
-        self.drop_link();
+        self.drop_link(blame);
         self.fall(why, now);
     }
 
@@ -87,13 +91,13 @@ impl Machine {
             Phase::Dialing(_) => Some(self.since + self.settings.connect_within),
             Phase::Pausing { until: at } | Phase::Failed { probe: at } => Some(*at),
             Phase::Polling { retry } => (self.wanted == Wanted::Live).then_some(*retry),
-            Phase::Priming(stage) => Some(self.since + self.patience(*stage)),
+            Phase::Priming(stage) => self.patience(*stage).map(|patience| self.since + patience),
             Phase::Disconnected | Phase::Connected => None,
         };
         let poller = self.poller.as_ref().zip(self.settings.poll);
         let poller = poller.map(|(poller, polling)| match poller.asked {
             Some(asked) => asked + polling.within,
-            None => poller.at,
+            None => poller.at.max(self.not_before),
         });
         let health = self.health.as_ref().and_then(health::Health::next);
         let closing = self.closing.map(|(_, until)| until);

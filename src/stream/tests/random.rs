@@ -1,7 +1,9 @@
 //! Random histories of a stream against a toy venue that numbers its messages.
 //!
 //! The venue pushes to sockets that subscribed, and answers polls with the last few messages. What the client got is
-//! held against the numbers: none twice, none out of order, and no jump without a gap told before it.
+//! held against the numbers: none twice, none out of order, and no jump without a gap told before it. Where the stream
+//! does not know that they rise by one, polls are answered with all of them: what falls between two answers is seen by
+//! nobody then.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,12 +13,12 @@ use proptest::prelude::*;
 use super::settings;
 use crate::model::clock::Timestamp;
 use crate::stream::cursor::{Rule, Seen, Step};
-use crate::stream::feed::{Feed, Item, Verdict};
+use crate::stream::feed::{Feed, Item, Polled, Verdict};
 use crate::stream::generation::Generation;
 use crate::stream::machine::Fallback;
-use crate::stream::order::{How, Order, State, Wanted, Why};
+use crate::stream::order::{Order, State, Wanted, Why};
 
-/// A poll is answered with so many of the latest messages.
+/// A poll is answered with so many of the latest messages, where numbers rise by one.
 const SHOWN: u64 = 4;
 
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +31,9 @@ enum Event {
     Answer,
     Late,
     Fail,
-    Hold(How),
+    Hold,
+    Leave,
+    Enter,
     Release,
     Hand,
     Wait(u16),
@@ -45,7 +49,9 @@ fn event() -> impl Strategy<Value = Event> {
         4 => Just(Event::Answer),
         1 => Just(Event::Late),
         1 => Just(Event::Fail),
-        1 => prop_oneof![Just(How::PollFirst), Just(How::CloseFirst)].prop_map(Event::Hold),
+        1 => Just(Event::Hold),
+        1 => Just(Event::Leave),
+        2 => Just(Event::Enter),
         2 => Just(Event::Release),
         1 => Just(Event::Hand),
         6 => (0_u16..12_000).prop_map(Event::Wait),
@@ -66,11 +72,12 @@ struct World {
     last: Option<u64>,
     gap: bool,
     holes: u64,
+    shown: u64,
 }
 
 impl World {
-    fn new(fallback: Fallback, seed: u64) -> Self {
-        let rule = Rule { step: Step::ByOne, ..Rule::default() };
+    fn new(fallback: Fallback, step: Step, seed: u64) -> Self {
+        let rule = Rule { step, ..Rule::default() };
         Self {
             feed: Feed::new(settings(fallback), rule, seed, Timestamp::ZERO),
             now: Timestamp::ZERO,
@@ -82,6 +89,7 @@ impl World {
             last: None,
             gap: false,
             holes: 0,
+            shown: if step == Step::ByOne { SHOWN } else { u64::MAX },
         }
     }
 
@@ -105,7 +113,7 @@ impl World {
                 }
                 Order::Replay(link) => self.replaying = Some(link),
                 Order::Close(link) => assert!(self.open.contains(&link)),
-                Order::Drop(link) => {
+                Order::Drop(link, _) => {
                     self.open.remove(&link);
                     self.dialing.take_if(|dialing| *dialing == link);
                 }
@@ -134,13 +142,14 @@ impl World {
 
     fn answer(&mut self, seen: u64) {
         let Some((poll, _)) = self.poll.take() else { return };
-        let shown = (seen.saturating_sub(SHOWN) + 1).max(1)..=seen;
+        let shown = (seen.saturating_sub(self.shown) + 1).max(1)..=seen;
         let item = |number: u64| Item {
             cursor: Some(number),
             bytes: number.to_string().into_bytes(),
             ..Item::default()
         };
-        self.feed.polled(poll, shown.map(item).collect(), self.now);
+        let items = shown.map(item).collect();
+        self.feed.polled(poll, Polled { items, ..Polled::default() }, self.now);
     }
 
     /// Time passes, with all that is due on the way.
@@ -184,7 +193,8 @@ impl World {
             }
             Event::Stale => {
                 self.feed.lost(Generation::default(), Why::Lost, self.now);
-                self.feed.polled(Generation::default(), vec![Item::default()], self.now);
+                let items = vec![Item::default()];
+                self.feed.polled(Generation::default(), Polled { items, ..Polled::default() }, self.now);
             }
             Event::Answer => self.answer(self.head),
             Event::Late => {
@@ -196,9 +206,9 @@ impl World {
                     self.feed.poll_failed(poll, Duration::from_secs(4), self.now);
                 }
             }
-            Event::Hold(how) => {
-                self.feed.want(Wanted::Polls { every: Duration::from_secs(2), how }, self.now);
-            }
+            Event::Hold => self.feed.want(Wanted::Polls { every: Duration::from_secs(2) }, self.now),
+            Event::Leave => self.feed.leave(self.now),
+            Event::Enter => self.feed.open(self.now),
             Event::Release => self.feed.want(Wanted::Live, self.now),
             Event::Hand => self.feed.connect(self.now),
             Event::Wait(millis) => self.wait(Duration::from_millis(u64::from(millis))),
@@ -213,10 +223,11 @@ proptest! {
     #[test]
     fn nothing_twice_nothing_out_of_order_and_each_hole_is_told(
         polls in prop_oneof![Just(Fallback::Polls), Just(Fallback::Fails)],
+        step in prop_oneof![Just(Step::ByOne), Just(Step::Rises)],
         seed: u64,
         events in prop::collection::vec(event(), 0..120),
     ) {
-        let mut world = World::new(polls, seed);
+        let mut world = World::new(polls, step, seed);
         world.feed.open(world.now);
         world.carry_out();
         for event in events {
@@ -224,6 +235,7 @@ proptest! {
         }
         prop_assert!(world.holes <= world.feed.counts().gaps);
         // Whatever happened, it comes back once all goes well.
+        world.happens(Event::Enter);
         world.happens(Event::Release);
         world.happens(Event::Hand);
         // Longer than the slowest probe, and each connect is answered in time.

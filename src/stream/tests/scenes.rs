@@ -3,11 +3,11 @@ use std::time::Duration;
 use super::settings;
 use crate::model::clock::Timestamp;
 use crate::stream::cursor::{Rule, Seen, Step};
-use crate::stream::feed::{Feed, Item, Verdict};
+use crate::stream::feed::{Feed, Item, Polled, Verdict};
 use crate::stream::generation::Generation;
 use crate::stream::health::Watch;
 use crate::stream::machine::{Fallback, Settings};
-use crate::stream::order::{How, Order, Wanted, Why};
+use crate::stream::order::{Blame, Order, Wanted, Why};
 
 /// A feed and its loop, told as text.
 struct Scene {
@@ -17,19 +17,26 @@ struct Scene {
     poll: Generation,
 }
 
-const POLLS: Wanted = Wanted::Polls { every: Duration::from_secs(2), how: How::PollFirst };
-const HARD: Wanted = Wanted::Polls { every: Duration::from_secs(2), how: How::CloseFirst };
+const POLLS: Wanted = Wanted::Polls { every: Duration::from_secs(2) };
 
 impl Scene {
     fn of(settings: Settings) -> Self {
-        let rule = Rule { step: Step::ByOne, ..Rule::default() };
+        Self::by(settings, Step::ByOne)
+    }
+
+    fn by(settings: Settings, step: Step) -> Self {
+        let rule = Rule { step, ..Rule::default() };
         let feed = Feed::new(settings, rule, 1, Timestamp::ZERO);
         Self { feed, now: Timestamp::ZERO, link: Generation::default(), poll: Generation::default() }
     }
 
     /// A stream that is connected and has delivered 1 and 2.
     fn connected() -> Self {
-        let mut scene = Self::of(settings(Fallback::Polls));
+        Self::of(settings(Fallback::Polls)).connect()
+    }
+
+    fn connect(self) -> Self {
+        let mut scene = self;
         scene.feed.open(scene.now);
         assert_eq!(scene.told(), ["connect", "disconnected>connecting"]);
         scene.feed.opened(scene.link, scene.now);
@@ -65,7 +72,8 @@ impl Scene {
                 Order::Replay(_) => "replay".to_owned(),
                 Order::Ping(_) => "ping".to_owned(),
                 Order::Close(_) => "close".to_owned(),
-                Order::Drop(_) => "drop".to_owned(),
+                Order::Drop(_, Blame::Nobody) => "drop".to_owned(),
+                Order::Drop(_, Blame::Upstream) => "drop, late".to_owned(),
                 Order::Deliver(bytes) => String::from_utf8(bytes).unwrap(),
                 Order::Gap(gap) => {
                     let word = if gap.certain { "gap" } else { "gap?" };
@@ -95,8 +103,11 @@ impl Scene {
             bytes: cursor.to_string().into_bytes(),
             ..Item::default()
         };
-        let items = cursors.into_iter().map(item).collect();
-        self.feed.polled(self.poll, items, self.now);
+        self.brings(cursors.into_iter().map(item).collect());
+    }
+
+    fn brings(&mut self, items: Vec<Item>) {
+        self.feed.polled(self.poll, Polled { items, ..Polled::default() }, self.now);
     }
 }
 
@@ -141,7 +152,7 @@ fn without_polls_it_fails_and_is_probed_or_connected_by_hand() {
     scene.feed.lost(scene.link, Why::Refused, scene.now);
     assert_eq!(scene.told(), ["reconnecting>failed"]);
     assert_eq!(scene.after(300), ["connect", "failed>reconnecting"]);
-    assert_eq!(scene.after(5), ["drop", "reconnecting>failed"], "a connect takes too long");
+    assert_eq!(scene.after(5), ["drop, late", "reconnecting>failed"], "a connect takes too long");
     scene.feed.connect(scene.now);
     assert_eq!(scene.told(), ["connect", "failed>reconnecting"]);
     scene.feed.opened(scene.link, scene.now);
@@ -166,17 +177,6 @@ fn polls_serve_before_the_socket_goes() {
     assert_eq!(scene.after(3), ["drop", "poll"], "a socket that does not close is dropped");
     scene.feed.lost(old, Why::Lost, scene.now);
     assert_eq!(scene.told(), [""; 0]);
-}
-
-#[test]
-fn a_socket_that_goes_first_leaves_a_gap_that_is_told() {
-    let mut scene = Scene::connected();
-    scene.feed.want(HARD, scene.now);
-    assert_eq!(scene.told(), ["close", "connected>polling"]);
-    assert_eq!(scene.after(0), ["poll"]);
-    scene.answers([7]);
-    assert_eq!(scene.told(), ["gap 2..7", "7"]);
-    assert_eq!(scene.feed.counts().gaps, 1);
 }
 
 #[test]
@@ -234,10 +234,89 @@ fn polls_that_do_not_answer_keep_no_socket_from_serving() {
     scene.feed.replayed(scene.link, scene.now);
     scene.says(6);
     scene.told();
-    scene.after(19);
-    scene.feed.poll_failed(scene.poll, Duration::from_secs(60), scene.now);
-    scene.told();
+    assert_eq!(scene.after(19), [""; 0], "who wants to be left alone is");
     assert_eq!(scene.after(1), ["gap 4..6", "6", "priming>connected"]);
+    scene.feed.want(POLLS, scene.now);
+    assert_eq!(scene.after(39), [""; 0], "by the next poller too");
+    assert_eq!(scene.after(1), ["poll"]);
+}
+
+#[test]
+fn a_refused_socket_is_tried_when_the_other_side_wants_it() {
+    let mut scene = Scene::connected();
+    scene.feed.lost(scene.link, Why::Lost, scene.now);
+    assert_eq!(scene.told(), ["connected>reconnecting"]);
+    assert_eq!(scene.after(1), ["connect"]);
+    scene.feed.refused(scene.link, Duration::from_secs(90), scene.now);
+    assert_eq!(scene.after(89), [""; 0]);
+    assert_eq!(scene.after(1), ["connect"]);
+    scene.feed.refused(scene.link, Duration::from_secs(90), scene.now);
+    scene.feed.connect(scene.now);
+    assert_eq!(scene.told(), ["connect"], "a person knows better");
+}
+
+#[test]
+fn what_is_said_again_may_take_longer_than_the_way_back() {
+    let mut scene = Scene::polling();
+    scene.feed.want(Wanted::Live, scene.now);
+    scene.after(10);
+    scene.feed.opened(scene.link, scene.now);
+    scene.told();
+    for _ in 0..30 {
+        scene.answers([4]);
+        assert_eq!(scene.after(2), ["poll"]);
+    }
+    scene.answers([4]);
+    scene.feed.replayed(scene.link, scene.now);
+    assert_eq!(scene.after(2), ["poll"]);
+    scene.answers([4, 5]);
+    assert_eq!(scene.told(), ["5", "priming>connected"]);
+}
+
+#[test]
+fn what_is_closed_and_connected_again_by_hand_tells_its_gap() {
+    let mut scene = Scene::by(settings(Fallback::Polls), Step::Rises).connect();
+    scene.feed.leave(scene.now);
+    assert_eq!(scene.told(), ["close", "connected>disconnected"]);
+    scene.feed.open(scene.now);
+    assert_eq!(scene.told(), ["connect", "disconnected>connecting"]);
+    scene.feed.opened(scene.link, scene.now);
+    scene.told();
+    assert_eq!((scene.says(9), scene.told()), (Verdict::Pass, vec!["gap? 2..9".to_owned()]));
+    assert_eq!((scene.says(12), scene.told()), (Verdict::Pass, Vec::new()));
+}
+
+#[test]
+fn a_topic_that_a_last_poll_missed_begins_behind_a_gap() {
+    let mut scene = Scene::by(settings(Fallback::Polls), Step::Rises).connect();
+    let item = |topic: &str, cursor| Item {
+        topic: Some(topic.to_owned()),
+        cursor: Some(cursor),
+        bytes: format!("{topic}{cursor}").into_bytes(),
+        ..Item::default()
+    };
+    scene.feed.want(POLLS, scene.now);
+    scene.after(0);
+    scene.brings(vec![item("a", 1), item("b", 1)]);
+    scene.feed.want(Wanted::Live, scene.now);
+    scene.told();
+    scene.after(10);
+    scene.brings(Vec::new());
+    scene.feed.opened(scene.link, scene.now);
+    scene.feed.replayed(scene.link, scene.now);
+    scene.told();
+    assert_eq!(scene.after(2), ["poll"]);
+    for topic in ["a", "b"] {
+        let seen = Seen { topic: Some(topic), cursor: Some(7), previous: None };
+        scene.feed.message(scene.link, &seen, format!("{topic}7").as_bytes(), scene.now);
+    }
+    let missed = vec!["b".to_owned()];
+    scene.feed.polled(
+        scene.poll,
+        Polled { items: vec![item("a", 5)], missed, ..Polled::default() },
+        scene.now,
+    );
+    assert_eq!(scene.told(), ["a5", "a7", "gap? 1..7", "b7", "priming>connected"]);
 }
 
 #[test]
@@ -318,7 +397,11 @@ fn a_socket_without_a_heartbeat_is_dropped() {
     scene.told();
     assert_eq!(scene.after(20), ["ping"]);
     scene.says(1);
-    assert_eq!(scene.after(5), ["drop", "connected>reconnecting"], "it gives data, and does not answer");
+    assert_eq!(
+        scene.after(5),
+        ["drop, late", "connected>reconnecting"],
+        "it gives data, and does not answer"
+    );
 }
 
 #[test]
@@ -354,7 +437,25 @@ fn an_answer_that_says_the_same_again_is_no_news() {
         [("a1", "b1", vec!["a1", "b1"]), ("a1", "b2", vec!["b2"]), ("a1", "b2", vec![])]
     {
         scene.after(2);
-        scene.feed.polled(scene.poll, vec![item(first, "a"), item(second, "b")], scene.now);
+        scene.brings(vec![item(first, "a"), item(second, "b")]);
         assert_eq!(scene.told(), told);
     }
+    for (answer, told) in [(["a1", "a2"], vec!["a2"]), (["a1", "a2"], vec![]), (["a2", "a3"], vec!["a3"])] {
+        scene.after(2);
+        scene.brings(answer.map(|text| item(text, "a")).to_vec());
+        assert_eq!(scene.told(), told, "several of one topic are held against all of the last answer");
+    }
+    // What the socket said meanwhile is not what was polled.
+    scene.feed.want(Wanted::Live, scene.now);
+    scene.after(10);
+    scene.brings(Vec::new());
+    scene.feed.opened(scene.link, scene.now);
+    scene.feed.replayed(scene.link, scene.now);
+    scene.after(2);
+    scene.brings(Vec::new());
+    assert_eq!(scene.told(), ["priming>connected"]);
+    scene.feed.want(POLLS, scene.now);
+    scene.after(0);
+    scene.brings(vec![item("a3", "a")]);
+    assert_eq!(scene.told(), ["close", "connected>polling", "a3"]);
 }

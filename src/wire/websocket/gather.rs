@@ -1,7 +1,7 @@
 //! Whole messages from the pieces of frames, for who must read them.
 //!
-//! Control frames that stand between the frames of a message come out where they stand. A message over the bound is
-//! told and not kept; so is one that is compressed, since nothing here can read it.
+//! Control frames that stand between the frames of a message come out where they stand. What a message may have in all is
+//! the scanner's to say.
 
 use crate::wire::websocket::close::Close;
 use crate::wire::websocket::mask;
@@ -17,8 +17,6 @@ pub enum Whole<'g> {
     Text(&'g str),
     /// Bytes.
     Binary(&'g [u8]),
-    /// A message that was not kept.
-    Unread,
     /// A ping and what its pong must say.
     Ping(&'g [u8]),
     /// A pong and what its ping said.
@@ -30,25 +28,15 @@ pub enum Whole<'g> {
 /// Puts the messages of one direction together.
 #[derive(Clone, Debug)]
 pub struct Gatherer {
-    max: usize,
     data: Vec<u8>,
-    /// Whether the message that is open is kept.
-    keeps: Keeps,
     utf8: Utf8,
     control: Vec<u8>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Keeps {
-    All,
-    /// It is over the bound, or compressed.
-    Nothing,
-}
-
 impl Gatherer {
-    /// One that keeps messages of up to `max` bytes.
-    pub const fn new(max: usize) -> Self {
-        Self { max, data: Vec::new(), keeps: Keeps::All, utf8: Utf8::NEW, control: Vec::new() }
+    /// One before the first message.
+    pub const fn new() -> Self {
+        Self { data: Vec::new(), utf8: Utf8::NEW, control: Vec::new() }
     }
 
     /// A piece and the bytes of its payload in this chunk, as the scanner told them; gives the message that ends with
@@ -75,30 +63,14 @@ impl Gatherer {
     fn data(&mut self, piece: &Piece, payload: &[u8]) -> Result<Option<Whole<'_>>, Offence> {
         if piece.before == 0 && piece.head.opcode != Opcode::Continuation {
             self.data.clear();
-            self.keeps = if piece.head.compressed { Keeps::Nothing } else { Keeps::All };
         }
         let start = self.data.len();
-        // By what the head announces, so that it does not matter how the payload is split.
-        if piece.before == 0 && piece.head.len > (self.max - start) as u64 {
-            self.keeps = Keeps::Nothing;
-        }
-        match self.keeps {
-            Keeps::All => {
-                unmasked(&mut self.data, piece, payload);
-                if piece.message == Opcode::Text {
-                    self.utf8.feed(&self.data[start..]).map_err(|_| Offence::Text)?;
-                }
-            }
-            Keeps::Nothing => {
-                self.data = Vec::new();
-                self.utf8 = Utf8::NEW;
-            }
+        unmasked(&mut self.data, piece, payload);
+        if piece.message == Opcode::Text {
+            self.utf8.feed(&self.data[start..]).map_err(|_| Offence::Text)?;
         }
         if !piece.ends_message() {
             return Ok(None);
-        }
-        if self.keeps == Keeps::Nothing {
-            return Ok(Some(Whole::Unread));
         }
         if piece.message != Opcode::Text {
             return Ok(Some(Whole::Binary(&self.data)));

@@ -5,14 +5,13 @@
 
 use crate::wire::websocket::mask::Key;
 use crate::wire::websocket::opcode::Opcode;
-use crate::wire::websocket::rules::{CONTROL_MAX, Extension, LENGTH_MAX, Offence, Rules, Sender};
+use crate::wire::websocket::rules::{CONTROL_MAX, LENGTH_MAX, Offence, Rules, Sender};
 
 /// The most bytes of a head.
 pub const HEAD_MAX: usize = 14;
 
 const FIN: u8 = 0x80;
 const RESERVED: u8 = 0x70;
-const COMPRESSED: u8 = 0x40;
 const MASKED: u8 = 0x80;
 /// The length stands in two bytes more.
 const IN_TWO: u8 = 126;
@@ -24,8 +23,6 @@ const IN_EIGHT: u8 = 127;
 pub struct Head {
     /// Whether it is the last frame of its message.
     pub fin: bool,
-    /// Whether its message is compressed.
-    pub compressed: bool,
     /// What it is.
     pub opcode: Opcode,
     /// The key of its payload, where that is masked.
@@ -52,7 +49,7 @@ impl std::ops::Deref for HeadBytes {
 impl Head {
     /// The head of a whole message.
     pub const fn whole(opcode: Opcode, key: Option<Key>, len: u64) -> Self {
-        Self { fin: true, compressed: false, opcode, key, len }
+        Self { fin: true, opcode, key, len }
     }
 
     /// The head at the start of `bytes`, and its length; none where more is needed.
@@ -60,12 +57,9 @@ impl Head {
     pub fn parse(bytes: &[u8], rules: &Rules) -> Result<Option<(Self, usize)>, Offence> {
         let [first, second, rest @ ..] = bytes else { return Ok(None) };
         let opcode = Opcode::of(first & 0xf).ok_or(Offence::Opcode(first & 0xf))?;
-        let (fin, compressed) = (first & FIN != 0, first & COMPRESSED != 0);
-        let begins = matches!(opcode, Opcode::Text | Opcode::Binary);
-        match rules.extension {
-            Extension::Deflate if first & RESERVED == COMPRESSED && begins => {}
-            Extension::None | Extension::Deflate if first & RESERVED == 0 => {}
-            Extension::None | Extension::Deflate => return Err(Offence::Reserved),
+        let fin = first & FIN != 0;
+        if first & RESERVED != 0 {
+            return Err(Offence::Reserved);
         }
         let masked = second & MASKED != 0;
         match rules.sender {
@@ -91,15 +85,14 @@ impl Head {
             (true, Some((key, rest))) => (Some(*key), rest),
             (true, None) => return Ok(None),
         };
-        Ok(Some((Self { fin, compressed, opcode, key, len }, bytes.len() - rest.len())))
+        Ok(Some((Self { fin, opcode, key, len }, bytes.len() - rest.len())))
     }
 
     /// As sent.
     pub fn bytes(&self) -> HeadBytes {
         let (mut bytes, mut at) = ([0; HEAD_MAX], 2);
         let fin = if self.fin { FIN } else { 0 };
-        let compressed = if self.compressed { COMPRESSED } else { 0 };
-        bytes[0] = fin | compressed | self.opcode.bits();
+        bytes[0] = fin | self.opcode.bits();
         bytes[1] = if self.key.is_some() { MASKED } else { 0 };
         let mut put = |more: &[u8]| {
             bytes[at..at + more.len()].copy_from_slice(more);

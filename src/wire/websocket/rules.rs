@@ -16,30 +16,19 @@ pub enum Sender {
     Server,
 }
 
-/// What both sides agreed on beyond the protocol.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Extension {
-    /// Nothing: all reserved bits are zero.
-    None,
-    /// permessage-deflate (RFC 7692): the first reserved bit marks a message that is compressed.
-    Deflate,
-}
-
-/// What a direction is held to.
+/// What a direction is held to. No extension is ever agreed on, so all reserved bits are zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rules {
     /// Who sends.
     pub sender: Sender,
-    /// What was agreed on.
-    pub extension: Extension,
-    /// The longest message, over all its frames.
+    /// The longest message, over all its frames; each further frame costs its head as well.
     pub message_max: u64,
 }
 
 /// How a direction can offend. Nothing after an offence means anything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Offence {
-    /// A reserved bit that nobody agreed on, or where it means nothing.
+    /// A reserved bit that nobody agreed on.
     #[error("a frame has reserved bits set that mean nothing here")]
     Reserved,
     /// A kind that there is not.

@@ -70,7 +70,7 @@ impl Piece {
 #[derive(Clone, Debug)]
 pub struct Scanner {
     rules: Rules,
-    /// The message that is open, and its bytes so far.
+    /// The message that is open, and its bytes so far, with the heads of all frames but its first.
     open: Option<(Opcode, u64)>,
     state: State,
 }
@@ -106,32 +106,6 @@ impl Scanner {
         Pieces { scanner: self, chunk, at: 0 }
     }
 
-    /// Whether the stream stands between two messages.
-    #[inline]
-    pub fn is_between_messages(&self) -> bool {
-        self.open.is_none() && self.is_between_frames()
-    }
-
-    /// Whether the stream stands between two frames, where a control frame may stand.
-    #[inline]
-    pub fn is_between_frames(&self) -> bool {
-        matches!(self.state, State::Head { seen: 0, .. })
-    }
-
-    /// Whether the side has sent its close frame.
-    #[inline]
-    pub fn is_over(&self) -> bool {
-        matches!(self.state, State::Over)
-    }
-
-    /// The bytes of a head that is not complete yet.
-    pub fn undecided(&self) -> &[u8] {
-        match &self.state {
-            State::Head { bytes, seen } => &bytes[..*seen],
-            State::Payload { .. } | State::Lost(_) | State::Over => &[],
-        }
-    }
-
     /// What message a frame belongs to.
     #[inline]
     fn place(&mut self, head: &Head) -> Result<Opcode, Offence> {
@@ -139,7 +113,10 @@ impl Scanner {
             return Ok(head.opcode);
         }
         let (message, before) = match (head.opcode, self.open) {
-            (Opcode::Continuation, Some(open)) => open,
+            // Its head is kept too, by who keeps the frames of a message: without it empty frames would be for nothing.
+            (Opcode::Continuation, Some((message, before))) => {
+                (message, before.saturating_add(head.bytes().len() as u64))
+            }
             (Opcode::Continuation, None) => return Err(Offence::NothingToContinue),
             (_, Some(_)) => return Err(Offence::Interleaved),
             (opcode, None) => (opcode, 0),

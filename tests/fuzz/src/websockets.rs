@@ -6,7 +6,7 @@ use fdguard::wire::websocket::gather::{Gatherer, Whole};
 use fdguard::wire::websocket::handshake::request::{Line, Request};
 use fdguard::wire::websocket::handshake::response::Agreed;
 use fdguard::wire::websocket::handshake::{Field, Key};
-use fdguard::wire::websocket::rules::{Extension, Offence, Rules, Sender};
+use fdguard::wire::websocket::rules::{Offence, Rules, Sender};
 use fdguard::wire::websocket::scan::{Part, Scanner};
 
 /// The longest message that is let through.
@@ -27,7 +27,7 @@ pub(crate) const HANDSHAKES: &[&[u8]] = &[
 type Told = (Vec<u8>, Vec<String>, Option<Offence>);
 
 fn told(rules: Rules, chunks: &[&[u8]]) -> Told {
-    let (mut scanner, mut gatherer) = (Scanner::new(rules), Gatherer::new(64));
+    let (mut scanner, mut gatherer) = (Scanner::new(rules), Gatherer::new());
     let (mut frames, mut messages) = (Vec::new(), Vec::new());
     for chunk in chunks {
         for piece in scanner.feed(chunk) {
@@ -56,7 +56,6 @@ pub fn websocket(data: &[u8]) {
     let Some((choice, stream)) = data.split_first() else { return };
     let rules = Rules {
         sender: if choice & 1 == 0 { Sender::Client } else { Sender::Server },
-        extension: if choice & 2 == 0 { Extension::Deflate } else { Extension::None },
         message_max: MESSAGE_MAX,
     };
     let whole = told(rules, &[stream]);

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::wire::websocket::close::Close;
 use crate::wire::websocket::gather::{Gatherer, Whole};
 use crate::wire::websocket::opcode::Opcode;
-use crate::wire::websocket::rules::{Extension, Offence, Rules, Sender};
+use crate::wire::websocket::rules::{Offence, Rules, Sender};
 use crate::wire::websocket::scan::{Part, Scanner};
 
 /// A buffer that grew beyond this is not kept between two messages.
@@ -45,9 +45,8 @@ pub(super) struct Channel {
 
 impl Channel {
     pub(super) fn new(sender: Sender, reading: Reading, message_max: u64) -> Self {
-        let rules = Rules { sender, extension: Extension::None, message_max };
-        let gatherer = Gatherer::new(usize::try_from(message_max).unwrap_or(usize::MAX));
-        Self { scanner: Scanner::new(rules), gatherer, reading, tail: Vec::new() }
+        let rules = Rules { sender, message_max };
+        Self { scanner: Scanner::new(rules), gatherer: Gatherer::new(), reading, tail: Vec::new() }
     }
 
     /// Takes what was read, and tells what came with it until `each` wants no more: then nothing more may be fed.
@@ -65,7 +64,7 @@ impl Channel {
                     Some(Whole::Ping(words)) => Said::Ping(words),
                     Some(Whole::Pong(_)) => Said::Pong,
                     Some(Whole::Close(close)) => Said::Close(close),
-                    Some(Whole::Text(_) | Whole::Binary(_) | Whole::Unread) | None => continue,
+                    Some(Whole::Text(_) | Whole::Binary(_)) | None => continue,
                 };
                 if each(said).is_break() {
                     return Ok(());

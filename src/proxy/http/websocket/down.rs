@@ -25,14 +25,16 @@ use crate::wire::websocket::opcode::Opcode;
 
 /// Messages that wait for a client and leave together.
 const TOGETHER: usize = 16;
+/// So much is read of an upstream before it is asked whether it is late: more than sockets hold.
+const READS_MAX: u32 = 256;
 
 impl Session {
     /// One pass over everything that can move.
     pub(super) fn carry(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
         self.take_polled();
         self.go_on_saying();
-        self.close_on(cx, tools);
-        if self.phase == Phase::Open && !self.held.is_empty() && self.replay.is_none() {
+        let closing = self.close_on(cx, tools);
+        if self.phase == Phase::Open && !self.held.is_empty() {
             let early = std::mem::take(&mut self.held);
             self.listen(&early);
         }
@@ -41,15 +43,35 @@ impl Session {
             return Step::Again;
         }
         let down = self.hear_server(cx, tools);
+        self.look_at_time(down);
         let up = if self.phase == Phase::Open { self.hear_client(cx, tools) } else { self.watch(cx, tools) };
         if self.too_slow && self.phase == Phase::Open {
             self.bye((Code::POLICY, "too slow"), Farewell::Cut);
         }
         self.send();
-        match (down, up) {
-            (Step::Wait, Step::Wait) => Step::Wait,
-            (Step::Again, _) | (_, Step::Again) => Step::Again,
+        match (down, up, closing) {
+            (Step::Wait, Step::Wait, Step::Wait) => Step::Wait,
+            (Step::Again, ..) | (_, Step::Again, _) | (.., Step::Again) => Step::Again,
         }
+    }
+
+    /// Whether the client has not taken all that it was sent.
+    pub(super) fn is_behind(&self) -> bool {
+        self.client.is_blocked() || !self.outbox.is_empty()
+    }
+
+    /// What time brings is looked at once all that came in time was heard: this side may have stood still, and what it
+    /// waited for may lie there. One who never stops talking is not waited for.
+    fn look_at_time(&mut self, down: Step) {
+        let Some(reads) = &mut self.overdue else { return };
+        *reads += 1;
+        if (down == Step::Again && *reads < READS_MAX) || !matches!(self.phase, Phase::Dialing | Phase::Open)
+        {
+            return;
+        }
+        self.overdue = None;
+        self.feed.tick(self.now());
+        self.carry_out();
     }
 
     /// Sends what has gathered in this pass, in one write each way.
@@ -64,10 +86,13 @@ impl Session {
         }
         if !self.to_server.is_empty() {
             let out = std::mem::take(&mut self.to_server);
+            let leaving = std::mem::take(&mut self.leaving);
             if let Wire::Open(_, link, _) = &mut self.wire {
                 // What it breaks is heard when it is read.
                 let _heard = link.side.send(&out);
                 self.count(out.len(), 0);
+            } else {
+                self.dropped += leaving;
             }
             self.web.give_back(out);
         }
@@ -87,11 +112,13 @@ impl Session {
             }
             self.stalled = None;
             if self.outbox.is_empty() {
+                if let Some(words) = self.pong_down.take() {
+                    write(&mut self.to_client, Opcode::Pong, None, &words);
+                }
                 return Ok(());
             }
             let mut out = self.web.lend();
-            self.outbox.front(TOGETHER).for_each(|piece| out.extend_from_slice(piece));
-            self.outbox.sent(out.len());
+            self.outbox.take(TOGETHER, &mut out);
             self.count(0, out.len());
             self.client.send(&out)?;
             self.web.give_back(out);
@@ -100,18 +127,23 @@ impl Session {
 
     /// Reads the upstream.
     fn hear_server(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
-        let waits = self.stream().slow == Slow::Wait && (self.client.is_blocked() || !self.outbox.is_empty());
+        let waits = self.stream().slow == Slow::Wait && self.is_behind();
         let is_open = matches!(self.wire, Wire::Open(..));
         let most = self.settings().buffer.min(tools.scratch.len());
         let Some(generation) = self.wire.generation() else { return Step::Wait };
         let Some(link) = self.wire.link() else { return Step::Wait };
         if link.side.is_blocked() && link.side.flush(cx).is_err() {
-            self.lose(generation, CloseReason::UpstreamLost);
+            self.lose(generation, self.break_reason());
             return Step::Again;
         }
+        if !link.side.is_blocked()
+            && let Some(words) = self.pong_up.take()
+        {
+            self.say(Opcode::Pong, &words);
+        }
         if waits && is_open {
-            // A pong that is not read, since the client is slow, does not speak against the upstream.
-            self.feed.pong(generation);
+            // What is not read, since the client is slow, does not speak against the upstream.
+            self.feed.unread(generation, self.now());
             return Step::Wait;
         }
         let Some(link) = self.wire.link() else { return Step::Wait };
@@ -126,10 +158,9 @@ impl Session {
                 self.shake(count, tools);
                 self.carry_out();
             }
-            Some(Ok(Heard::End) | Err(_)) if is_open => self.lose(generation, CloseReason::UpstreamLost),
+            Some(Ok(Heard::End) | Err(_)) if is_open => self.lose(generation, self.break_reason()),
             Some(Ok(Heard::End) | Err(_)) => {
-                let why = "the upstream ended the handshake".to_owned();
-                self.fail(generation, (502, why));
+                self.handshake_ended(generation);
                 self.carry_out();
             }
         }
@@ -150,7 +181,7 @@ impl Session {
         let mut ended = None;
         let heard = channel.feed(chunk, |said| {
             match said {
-                Said::Ping(words) => self.say(Opcode::Pong, words),
+                Said::Ping(words) => self.answer_ping(words),
                 Said::Pong => self.feed.pong(generation),
                 Said::Close(close) => ended = Some(close.code.unwrap_or(Code::NORMAL)),
                 Said::Message(bytes, text) => self.pass(generation, bytes, text),
@@ -190,8 +221,20 @@ impl Session {
             if self.ledger.learns() {
                 match self.ledger.answered(value) {
                     Answered::Own => return,
+                    Answered::Refused(names) => return self.refused_again(names),
                     Answered::Login => return self.logged_in(),
-                    // The client waits for it, whatever serves.
+                    Answered::LoginRefused(told) => {
+                        self.warn("a login that was said again was refused");
+                        self.logged_in();
+                        let mut frame = Vec::new();
+                        write(&mut frame, Opcode::Text, None, told.as_bytes());
+                        return self.deliver(None, &frame);
+                    }
+                    // The client waits for these, whatever serves.
+                    Answered::ClientLogin => {
+                        self.logged_in();
+                        return self.deliver(None, bytes);
+                    }
                     Answered::Request => return self.deliver(None, bytes),
                     Answered::Other => {}
                 }
@@ -202,17 +245,36 @@ impl Session {
             seen.previous = stream.previous.as_ref().and_then(|place| place.number(value));
         }
         seen.topic = topic.as_deref();
+        let before = self.feed.counts().duplicates;
         let verdict = self.feed.message(generation, &seen, bytes, now);
         self.carry_out();
         if verdict == Verdict::Pass {
             self.deliver(seen.topic, bytes);
+        } else if self.feed.counts().duplicates > before {
+            self.note_duplicate();
+        }
+    }
+
+    /// A message was delivered before. That is usual behind a reconnect; where it goes on, the venue counts anew.
+    fn note_duplicate(&self) {
+        let what = "a stream repeats numbers, or counts anew: what is not above the last one is kept back";
+        if self.room().told.is_due(what, self.now()) {
+            tracing::info!(proxy = self.settings().name, client = self.seat.about.address, "{what}");
+        }
+    }
+
+    /// Of the pings of an upstream that does not take their answers the latest is answered.
+    fn answer_ping(&mut self, words: &[u8]) {
+        if self.wire.link().is_some_and(|link| link.side.is_blocked()) {
+            self.pong_up = Some(words.to_vec());
+        } else {
+            self.say(Opcode::Pong, words);
         }
     }
 
     /// Gives a frame to the client, now or when it takes more.
     pub(super) fn deliver(&mut self, topic: Option<&str>, bytes: &[u8]) {
-        let at_once = !self.client.is_blocked() && self.outbox.is_empty();
-        if at_once {
+        if !self.is_behind() {
             if self.to_client.is_empty() {
                 self.to_client = self.web.lend();
             }

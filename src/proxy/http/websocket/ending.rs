@@ -13,7 +13,7 @@ use crate::proxy::http::websocket::channel::{Channel, Said};
 use crate::proxy::http::websocket::session::{Phase, Session};
 use crate::proxy::http::websocket::wire::Wire;
 use crate::stream::generation::Generation;
-use crate::stream::order::Why;
+use crate::stream::order::{Blame, Why};
 use crate::wire::websocket::close::{Close, Code};
 use crate::wire::websocket::head::write;
 use crate::wire::websocket::opcode::Opcode;
@@ -46,43 +46,63 @@ impl Session {
     }
 
     /// Drops a connection, whichever it is.
-    pub(super) fn drop_link(&mut self, generation: Generation) {
+    pub(super) fn drop_link(&mut self, generation: Generation, blame: Blame) {
         if self.closing.as_ref().is_some_and(|closing| closing.generation == generation) {
             self.closing = None;
         } else if self.wire.generation() == Some(generation) {
-            self.drop_wire(CloseReason::UpstreamLost);
+            if let Some(trouble) = self.take_refusal() {
+                // The head of a refusal says enough.
+                self.drop_wire(trouble.reason);
+                return self.trouble = Some(trouble);
+            }
+            let reason = match (blame, &self.wire) {
+                (Blame::Nobody, _) => CloseReason::SessionOver,
+                (Blame::Upstream, Wire::Open(..)) => self.break_reason(),
+                (Blame::Upstream, Wire::Shaking(..) | Wire::Queued(_) | Wire::None) => {
+                    CloseReason::ConnectLate
+                }
+            };
+            self.drop_wire(reason);
         }
     }
 
-    /// Waits for the last word of a connection that is being closed.
-    pub(super) fn close_on(&mut self, cx: &mut Context<'_>, tools: &mut Tools) {
-        while let Some(Closing { generation, link, channel }) = &mut self.closing {
-            let heard = link.side.flush(cx).is_ok().then(|| link.side.hear(&mut tools.scratch, cx));
-            let over = match heard {
-                Some(None) => return,
-                Some(Some(Ok(Heard::Bytes(count)))) => {
-                    let mut over = channel.is_none();
-                    if let Some(channel) = channel {
-                        let fed = channel.feed(&tools.scratch[..count], |said| match said {
-                            Said::Close(_) => {
-                                over = true;
-                                ControlFlow::Break(())
-                            }
-                            Said::Message(..) | Said::Ping(_) | Said::Pong => ControlFlow::Continue(()),
-                        });
-                        over |= fed.is_err();
-                    }
-                    over
+    /// Why a connection is closed that the upstream broke off. One that has held for long enough says nothing against it:
+    /// venues end what is old, and all of it at once where they restart; whether they are back says the next connect.
+    pub(super) fn break_reason(&self) -> CloseReason {
+        let held = self.now().since(self.opened) >= self.stream().machine.retry.stable;
+        if held { CloseReason::StreamBroken } else { CloseReason::UpstreamLost }
+    }
+
+    /// Waits for the last word of a connection that is being closed: one read in a step, since it may have much to say
+    /// before it.
+    pub(super) fn close_on(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
+        let Some(Closing { generation, link, channel }) = &mut self.closing else { return Step::Wait };
+        let heard = link.side.flush(cx).is_ok().then(|| link.side.hear(&mut tools.scratch, cx));
+        let over = match heard {
+            Some(None) => return Step::Wait,
+            Some(Some(Ok(Heard::Bytes(count)))) => {
+                let mut over = channel.is_none();
+                if let Some(channel) = channel {
+                    let fed = channel.feed(&tools.scratch[..count], |said| match said {
+                        Said::Close(_) => {
+                            over = true;
+                            ControlFlow::Break(())
+                        }
+                        Said::Message(..) | Said::Ping(_) | Said::Pong => ControlFlow::Continue(()),
+                    });
+                    over |= fed.is_err();
                 }
-                Some(Some(Ok(Heard::End) | Err(_))) | None => true,
-            };
-            if over {
-                let generation = *generation;
-                self.closing = None;
-                self.feed.lost(generation, Why::Lost, self.now());
-                self.carry_out();
+                over
             }
+            Some(Some(Ok(Heard::End) | Err(_))) | None => true,
+        };
+        if over {
+            let generation = *generation;
+            self.closing = None;
+            self.feed.lost(generation, Why::Lost, self.now());
+            self.carry_out();
         }
+        Step::Again
     }
 
     /// The last word to a client whose WebSocket is open.
@@ -104,7 +124,7 @@ impl Session {
 
     /// Waits until the client has read it, and the upstream has closed.
     pub(super) fn parting(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
-        self.close_on(cx, tools);
+        let closing = self.close_on(cx, tools);
         if self.client.is_blocked() {
             match self.client.flush(cx) {
                 Ok(_) if self.client.is_blocked() => {}
@@ -120,10 +140,10 @@ impl Session {
             return Step::Again;
         }
         if self.client.has_ended() {
-            return Step::Wait;
+            return closing;
         }
         match self.client.hear(&mut tools.scratch, cx) {
-            None => return Step::Wait,
+            None => return closing,
             Some(Ok(_)) => {}
             Some(Err(_)) => self.phase = Phase::Over,
         }

@@ -129,7 +129,7 @@ fn read(bytes: &[u8], head: &Head, fields: &Fields) -> Result<Ask, (u16, String)
     })
 }
 
-const fn phrase(status: u16) -> &'static str {
+pub(super) const fn phrase(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
         401 => "Unauthorized",

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::pool::reason::Farewell;
+use crate::proxy::http::websocket::refusal::Trouble;
 use crate::proxy::http::websocket::session::{Phase, Session};
 use crate::stream::cursor::Gap;
 use crate::stream::order::{Change, Order, State};
@@ -18,7 +19,7 @@ impl Session {
                 self.execute(order);
             }
             match self.failed.take() {
-                Some((generation, why)) => self.feed.lost(generation, why, self.now()),
+                Some((generation, pause)) => self.feed.refused(generation, pause, self.now()),
                 None => return,
             }
         }
@@ -30,7 +31,7 @@ impl Session {
             Order::Replay(generation) => self.say_again(generation),
             Order::Ping(_) => self.say(Opcode::Ping, b""),
             Order::Close(generation) => self.close_wire(generation),
-            Order::Drop(generation) => self.drop_link(generation),
+            Order::Drop(generation, blame) => self.drop_link(generation, blame),
             Order::Poll(generation) => self.poll(generation),
             Order::Deliver(bytes) => self.deliver(None, &bytes),
             Order::Gap(gap) => self.tell_gap(&gap),
@@ -56,7 +57,12 @@ impl Session {
         let (from, to, why) = (change.from.name(), change.to.name(), change.why.meaning());
         // The agent tells of it, and keeps it in the history.
         tracing::debug!(proxy, client, from, to, why, "a stream changes its state");
-        self.room().tally.note(client, change);
+        let forgotten = self.room().tally.note(client, change, self.now());
+        if forgotten.is_some() {
+            self.warn(
+                "streams change their states faster than that is told: some changes are not in the history",
+            );
+        }
         if self.phase != Phase::Dialing {
             return;
         }
@@ -64,10 +70,13 @@ impl Session {
             State::Connected | State::Polling | State::Priming => self.welcome(),
             State::Connecting => {}
             State::Reconnecting | State::Failed | State::Disconnected => {
-                let trouble = self.trouble.take();
-                let (status, why) =
-                    trouble.unwrap_or_else(|| (504, "the upstream did not answer in time".to_owned()));
-                self.refuse((status, &why), Farewell::Refused);
+                let late = || Trouble::of(504, "the upstream did not answer in time");
+                match self.trouble.take().unwrap_or_else(late) {
+                    Trouble { status, why, answer: None, .. } => {
+                        self.refuse((status, &why), Farewell::Refused);
+                    }
+                    Trouble { answer: Some(answer), .. } => self.pass_refusal(&answer),
+                }
             }
         }
     }

@@ -10,9 +10,9 @@ use tokio::task::{AbortHandle, spawn_local};
 use crate::call::endpoint::Endpoint;
 use crate::call::excerpt::Excerpt;
 use crate::call::web::{Call, Method, Web};
-use crate::config::proxy::Poll;
+use crate::config::proxy::{Poll, Slow};
 use crate::proxy::http::websocket::session::Session;
-use crate::stream::feed::Item;
+use crate::stream::feed::{Item, Polled};
 use crate::stream::generation::Generation;
 use crate::stream::pattern::Pointer;
 use crate::stream::template::{Filling, Template, TemplateError, fill_text};
@@ -21,10 +21,19 @@ use crate::wire::websocket::opcode::Opcode;
 
 /// An answer is kept up to this size; a longer one is a failure.
 const ANSWER_MAX: usize = 256 << 10;
-/// The most items of one poll.
+/// The most items of one answer: of more the newest.
 const ITEMS_MAX: usize = 4_096;
-/// The most topics that are asked for in one poll, one after the other.
+/// The most bytes that the items of a poll become; what is left waits for the next one.
+const BYTES_MAX: usize = 4 << 20;
+/// The most topics that are asked for in one poll, one after the other; more take turns.
 const TOPICS_MAX: usize = 256;
+/// So many requests in a row that are not answered at all end a poll.
+const UNANSWERED_MAX: u32 = 3;
+/// What a poll may take beyond its requests.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// What stands for a topic in the address that is asked.
+const TOPIC: &str = "{topic}";
 
 /// How a stream is polled.
 #[derive(Clone)]
@@ -38,14 +47,32 @@ pub(super) struct Poller {
     web: Web,
 }
 
-/// What came of a poll: items, or why not and how long the upstream wants to be left alone.
-type Polled = Result<Vec<Item>, (String, Duration)>;
+/// What came of a poll.
+#[derive(Debug, Default)]
+struct Outcome {
+    polled: Polled,
+    /// Requests that were answered.
+    answered: usize,
+    /// What went wrong.
+    faults: Vec<String>,
+}
+
+/// Why a request brought nothing.
+#[derive(Debug)]
+enum Fault {
+    /// There was no answer.
+    Unanswered(String),
+    /// The answer is of no use; it may want to be left alone for so long.
+    Useless(String, Duration),
+}
 
 /// Polls under way, and those answered that nobody has looked at.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
-    answers: Rc<RefCell<Vec<(Generation, Polled)>>>,
+    answers: Rc<RefCell<Vec<(Generation, Outcome)>>>,
     asking: Option<AbortHandle>,
+    /// With which topic the next poll begins, where they take turns.
+    first: usize,
 }
 
 impl Drop for Desk {
@@ -70,43 +97,80 @@ impl Poller {
         })
     }
 
-    async fn ask(&self, topics: Vec<String>) -> Polled {
-        let mut items = Vec::new();
-        if !self.url.contains("{topic}") {
-            self.ask_one(None, &mut items).await?;
-            return Ok(items);
-        }
-        for topic in topics.iter().take(TOPICS_MAX) {
-            self.ask_one(Some(topic), &mut items).await?;
-        }
-        Ok(items)
+    /// How long a poll of a stream may take, as long as each of its requests may.
+    pub(super) fn within(poll: &Poll) -> Duration {
+        let requests = if poll.url.contains(TOPIC) { TOPICS_MAX } else { 1 };
+        poll.timeout * u32::try_from(requests).unwrap_or(u32::MAX) + SLACK
     }
 
-    async fn ask_one(&self, topic: Option<&str>, items: &mut Vec<Item>) -> Result<(), (String, Duration)> {
-        let failed = |why: String| (why, Duration::ZERO);
+    /// Asks for each topic by itself: what one of them can't have the others can.
+    async fn ask(&self, topics: Vec<String>) -> Outcome {
+        let mut outcome = Outcome::default();
+        let by_topic = self.url.contains(TOPIC);
+        let questions: Vec<_> = if by_topic { topics.into_iter().map(Some).collect() } else { vec![None] };
+        let mut left = questions.into_iter();
+        let (mut unanswered, mut bytes) = (0, 0);
+        while let Some(topic) = left.next() {
+            match self.ask_one(topic.as_deref()).await {
+                Ok((items, cut)) => {
+                    unanswered = 0;
+                    bytes += items.iter().map(|item| item.bytes.len()).sum::<usize>();
+                    outcome.answered += 1;
+                    outcome.polled.items.extend(items);
+                    outcome.faults.extend(cut);
+                }
+                Err(Fault::Unanswered(why)) => {
+                    unanswered += 1;
+                    outcome.faults.push(why);
+                    outcome.polled.missed.extend(topic);
+                }
+                Err(Fault::Useless(why, pause)) => {
+                    unanswered = 0;
+                    outcome.faults.push(why);
+                    outcome.polled.pause = pause;
+                    outcome.polled.missed.extend(topic);
+                }
+            }
+            let is_spared = !outcome.polled.pause.is_zero();
+            if is_spared || unanswered >= UNANSWERED_MAX || bytes >= BYTES_MAX {
+                break;
+            }
+        }
+        if left.len() > 0 {
+            outcome.faults.push(format!("a poll ends with {} topics not asked for", left.len()));
+            outcome.polled.missed.extend(left.flatten());
+        }
+        outcome
+    }
+
+    /// The items of one answer, and what is to be said about it.
+    async fn ask_one(&self, topic: Option<&str>) -> Result<(Vec<Item>, Option<String>), Fault> {
+        let useless = |why: String| Fault::Useless(why, Duration::ZERO);
         let endpoint = Endpoint::parse(&fill_text(&self.url, topic, escaped))
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| useless(error.to_string()))?;
         let call = Call { method: Method::GET, body: Vec::new(), timeout: self.timeout };
         let kept = Excerpt::keeping(ANSWER_MAX);
         let answer = self.web.call_keeping(&endpoint, call, kept).await;
-        let answer = answer.map_err(|error| failed(error.to_string()))?;
+        let answer = answer.map_err(|error| Fault::Unanswered(error.to_string()))?;
+        let label = endpoint.label();
         if !(200..300).contains(&answer.status) {
-            let why = format!("{} answers a poll with status {}", endpoint.label(), answer.status);
-            return Err((why, answer.retry_after.unwrap_or_default()));
+            let why = format!("{label} answers a poll with status {}", answer.status);
+            return Err(Fault::Useless(why, answer.retry_after.unwrap_or_default()));
         }
         let value: Value = serde_json::from_str(&answer.body.text())
-            .map_err(|error| failed(format!("{} answers no JSON to a poll: {error}", endpoint.label())))?;
-        match self.items.of(&value) {
-            Some(Value::Array(all)) => {
-                items.extend(all.iter().take(ITEMS_MAX - items.len()).map(|item| self.item(item, topic)));
-            }
+            .map_err(|error| useless(format!("{label} answers no JSON to a poll: {error}")))?;
+        let found = match self.items.of(&value) {
+            Some(Value::Array(all)) => all.as_slice(),
             Some(Value::Null) | None => {
-                return Err(failed(format!("the answer of {} to a poll has no items", endpoint.label())));
+                return Err(useless(format!("the answer of {label} to a poll has no items")));
             }
-            Some(one) if items.len() < ITEMS_MAX => items.push(self.item(one, topic)),
-            Some(_) => {}
-        }
-        Ok(())
+            Some(one) => std::slice::from_ref(one),
+        };
+        let newest = &found[found.len().saturating_sub(ITEMS_MAX)..];
+        let cut = (newest.len() < found.len()).then(|| {
+            format!("an answer of {label} to a poll has more than {ITEMS_MAX} items: older ones are left out")
+        });
+        Ok((newest.iter().map(|item| self.item(item, topic)).collect(), cut))
     }
 
     /// The message that an item becomes.
@@ -127,32 +191,53 @@ impl Session {
     /// Begins a poll.
     pub(super) fn poll(&mut self, generation: Generation) {
         let Some(poller) = self.stream().poller.clone() else { return };
-        let topics = self.ledger.topics().map(|(topic, _)| topic.to_owned()).collect();
-        let (answers, seat) = (Rc::clone(&self.desk.answers), Rc::clone(&self.seat));
-        if let Some(old) = self.desk.asking.take() {
+        if let Some(old) = self.desk.asking.take().filter(|old| !old.is_finished()) {
             old.abort();
+            self.warn("a poll took too long and is given up");
         }
+        if self.stream().slow == Slow::Wait && self.is_behind() {
+            // What it brought would wait here for a client that takes nothing.
+            return self.feed.poll_failed(generation, Duration::ZERO, self.now());
+        }
+        let (topics, rest) = self.polled_topics();
+        let (answers, seat) = (Rc::clone(&self.desk.answers), Rc::clone(&self.seat));
         let asking = spawn_local(async move {
-            let polled = poller.ask(topics).await;
-            answers.borrow_mut().push((generation, polled));
+            let mut outcome = poller.ask(topics).await;
+            outcome.polled.missed.extend(rest);
+            answers.borrow_mut().push((generation, outcome));
             seat.wake();
         });
         self.desk.asking = Some(asking.abort_handle());
     }
 
+    /// The topics whose turn it is, and the others.
+    fn polled_topics(&mut self) -> (Vec<String>, Vec<String>) {
+        let mut topics: Vec<String> = self.ledger.topics().map(|(topic, _)| topic.to_owned()).collect();
+        if topics.len() <= TOPICS_MAX {
+            return (topics, Vec::new());
+        }
+        self.warn("a stream has more topics than one poll asks for: they take turns");
+        let first = self.desk.first % topics.len();
+        self.desk.first = first + TOPICS_MAX;
+        topics.rotate_left(first);
+        let rest = topics.split_off(TOPICS_MAX);
+        (topics, rest)
+    }
+
     /// Takes what polls have brought.
     pub(super) fn take_polled(&mut self) {
         let answers = std::mem::take(&mut *self.desk.answers.borrow_mut());
-        for (generation, polled) in answers {
+        for (generation, outcome) in answers {
             let now = self.now();
-            match polled {
-                Ok(items) => self.feed.polled(generation, items, now),
-                Err((why, pause)) => {
-                    if self.room().told.is_due(&why, now) {
-                        tracing::warn!(proxy = self.settings().name, why, "a poll failed");
-                    }
-                    self.feed.poll_failed(generation, pause, now);
+            for why in &outcome.faults {
+                if self.room().told.is_due(why, now) {
+                    tracing::warn!(proxy = self.settings().name, why, "a poll failed, or a part of it");
                 }
+            }
+            if outcome.answered > 0 {
+                self.feed.polled(generation, outcome.polled, now);
+            } else {
+                self.feed.poll_failed(generation, outcome.polled.pause, now);
             }
             self.carry_out();
         }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -20,7 +21,8 @@ use crate::proxy::http::websocket::ending::Closing;
 use crate::proxy::http::websocket::gauge::Gauge;
 use crate::proxy::http::websocket::opening::Ask;
 use crate::proxy::http::websocket::poll::Desk;
-use crate::proxy::http::websocket::replay::Replay;
+use crate::proxy::http::websocket::refusal::Trouble;
+use crate::proxy::http::websocket::replay::{Refused, Replay};
 use crate::proxy::http::websocket::settings::StreamSettings;
 use crate::proxy::http::websocket::wire::Wire;
 use crate::stream::Feed;
@@ -74,14 +76,23 @@ pub(in crate::proxy::http) struct Session {
     pub(super) to_client: Vec<u8>,
     pub(super) to_server: Vec<u8>,
     pub(super) outbox: Outbox,
+    /// The answers to the latest pings, where they could not be sent: to the client, and to the upstream.
+    pub(super) pong_down: Option<Vec<u8>>,
+    pub(super) pong_up: Option<Vec<u8>>,
+    /// When the connection to the upstream opened.
+    pub(super) opened: Timestamp,
     pub(super) replay: Option<Replay>,
+    pub(super) refused: Refused,
     pub(super) desk: Desk,
-    /// A connection that was not to be had, not told to the feed yet.
-    pub(super) failed: Option<(Generation, Why)>,
-    /// Why the last one was not, with the status for a client that waits.
-    pub(super) trouble: Option<(u16, String)>,
-    /// Messages that went nowhere.
+    /// A connection that was not to be had, and for how long none is to be tried; not told to the feed yet.
+    pub(super) failed: Option<(Generation, Duration)>,
+    /// Why the last one was not, for a client that waits.
+    pub(super) trouble: Option<Trouble>,
+    /// Messages that went nowhere, and those of the client that leave with this pass.
     pub(super) dropped: u64,
+    pub(super) leaving: u64,
+    /// Something is due, and so much was read since.
+    pub(super) overdue: Option<u32>,
     /// Its outbox is full.
     pub(super) too_slow: bool,
     wanted: Wanted,
@@ -103,7 +114,9 @@ impl Session {
             let room = web.rooms[usize::from(seat.room)].borrow();
             (room.tally.wanted, room.tally.connects, room.tally.closes)
         };
-        let mut feed = Feed::new(stream.machine.clone(), stream.rule, now.as_nanos(), now);
+        // Those that come in the same moment must not come again in the same moment.
+        let seed = nonce().map_or_else(|| now.as_nanos() ^ arrival.place as u64, u64::from_ne_bytes);
+        let mut feed = Feed::new(stream.machine.clone(), stream.rule, seed, now);
         feed.want(wanted, now);
         Self {
             web,
@@ -126,11 +139,17 @@ impl Session {
             to_client: Vec::new(),
             to_server: Vec::new(),
             outbox: Outbox::new(buffer, stream.when_full),
+            pong_down: None,
+            pong_up: None,
+            opened: now,
             replay: None,
+            refused: Refused::default(),
             desk: Desk::default(),
             failed: None,
             trouble: None,
             dropped: 0,
+            leaving: 0,
+            overdue: None,
             too_slow: false,
             wanted,
             connects,
@@ -163,7 +182,7 @@ impl Session {
                 if let Wire::Queued(waiting) = std::mem::replace(&mut self.wire, Wire::None)
                     && let Some(generation) = waiting
                 {
-                    self.fail(generation, (503, refusal.meaning().to_owned()));
+                    self.fail(generation, Trouble::of(503, refusal.meaning()));
                 }
             }
             Told::Lost => match std::mem::replace(&mut self.wire, Wire::None) {
@@ -228,19 +247,33 @@ impl Session {
                 if self.stalled.is_some_and(|since| since + STALLED_AFTER <= now) {
                     return self.abort(Farewell::Lost);
                 }
+                self.overdue = Some(0);
+                if let Some(link) = self.wire.link() {
+                    link.side.doubt();
+                }
+            }
+            Phase::Parting(until) => {
+                // The upstream has its own time to close.
                 self.feed.tick(now);
                 self.carry_out();
+                if until <= now && self.closing.is_none() {
+                    self.phase = Phase::Over;
+                }
             }
-            Phase::Parting(until) if until <= now => self.phase = Phase::Over,
-            Phase::Head | Phase::Parting(_) | Phase::Over => {}
+            Phase::Head | Phase::Over => {}
         }
     }
 
     /// What is told of it.
     fn gauge(&self) -> Gauge {
         let (counts, now) = (self.feed.counts(), self.now());
+        // One that has not asked yet, or is only told that it may not, has no stream; nor has one that leaves.
+        let state = match self.phase {
+            Phase::Dialing | Phase::Open => Some(self.feed.state()),
+            Phase::Head | Phase::Parting(_) | Phase::Over => None,
+        };
         Gauge {
-            state: self.feed.state(),
+            state,
             served: now.back(self.feed.silence(now)),
             messages: counts.messages,
             reconnects: self.feed.reconnects(),
@@ -314,10 +347,11 @@ impl Turns for Session {
             Phase::Head => Some(self.begun + self.settings().head_within),
             Phase::Dialing | Phase::Open => {
                 let stalled = self.stalled.map(|since| since + STALLED_AFTER);
-                let replay = self.replay.as_ref().map(|replay| replay.due);
+                let replay = self.replay.as_ref().map(|replay| replay.due).or(self.refused.due);
                 [self.feed.due(), stalled, replay].into_iter().flatten().min()
             }
-            Phase::Parting(until) => Some(until),
+            Phase::Parting(until) if self.closing.is_none() => Some(until),
+            Phase::Parting(_) => self.feed.due(),
             Phase::Over => None,
         }
     }

@@ -1,6 +1,5 @@
 //! What a stream is set to, for its thread.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::proxy::{Looks, Meant, Numbers, Proxy, Slow, WebSocket};
@@ -50,12 +49,7 @@ pub(in crate::proxy::http) fn settings(
             stable: keeping.stable,
             probe: keeping.probe,
         },
-        watch: Watch {
-            ping_every: keeping.heartbeat,
-            pong_within: keeping.pong,
-            silence: keeping.silence,
-            topics: BTreeMap::new(),
-        },
+        watch: Watch { ping_every: keeping.heartbeat, pong_within: keeping.pong, silence: keeping.silence },
         connect_within: proxy.pool.wait + proxy.pool.connect_timeout,
         close_within: keeping.close,
         prime_within: poll.map_or(Duration::ZERO, |poll| poll.prime),
@@ -63,7 +57,7 @@ pub(in crate::proxy::http) fn settings(
         dwell: poll.map_or(Duration::ZERO, |poll| poll.dwell),
         poll: poll.map(|poll| Polling {
             every: poll.every,
-            within: poll.timeout,
+            within: Poller::within(poll),
             fallback: if poll.fallback { Fallback::Polls } else { Fallback::Fails },
         }),
     };
@@ -73,7 +67,7 @@ pub(in crate::proxy::http) fn settings(
     };
     Ok(StreamSettings {
         machine,
-        rule: Rule { step, ..Rule::default() },
+        rule: Rule { step, reset_after: stream.marks.recount },
         reading: if reads { Reading::Text } else { Reading::Nothing },
         patterns: patterns(stream),
         topic: stream.marks.topic.as_deref().and_then(Pointer::parse),
@@ -83,7 +77,8 @@ pub(in crate::proxy::http) fn settings(
         slow: stream.slow,
         when_full: match stream.slow {
             Slow::Conflate => WhenFull::Conflate,
-            Slow::Wait | Slow::Close => WhenFull::Close,
+            Slow::Wait => WhenFull::Wait,
+            Slow::Close => WhenFull::Close,
         },
         notice: stream.notice.as_deref().map(Template::parse).transpose()?,
         pace: stream.subscriptions.pace,

@@ -10,23 +10,21 @@ use crate::proxy::http::side::Heard;
 use crate::proxy::http::turns::Step;
 use crate::proxy::http::web::Tools;
 use crate::proxy::http::websocket::channel::Said;
+use crate::proxy::http::websocket::replay::Replay;
 use crate::proxy::http::websocket::session::{Phase, Session};
 use crate::proxy::http::websocket::wire::Wire;
-use crate::stream::ledger::Heard as Learnt;
+use crate::stream::ledger::{Heard as Learnt, Step as Saying};
 use crate::wire::http::head::HEAD_MAX;
 use crate::wire::websocket::close::Code;
 use crate::wire::websocket::head::write;
 use crate::wire::websocket::opcode::Opcode;
 
-/// A client is the only one of its stream.
-const HOLDER: u32 = 0;
-
 impl Session {
     /// Reads the client.
     pub(super) fn hear_client(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
-        // What it says would overtake what is said again, or wait here without bound.
-        let waits = self.replay.is_some() || self.wire.link().is_some_and(|link| link.side.is_blocked());
-        if waits {
+        // What it says would wait here without bound.
+        let is_full = self.replay.as_ref().is_some_and(Replay::is_full);
+        if is_full || self.wire.link().is_some_and(|link| link.side.is_blocked()) {
             return Step::Wait;
         }
         let most = self.settings().buffer.min(tools.scratch.len());
@@ -59,12 +57,11 @@ impl Session {
         let heard = channel.feed(chunk, |said| {
             match said {
                 Said::Ping(words) => {
-                    let mut pong = Vec::new();
-                    write(&mut pong, Opcode::Pong, None, words);
-                    if self.outbox.is_empty() {
-                        self.to_client.extend_from_slice(&pong);
+                    // Of those that it does not take the latest is enough (RFC 6455, section 5.5.3).
+                    if self.is_behind() {
+                        self.pong_down = Some(words.to_vec());
                     } else {
-                        self.outbox.put_control(&pong);
+                        write(&mut self.to_client, Opcode::Pong, None, words);
                     }
                 }
                 Said::Pong => {}
@@ -87,21 +84,30 @@ impl Session {
         if self.ledger.learns()
             && let Some(value) = text.and_then(|text| serde_json::from_str::<Value>(text).ok())
         {
-            learnt = self.ledger.heard(HOLDER, &value);
+            learnt = self.ledger.heard(&value);
         }
         if learnt == Learnt::TooMany {
-            let proxy = &self.settings().name;
-            tracing::warn!(proxy, "a client subscribes to more than is kept: it is not said again");
+            self.warn("a client subscribes to more than is kept: it is not said again");
         }
-        if let Wire::Open(..) = self.wire {
+        let now = self.now();
+        if let (Learnt::Login | Learnt::Topics, Some(replay), Some(text)) = (learnt, &mut self.replay, text) {
+            let step = match learnt {
+                Learnt::Login => self.ledger.login_step(text.to_owned()),
+                Learnt::Topics | Learnt::TooMany | Learnt::Other => Saying::Say(text.to_owned()),
+            };
+            return replay.join(step, (learnt, now));
+        }
+        let takes = self.replay.as_ref().is_none_or(|replay| !replay.is_logging_in());
+        if let (Wire::Open(..), true) = (&self.wire, takes) {
             if self.to_server.is_empty() {
                 self.to_server = self.web.lend();
             }
+            self.leaving += 1;
             return self.to_server.extend_from_slice(bytes);
         }
         match learnt {
             // It is said with the next connection.
-            Learnt::Login | Learnt::Subscribed(_) | Learnt::Unsubscribed(_) => {}
+            Learnt::Login | Learnt::Topics => {}
             Learnt::TooMany | Learnt::Other => self.lose_message(),
         }
     }
@@ -109,11 +115,6 @@ impl Session {
     /// A message that has come while there is no upstream is not kept: what it asks for may be wrong by then.
     fn lose_message(&mut self) {
         self.dropped += 1;
-        let now = self.now();
-        let what = "a message of a client went nowhere: its stream has no connection";
-        if self.room().told.is_due(what, now) {
-            let (proxy, client) = (&self.settings().name, &self.seat.about.address);
-            tracing::warn!(proxy, client, "{what}");
-        }
+        self.warn("a message of a client went nowhere: its stream has no connection that would take it");
     }
 }

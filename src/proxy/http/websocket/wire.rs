@@ -8,12 +8,12 @@ use crate::proxy::http::serving::reason_of;
 use crate::proxy::http::side::Rest;
 use crate::proxy::http::web::{Tools, client_of};
 use crate::proxy::http::websocket::channel::Channel;
+use crate::proxy::http::websocket::refusal::{Read, Refusing, Trouble};
 use crate::proxy::http::websocket::session::{Session, nonce};
 use crate::stream::generation::Generation;
-use crate::stream::order::Why;
 use crate::wire::http::head::{Finder, HEAD_MAX, Method, response};
 use crate::wire::websocket::handshake::request::Opening;
-use crate::wire::websocket::handshake::response::Agreed;
+use crate::wire::websocket::handshake::response::{Agreed, ResponseError};
 use crate::wire::websocket::handshake::{Field, Key};
 use crate::wire::websocket::rules::Sender;
 
@@ -36,6 +36,8 @@ pub(super) struct Shake {
     key: Key,
     finder: Finder,
     head: Vec<u8>,
+    /// It is refused, and the rest of the answer is on its way.
+    pub(super) refusing: Option<Box<Refusing>>,
 }
 
 impl Wire {
@@ -62,8 +64,10 @@ enum Shaken {
     More,
     /// It is open; so many bytes were the head.
     Open(Agreed, usize),
-    /// It is not.
-    Refused(u16, String),
+    /// It is not; so many bytes were the head of the answer that says why.
+    Refused(Box<Refusing>, usize),
+    /// It is not, and the answer is none.
+    Broken(String),
 }
 
 impl Session {
@@ -85,7 +89,7 @@ impl Session {
                     return self.web.carry_out(room_place);
                 }
                 CheckOut::Refused(refusal) => {
-                    return self.fail(generation, (503, refusal.meaning().to_owned()));
+                    return self.fail(generation, Trouble::of(503, refusal.meaning()));
                 }
             }
         }
@@ -133,7 +137,7 @@ impl Session {
     fn begin(&mut self, generation: Generation, mut link: Link) {
         let Some(nonce) = nonce() else {
             self.web.discard(usize::from(self.seat.room), link.id, CloseReason::Unwanted);
-            return self.fail(generation, (503, "the system gives no random numbers".to_owned()));
+            return self.fail(generation, Trouble::of(503, "the system gives no random numbers"));
         };
         let key = Key::of(nonce);
         let line = &self.settings().hosts[link.upstream.index()];
@@ -150,7 +154,7 @@ impl Session {
         // What it breaks is heard when it is read.
         let _heard = link.side.send(&out);
         self.count(out.len(), 0);
-        let shake = Shake { key, finder: Finder::default(), head: Vec::new() };
+        let shake = Shake { key, finder: Finder::default(), head: Vec::new(), refusing: None };
         self.wire = Wire::Shaking(generation, link, Box::new(shake));
     }
 
@@ -159,6 +163,11 @@ impl Session {
         let Wire::Shaking(generation, link, mut shake) = std::mem::replace(&mut self.wire, Wire::None) else {
             return;
         };
+        if let Some(refusing) = &mut shake.refusing {
+            let read = refusing.take(&tools.scratch[..count]);
+            self.wire = Wire::Shaking(generation, link, shake);
+            return self.refused_so_far(generation, read);
+        }
         shake.head.extend_from_slice(&tools.scratch[..count]);
         match judge(&mut shake, &self.ask.protocols, tools) {
             Shaken::More => self.wire = Wire::Shaking(generation, link, shake),
@@ -166,33 +175,60 @@ impl Session {
                 self.agreed = Some(agreed);
                 let stream = self.stream();
                 let channel = Channel::new(Sender::Server, stream.reading, stream.message_max);
+                let (room, connection, now) = (usize::from(self.seat.room), link.id, self.now());
                 self.wire = Wire::Open(generation, link, Some(Box::new(channel)));
-                self.feed.opened(generation, self.now());
+                self.opened = now;
+                self.web.settle(room, connection);
+                self.feed.opened(generation, now);
                 self.carry_out();
                 self.hear(generation, &shake.head[end..]);
             }
             Shaken::Open(..) => {
                 self.wire = Wire::Shaking(generation, link, shake);
-                let why = "the upstream chose another subprotocol than before".to_owned();
-                self.fail(generation, (502, why));
+                self.fail(generation, Trouble::of(502, "the upstream chose another subprotocol than before"));
             }
-            Shaken::Refused(status, why) => {
+            Shaken::Refused(mut refusing, end) => {
+                let read = refusing.take(&shake.head[end..]);
+                shake.refusing = Some(refusing);
                 self.wire = Wire::Shaking(generation, link, shake);
-                self.fail(generation, (status, why));
+                self.refused_so_far(generation, read);
+            }
+            Shaken::Broken(why) => {
+                self.wire = Wire::Shaking(generation, link, shake);
+                self.fail(generation, Trouble::of(502, why));
             }
         }
     }
 
+    fn refused_so_far(&mut self, generation: Generation, read: Read) {
+        if let (Read::Done, Some(trouble)) = (read, self.take_refusal()) {
+            self.fail(generation, trouble);
+        }
+    }
+
+    /// What the upstream has said so far to refuse a handshake, where it does.
+    pub(super) fn take_refusal(&mut self) -> Option<Trouble> {
+        let Wire::Shaking(_, _, shake) = &mut self.wire else { return None };
+        shake.refusing.take().map(|refusing| refusing.end())
+    }
+
+    /// The upstream has ended a connection in its handshake.
+    pub(super) fn handshake_ended(&mut self, generation: Generation) {
+        let silent = || Trouble::of(502, "the upstream ended the handshake");
+        let trouble = self.take_refusal().unwrap_or_else(silent);
+        self.fail(generation, trouble);
+    }
+
     /// A connection was not to be had.
-    pub(super) fn fail(&mut self, generation: Generation, (status, why): (u16, String)) {
+    pub(super) fn fail(&mut self, generation: Generation, trouble: Trouble) {
         let now = self.now();
-        if self.room().told.is_due(&why, now) {
-            let client = &self.seat.about.address;
+        if self.room().told.is_due(&trouble.why, now) {
+            let (client, why) = (&self.seat.about.address, &trouble.why);
             tracing::warn!(proxy = self.settings().name, client, why, "a stream can't be opened");
         }
-        self.trouble = Some((status, why));
-        self.drop_wire(CloseReason::ConnectProtocol);
-        self.failed = Some((generation, Why::Refused));
+        self.drop_wire(trouble.reason);
+        self.failed = Some((generation, trouble.pause));
+        self.trouble = Some(trouble);
     }
 
     /// The connection is given up, or what was asked for is not wanted any more.
@@ -214,20 +250,18 @@ fn judge(shake: &mut Shake, offered: &[String], tools: &mut Tools) -> Shaken {
     let head = match response(&shake.head, Method::Get, &mut shake.finder, fields) {
         Ok(Some(head)) => head,
         Ok(None) if shake.head.len() <= HEAD_MAX => return Shaken::More,
-        Ok(None) => return Shaken::Refused(502, "the upstream's answer is too long".to_owned()),
-        Err(fault) => return Shaken::Refused(502, format!("the upstream's answer is none: {fault}")),
+        Ok(None) => return Shaken::Broken("the upstream's answer is too long".to_owned()),
+        Err(fault) => return Shaken::Broken(format!("the upstream's answer is none: {fault}")),
     };
     let bytes = &shake.head[..head.end];
     let text = |(name, value)| std::str::from_utf8(name).ok().map(|name| (name, value));
     let all: Vec<Field<'_>> = fields.iter(bytes).filter_map(text).collect();
     match Agreed::parse(head.status, &all, &shake.key, offered) {
         Ok(agreed) => Shaken::Open(agreed, head.end),
-        Err(error) => {
-            let status = match head.status {
-                status @ (400 | 401 | 403 | 404 | 410 | 426 | 429 | 503) => status,
-                _ => 502,
-            };
-            Shaken::Refused(status, error.to_string())
+        Err(error @ ResponseError::Status(status)) => {
+            let refusing = Refusing::new(status, &all, head.body, error.to_string());
+            Shaken::Refused(Box::new(refusing), head.end)
         }
+        Err(error) => Shaken::Broken(error.to_string()),
     }
 }

@@ -1,6 +1,5 @@
 //! What a server answers: written on the server's side, held against the request on the client's.
 
-use super::request::RequestError;
 use super::{Field, FieldError, Key, VERSION, all, lists, single};
 
 /// What was agreed on.
@@ -98,14 +97,10 @@ pub fn write_refusal(out: &mut Vec<u8>, (status, words): (u16, &str), why: &str)
     out.extend_from_slice(head.as_bytes());
 }
 
-/// Writes why a request opens no WebSocket.
-pub fn write_error(out: &mut Vec<u8>, error: RequestError) {
-    write_refusal(out, error.status(), &error.to_string());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::websocket::handshake::request::RequestError;
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
@@ -158,7 +153,8 @@ mod tests {
     #[test]
     fn a_refusal_says_what_would_help() {
         let mut out = Vec::new();
-        write_error(&mut out, RequestError::WebSocketVersion);
+        let error = RequestError::WebSocketVersion;
+        write_refusal(&mut out, error.status(), &error.to_string());
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with("HTTP/1.1 426 Upgrade Required\r\n"));
         assert!(text.contains("Sec-WebSocket-Version: 13\r\n") && text.ends_with("spoken here\n"));
