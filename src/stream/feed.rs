@@ -179,6 +179,16 @@ impl Feed {
         }
     }
 
+    /// Whether the answer to a poll is waited for.
+    pub fn awaits(&self, poll: Generation) -> bool {
+        self.machine.awaits(poll)
+    }
+
+    /// Something is known to be missing that only the loop around it could see.
+    pub fn missed(&mut self, gap: Gap) {
+        self.tell(gap);
+    }
+
     /// A poll was answered with these items, in order.
     pub fn polled(&mut self, poll: Generation, items: Vec<Item>, now: Timestamp) {
         let answer = self.machine.answered(poll, now);

@@ -46,6 +46,17 @@ pub struct Polling {
     pub within: Duration,
     /// Whether it polls when no try is left.
     pub fallback: Fallback,
+    /// How far back polls reach.
+    pub reach: Reach,
+}
+
+/// How far back polls reach.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// No one knows: they serve where a policy holds them, or no try is left, and something may be missing before them.
+    Some,
+    /// To the last message that was delivered: nothing is missing, so they serve from the moment of a loss on.
+    All,
 }
 
 /// What becomes of a stream without tries left.

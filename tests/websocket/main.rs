@@ -8,10 +8,13 @@
     reason = "a test fails by panicking and tells what it left out"
 )]
 
+mod clients;
 mod hostile;
+mod node;
 mod polling;
 mod python;
 mod reconnect;
 mod relay;
 mod slow;
 mod support;
+mod upstreams;

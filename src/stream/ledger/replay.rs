@@ -14,8 +14,8 @@ const NUMBERS_FROM: u64 = 8_000_000_000;
 pub enum Step {
     /// Say this.
     Say(String),
-    /// Wait for the answer to the login.
-    AwaitLogin,
+    /// Wait for the answers to what was said.
+    Await,
 }
 
 impl Ledger {
@@ -27,7 +27,7 @@ impl Ledger {
         if let Some(login) = self.login.clone() {
             self.login_pending = self.patterns.login_answer.is_some();
             steps.push(Step::Say(self.numbered(login, Vec::new())));
-            steps.extend(self.login_pending.then_some(Step::AwaitLogin));
+            steps.extend(self.login_pending.then_some(Step::Await));
         }
         for (shape, mut names) in self.by_shape() {
             let Some(message) = self.shapes.get(&shape).cloned() else { continue };

@@ -31,7 +31,7 @@ fn subscribe(topics: &[&str], id: u64) -> Value {
 fn said(steps: &[Step]) -> Vec<Value> {
     let said = steps.iter().filter_map(|step| match step {
         Step::Say(text) => Some(text),
-        Step::AwaitLogin => None,
+        Step::Await => None,
     });
     said.map(|text| serde_json::from_str(text).unwrap()).collect()
 }
@@ -47,7 +47,7 @@ fn a_login_comes_first_and_topics_follow_in_batches() {
     assert_eq!(ledger.heard(1, &json!({"method": "LOGIN", "key": "k", "id": 2})), Heard::Login);
     ledger.heard(1, &json!({"method": "SUBSCRIBE", "params": ["z"], "deep": true, "id": 3}));
     let steps = ledger.replay();
-    assert_eq!(steps[1], Step::AwaitLogin);
+    assert_eq!(steps[1], Step::Await);
     let meant = [
         json!({"method": "LOGIN", "key": "k", "id": 8_000_000_001_u64}),
         json!({"method": "SUBSCRIBE", "params": ["c", "a"], "id": 8_000_000_002_u64}),

@@ -11,7 +11,10 @@ use crate::call::endpoint::Endpoint;
 use crate::call::excerpt::Excerpt;
 use crate::call::web::{Call, Method, Web};
 use crate::config::proxy::Poll;
+use crate::proxy::http::seat::Seat;
 use crate::proxy::http::websocket::session::Session;
+use crate::stream::chain::refusal;
+use crate::stream::chain::walk::{Start, Walk, Walked};
 use crate::stream::feed::Item;
 use crate::stream::generation::Generation;
 use crate::stream::pattern::Pointer;
@@ -25,6 +28,10 @@ const ANSWER_MAX: usize = 256 << 10;
 const ITEMS_MAX: usize = 4_096;
 /// The most topics that are asked for in one poll, one after the other.
 const TOPICS_MAX: usize = 256;
+/// The longest answer of an Ethereum node.
+const NODE_ANSWER_MAX: usize = 8 << 20;
+/// Requests of one client that are under way beside its connection.
+const ASKED_MAX: usize = 32;
 
 /// How a stream is polled.
 #[derive(Clone)]
@@ -38,22 +45,65 @@ pub(super) struct Poller {
     web: Web,
 }
 
-/// What came of a poll: items, or why not and how long the upstream wants to be left alone.
-type Polled = Result<Vec<Item>, (String, Duration)>;
+/// What a poll brought.
+#[derive(Debug)]
+enum Brought {
+    /// Items.
+    Items(Vec<Item>),
+    /// A piece of a chain.
+    Walked(Walked),
+}
+
+/// Why there is nothing, and how long the upstream wants to be left alone.
+type Unpolled = (String, Duration);
+/// What came of a poll.
+type Polled = Result<Brought, Unpolled>;
 
 /// Polls under way, and those answered that nobody has looked at.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
     answers: Rc<RefCell<Vec<(Generation, Polled)>>>,
     asking: Option<AbortHandle>,
+    /// Requests of the client.
+    told: Rc<RefCell<Vec<String>>>,
+    asked: Vec<AbortHandle>,
 }
 
 impl Drop for Desk {
     fn drop(&mut self) {
-        if let Some(asking) = &self.asking {
-            asking.abort();
-        }
+        self.asking.iter().chain(&self.asked).for_each(AbortHandle::abort);
     }
+}
+
+impl Desk {
+    /// Asks for the client; not where too much is under way.
+    pub(super) fn asks(&mut self, poller: Poller, text: String, seat: Rc<Seat>) -> bool {
+        self.asked.retain(|asked| !asked.is_finished());
+        if self.asked.len() >= ASKED_MAX {
+            return false;
+        }
+        let told = Rc::clone(&self.told);
+        let asked = spawn_local(async move {
+            let answer = match poller.post(text.clone().into_bytes()).await {
+                Ok(Some(answer)) => answer,
+                Ok(None) => refused(&text, "the node's answer is too long"),
+                Err((why, _)) => refused(&text, &why),
+            };
+            told.borrow_mut().push(answer);
+            seat.wake();
+        });
+        self.asked.push(asked.abort_handle());
+        true
+    }
+
+    /// Answers that have come.
+    pub(super) fn take_answers(&mut self) -> Vec<String> {
+        std::mem::take(&mut *self.told.borrow_mut())
+    }
+}
+
+fn refused(text: &str, why: &str) -> String {
+    refusal(&serde_json::from_str(text).unwrap_or_default(), why)
 }
 
 impl Poller {
@@ -70,16 +120,51 @@ impl Poller {
         })
     }
 
+    /// Walks along the chain of a node.
+    async fn walk(&self, start: Start) -> Polled {
+        let failed = |why: String| (why, Duration::ZERO);
+        let mut walk = Walk::new(start);
+        while let Some(question) = walk.question() {
+            let walked = match self.post(question.to_string().into_bytes()).await? {
+                Some(answer) => {
+                    let answer = serde_json::from_str(&answer);
+                    let answer =
+                        answer.map_err(|error| failed(format!("a node answers no JSON: {error}")))?;
+                    walk.answered(&answer)
+                }
+                None => walk.too_long(),
+            };
+            walked.map_err(|error| failed(error.to_string()))?;
+        }
+        Ok(Brought::Walked(walk.end()))
+    }
+
+    /// Asks a node; nothing where its answer is too long to be read.
+    async fn post(&self, body: Vec<u8>) -> Result<Option<String>, Unpolled> {
+        let failed = |why: String| (why, Duration::ZERO);
+        let endpoint = Endpoint::parse(&self.url).map_err(|error| failed(error.to_string()))?;
+        let call = Call { method: Method::POST, body, timeout: self.timeout };
+        let kept = Excerpt::keeping(NODE_ANSWER_MAX / 2);
+        let answer = self.web.call_keeping(&endpoint, call, kept).await;
+        let answer = answer.map_err(|error| failed(error.to_string()))?;
+        if !(200..300).contains(&answer.status) {
+            let why = format!("{} answers with status {}", endpoint.label(), answer.status);
+            return Err((why, answer.retry_after.unwrap_or_default()));
+        }
+        let is_whole = answer.body.total() < NODE_ANSWER_MAX as u64;
+        Ok(is_whole.then(|| answer.body.text()))
+    }
+
     async fn ask(&self, topics: Vec<String>) -> Polled {
         let mut items = Vec::new();
         if !self.url.contains("{topic}") {
             self.ask_one(None, &mut items).await?;
-            return Ok(items);
+            return Ok(Brought::Items(items));
         }
         for topic in topics.iter().take(TOPICS_MAX) {
             self.ask_one(Some(topic), &mut items).await?;
         }
-        Ok(items)
+        Ok(Brought::Items(items))
     }
 
     async fn ask_one(&self, topic: Option<&str>, items: &mut Vec<Item>) -> Result<(), (String, Duration)> {
@@ -87,7 +172,7 @@ impl Poller {
         let endpoint = Endpoint::parse(&fill_text(&self.url, topic, escaped))
             .map_err(|error| failed(error.to_string()))?;
         let call = Call { method: Method::GET, body: Vec::new(), timeout: self.timeout };
-        let kept = Excerpt::keeping(ANSWER_MAX);
+        let kept = Excerpt::keeping(ANSWER_MAX / 2);
         let answer = self.web.call_keeping(&endpoint, call, kept).await;
         let answer = answer.map_err(|error| failed(error.to_string()))?;
         if !(200..300).contains(&answer.status) {
@@ -128,12 +213,16 @@ impl Session {
     pub(super) fn poll(&mut self, generation: Generation) {
         let Some(poller) = self.stream().poller.clone() else { return };
         let topics = self.ledger.topics().map(|(topic, _)| topic.to_owned()).collect();
+        let start = self.node.as_ref().map(|node| node.chain.start());
         let (answers, seat) = (Rc::clone(&self.desk.answers), Rc::clone(&self.seat));
         if let Some(old) = self.desk.asking.take() {
             old.abort();
         }
         let asking = spawn_local(async move {
-            let polled = poller.ask(topics).await;
+            let polled = match start {
+                Some(start) => poller.walk(start).await,
+                None => poller.ask(topics).await,
+            };
             answers.borrow_mut().push((generation, polled));
             seat.wake();
         });
@@ -146,7 +235,8 @@ impl Session {
         for (generation, polled) in answers {
             let now = self.now();
             match polled {
-                Ok(items) => self.feed.polled(generation, items, now),
+                Ok(Brought::Items(items)) => self.feed.polled(generation, items, now),
+                Ok(Brought::Walked(walked)) => self.take_walked(generation, walked),
                 Err((why, pause)) => {
                     if self.room().told.is_due(&why, now) {
                         tracing::warn!(proxy = self.settings().name, why, "a poll failed");
@@ -156,6 +246,17 @@ impl Session {
             }
             self.carry_out();
         }
+    }
+}
+
+impl Session {
+    /// Takes a piece of a chain.
+    fn take_walked(&mut self, generation: Generation, walked: Walked) {
+        let Some(node) = self.node.as_mut().filter(|_| self.feed.awaits(generation)) else { return };
+        let (events, gaps) = node.chain.walked(walked);
+        gaps.into_iter().for_each(|gap| self.feed.missed(gap));
+        let item = |event: String| Item { bytes: event.into_bytes(), ..Item::default() };
+        self.feed.polled(generation, events.into_iter().map(item).collect(), self.now());
     }
 }
 

@@ -9,8 +9,8 @@ use crate::stream::generation::Generation;
 use crate::stream::ledger::Step;
 use crate::wire::websocket::opcode::Opcode;
 
-/// The answer to a login is waited for so long; then the rest is said all the same.
-const LOGIN_WITHIN: Duration = Duration::from_secs(10);
+/// Answers are waited for so long; then the rest is said all the same.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is still to be said.
 #[derive(Debug)]
@@ -24,7 +24,10 @@ pub(super) struct Replay {
 impl Session {
     /// Begins to say everything again.
     pub(super) fn say_again(&mut self, generation: Generation) {
-        let steps = self.ledger.replay().into();
+        let steps = match &mut self.node {
+            Some(node) => node.chain.replay().into(),
+            None => self.ledger.replay().into(),
+        };
         self.replay = Some(Replay { generation, steps, due: self.now() });
     }
 
@@ -38,7 +41,8 @@ impl Session {
                     replay.due = if is_last { now } else { now + pace };
                     self.say(Opcode::Text, text.as_bytes());
                 }
-                Some(Step::AwaitLogin) => replay.due = now + LOGIN_WITHIN,
+                Some(Step::Await) if self.node.as_ref().is_some_and(|node| node.chain.is_settled()) => {}
+                Some(Step::Await) => replay.due = now + ANSWER_WITHIN,
                 None => {
                     let generation = replay.generation;
                     self.replay = None;
@@ -49,8 +53,8 @@ impl Session {
         }
     }
 
-    /// The login was answered.
-    pub(super) fn logged_in(&mut self) {
+    /// What was waited for was answered.
+    pub(super) fn agreed(&mut self) {
         let now = self.now();
         if let Some(replay) = &mut self.replay {
             replay.due = now;
@@ -61,5 +65,6 @@ impl Session {
     pub(super) fn forget_said(&mut self) {
         self.replay = None;
         self.to_server.clear();
+        self.lose_node();
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::proxy::{Looks, Meant, Numbers, Proxy, Slow, WebSocket};
+use crate::config::proxy::{Looks, Meant, Numbers, Proxy, Slow, Speaks, WebSocket};
 use crate::proxy::http::websocket::channel::Reading;
 use crate::proxy::http::websocket::poll::Poller;
 use crate::stream::backoff::Retry;
 use crate::stream::cursor::{Rule, Step};
 use crate::stream::health::Watch;
 use crate::stream::ledger::{Naming, Patterns};
-use crate::stream::machine::{Fallback, Polling, Settings};
+use crate::stream::machine::{Fallback, Polling, Reach, Settings};
 use crate::stream::outbox::WhenFull;
 use crate::stream::pattern::{self, Pattern, Pointer};
 use crate::stream::template::{Template, TemplateError};
@@ -20,6 +20,7 @@ const PRIME_BUFFER: usize = 4 << 20;
 
 /// What a stream is set to.
 pub(in crate::proxy::http) struct StreamSettings {
+    speaks: Speaks,
     pub(super) machine: Settings,
     pub(super) rule: Rule,
     pub(super) reading: Reading,
@@ -33,6 +34,13 @@ pub(in crate::proxy::http) struct StreamSettings {
     pub(super) notice: Option<Template>,
     pub(super) pace: Duration,
     pub(super) poller: Option<Poller>,
+}
+
+impl StreamSettings {
+    /// Whether the upstream is an Ethereum node.
+    pub(super) fn is_node(&self) -> bool {
+        self.speaks == Speaks::Ethereum
+    }
 }
 
 /// By the settings of a proxy.
@@ -65,6 +73,10 @@ pub(in crate::proxy::http) fn settings(
             every: poll.every,
             within: poll.timeout,
             fallback: if poll.fallback { Fallback::Polls } else { Fallback::Fails },
+            reach: match stream.speaks {
+                Speaks::Json => Reach::Some,
+                Speaks::Ethereum => Reach::All,
+            },
         }),
     };
     let step = match stream.marks.numbers {
@@ -72,6 +84,7 @@ pub(in crate::proxy::http) fn settings(
         Numbers::ByOne => Step::ByOne,
     };
     Ok(StreamSettings {
+        speaks: stream.speaks,
         machine,
         rule: Rule { step, ..Rule::default() },
         reading: if reads { Reading::Text } else { Reading::Nothing },
