@@ -4,6 +4,7 @@
     clippy::disallowed_methods,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test fails by panicking and tells what it left out"
 )]
