@@ -24,6 +24,7 @@
 //! - what is known or feared to be missing is told as a [`cursor::Gap`] before what comes after it.
 
 pub mod backoff;
+pub mod chain;
 pub mod cursor;
 pub mod feed;
 pub mod generation;

@@ -20,6 +20,11 @@ impl Excerpt {
         Self { each, head: Vec::new(), tail: VecDeque::new(), total: 0 }
     }
 
+    /// How many bytes it keeps.
+    pub fn room(&self) -> u64 {
+        2 * self.each as u64
+    }
+
     /// Takes the next piece.
     pub fn push(&mut self, piece: &[u8]) {
         self.total += piece.len() as u64;

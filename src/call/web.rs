@@ -20,7 +20,7 @@ use crate::config;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept for the next request.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// No more than this much of an answer is read; its excerpt is kept.
+/// No more than this much of an answer is read, unless more is kept of it.
 const ANSWER_MAX: u64 = 256 * 1024;
 
 /// An HTTP/1.1 client over TCP and TLS (Mozilla's roots).
@@ -136,7 +136,8 @@ impl Web {
 
 async fn read(response: Response<Incoming>, mut kept: Excerpt) -> Result<Answer, hyper::Error> {
     let (head, mut body) = response.into_parts();
-    while kept.total() < ANSWER_MAX
+    let most = ANSWER_MAX.max(kept.room());
+    while kept.total() < most
         && let Some(frame) = body.frame().await
     {
         if let Some(piece) = frame?.data_ref() {

@@ -39,7 +39,7 @@ pub use tls::{Identity, TlsMode, UpstreamTls};
 pub use truth::Truth;
 pub use upstream::Upstream;
 pub use variable::Variable;
-pub use websocket::{Keeping, Looks, Marks, Meant, Numbers, Poll, Slow, Subscriptions, WebSocket};
+pub use websocket::{Keeping, Looks, Marks, Meant, Numbers, Poll, Slow, Speaks, Subscriptions, WebSocket};
 
 pub(super) use rivals::check;
 

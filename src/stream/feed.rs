@@ -205,6 +205,16 @@ impl Feed {
         }
     }
 
+    /// Whether the answer to a poll is waited for.
+    pub fn awaits(&self, poll: Generation) -> bool {
+        self.machine.awaits(poll)
+    }
+
+    /// Something is known to be missing that only the loop around it could see.
+    pub fn missed(&mut self, gap: Gap) {
+        self.tell(gap);
+    }
+
     /// A poll was answered.
     pub fn polled(&mut self, poll: Generation, polled: Polled, now: Timestamp) {
         let Polled { items, missed, pause } = polled;

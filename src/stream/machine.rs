@@ -46,6 +46,17 @@ pub struct Polling {
     pub within: Duration,
     /// Whether it polls when no try is left.
     pub fallback: Fallback,
+    /// How far back polls reach.
+    pub reach: Reach,
+}
+
+/// How far back polls reach.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// No one knows: they serve where a policy holds them, or no try is left, and something may be missing before them.
+    Some,
+    /// To the last message that was delivered: nothing is missing, so they serve from the moment of a loss on.
+    All,
 }
 
 /// What becomes of a stream without tries left.
@@ -213,7 +224,9 @@ impl Machine {
     /// Nobody wants it any more.
     pub(super) fn leave(&mut self, now: Timestamp) {
         // It may be wanted again.
-        self.breaches += u64::from(self.serves());
+        if self.serves() {
+            self.breach();
+        }
         self.stop_polls();
         self.close_link(now);
         self.tries.rearm();

@@ -80,6 +80,8 @@ pub enum Why {
     Released,
     /// More came while it was made ready than is kept.
     Overflow,
+    /// Messages are missing between two that it gave.
+    Missed,
     /// By hand.
     Asked,
 }
@@ -101,6 +103,7 @@ impl Why {
             Self::Held => "a policy holds it in polls",
             Self::Released => "it is no longer held in polls",
             Self::Overflow => "more came than is kept",
+            Self::Missed => "messages are missing",
             Self::Asked => "by hand",
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::stream::backoff::Retry;
 use crate::stream::health::Watch;
-use crate::stream::machine::{Fallback, Polling, Settings};
+use crate::stream::machine::{Fallback, Polling, Reach, Settings};
 
 fn settings(fallback: Fallback) -> Settings {
     Settings {
@@ -18,6 +18,11 @@ fn settings(fallback: Fallback) -> Settings {
         prime_within: Duration::from_secs(20),
         prime_buffer: 4_096,
         dwell: Duration::from_secs(10),
-        poll: Some(Polling { every: Duration::from_secs(2), within: Duration::from_secs(3), fallback }),
+        poll: Some(Polling {
+            every: Duration::from_secs(2),
+            within: Duration::from_secs(3),
+            fallback,
+            reach: Reach::Some,
+        }),
     }
 }

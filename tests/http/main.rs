@@ -9,6 +9,7 @@
 )]
 
 mod bodies;
+mod clients;
 mod ends;
 mod gate;
 mod pooling;

@@ -1,6 +1,8 @@
 //! An agent with one proxy, servers behind it that do as they are told, and a client that reads what it is sent.
 
 mod again;
+#[path = "../tcp/support/authority.rs"]
+pub(crate) mod authority;
 #[path = "../tcp/support/guard.rs"]
 #[allow(dead_code, reason = "shared with the tests of streams, which use all of it")]
 pub(crate) mod guard;

@@ -10,6 +10,7 @@ mod forking;
 mod healed;
 mod healthy;
 mod honesty;
+mod ladder;
 mod paused;
 mod policies;
 mod pooled;

@@ -4,12 +4,15 @@
     clippy::disallowed_methods,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test fails by panicking and tells what it left out"
 )]
 
 mod breaker;
+mod clients;
 mod hostile;
+mod node;
 mod polling;
 mod python;
 mod reconnect;
@@ -17,3 +20,4 @@ mod relay;
 mod said_again;
 mod slow;
 mod support;
+mod upstreams;

@@ -1,5 +1,7 @@
 //! An agent with one proxy for WebSockets, servers behind it that do as they are told, and clients.
 
+#[path = "../tcp/support/authority.rs"]
+pub(crate) mod authority;
 #[path = "../tcp/support/guard.rs"]
 #[allow(dead_code, reason = "shared with the tests of streams of bytes, which use all of it")]
 pub(crate) mod guard;

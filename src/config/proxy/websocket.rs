@@ -11,7 +11,7 @@ use crate::config::show::Size;
 use crate::config::{defaults, read};
 use crate::model::diagnostic::Diagnostic;
 
-pub use words::{Looks, Meant, Numbers, Slow};
+pub use words::{Looks, Meant, Numbers, Slow, Speaks};
 
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_hours(24);
@@ -28,6 +28,8 @@ pub struct WebSocket {
     pub head: Duration,
     /// The longest message, either way.
     pub message: u64,
+    /// What its clients speak.
+    pub speaks: Speaks,
     /// What is done with a client that does not keep up.
     pub slow: Slow,
     /// How an open connection is watched, and a lost one replaced.
@@ -167,6 +169,7 @@ pub(super) fn read(
     let stream = WebSocket {
         head,
         message,
+        speaks: inner.or(cx, "speaks", Speaks::Json, words::speaks),
         slow: inner.or(cx, "slow", Slow::Wait, words::slow),
         keeping: keeping(&mut inner, cx),
         subscriptions: subscriptions(&mut inner, cx),
@@ -176,6 +179,7 @@ pub(super) fn read(
         tls,
     };
     judge(&inner, &stream, cx);
+    judge_node(&inner, &stream, cx);
     inner.finish(cx);
     stream
 }
@@ -271,5 +275,31 @@ fn judge(section: &Section<'_>, stream: &WebSocket, cx: &mut Context<'_>) {
     if stream.marks.previous.is_some() && stream.marks.cursor.is_none() {
         let message = "`previous` means nothing without `cursor`";
         cx.faults.push(Diagnostic::error("no-effect", place("previous"), message));
+    }
+}
+
+/// What an Ethereum node needs, and what has no meaning with one.
+fn judge_node(section: &Section<'_>, stream: &WebSocket, cx: &mut Context<'_>) {
+    let Speaks::Ethereum = stream.speaks else { return };
+    let Some(poll) = &stream.poll else {
+        let message = "what a connection misses is asked of the node by HTTP, and nothing says where";
+        let place = section.key_span("speaks").unwrap_or_else(|| section.span());
+        let fault = Diagnostic::error("missing", place, message);
+        cx.faults.push(fault.help("write for example poll = { url = \"https://node.example\" }"));
+        return;
+    };
+    for key in
+        ["login", "subscribe", "unsubscribe", "id", "refused", "topic", "cursor", "previous", "numbers"]
+    {
+        if let Some(place) = section.key_span(key) {
+            let message = format!("`{key}` means nothing: what a client of an Ethereum node says is known");
+            cx.faults.push(Diagnostic::error("no-effect", place, message));
+        }
+    }
+    let usual = poll.items.is_empty() && poll.topic.is_none() && poll.cursor.is_none();
+    if !usual || poll.message != defaults::POLL_MESSAGE {
+        let place = section.key_span("poll").unwrap_or_else(|| section.span());
+        let message = "`items`, `topic`, `cursor` and `message` mean nothing: what a node answers is known";
+        cx.faults.push(Diagnostic::error("no-effect", place, message));
     }
 }

@@ -27,12 +27,14 @@ pub(super) fn stream() -> Value {
     let number = |about: &str, (least, most), default: u32| usual(count(about, least, most), default);
     let size = pattern("The longest message, either way.", SIZE);
     let slow = words("What is done with a client that does not keep up.", &["wait", "conflate", "close"]);
+    let speaks = words("What its clients speak.", &["json", "ethereum"]);
     let numbers = words("How the numbers of a topic go on.", &["rise", "by-one"]);
     let pauses = list("Before the second try, the third, and so on.", pattern("One.", SPAN));
     table(
         "Streams of WebSockets.",
         json!({
             "message": usual(size, format_bytes(defaults::STREAM_MESSAGE)),
+            "speaks": usual(speaks, "json"),
             "slow": usual(slow, "wait"),
             "heartbeat": span_or_none("A ping so often.", Some(defaults::STREAM_HEARTBEAT)),
             "pong": span("Its answer within.", defaults::STREAM_PONG),

@@ -61,13 +61,19 @@ pub(super) fn pass(session: &mut impl Turns, cx: &mut Context<'_>) -> Poll<()> {
     let web = Rc::clone(session.web());
     web.look_at_clock();
     let tools = &mut *web.tools.borrow_mut();
+    let mut was_due = false;
     for _ in 0..STEPS_MAX {
         let step = session.step(cx, tools);
         if session.is_over() {
             return Poll::Ready(());
         }
         if step == Step::Wait {
-            session.seat().due.set(session.deadline());
+            let due = session.deadline();
+            session.seat().due.set(due);
+            // What is due by what has just happened does not wait for the sweep; once, or a deadline that stays would spin.
+            if !std::mem::replace(&mut was_due, true) && due.is_some_and(|due| due <= web.now.get()) {
+                continue;
+            }
             session.leave_word();
             return Poll::Pending;
         }

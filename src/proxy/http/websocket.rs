@@ -21,6 +21,7 @@ mod channel;
 mod down;
 mod ending;
 mod gauge;
+mod node;
 mod opening;
 mod orders;
 mod poll;

@@ -17,6 +17,8 @@ pub enum Step {
     Say(String),
     /// Say this login, and wait for its answer.
     Login(String),
+    /// Wait for the answers to what was said.
+    Await,
 }
 
 impl Ledger {

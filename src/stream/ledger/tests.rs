@@ -33,8 +33,9 @@ fn login(id: u64) -> Value {
 }
 
 fn said(steps: &[Step]) -> Vec<Value> {
-    let said = steps.iter().map(|step| match step {
-        Step::Say(text) | Step::Login(text) => text,
+    let said = steps.iter().filter_map(|step| match step {
+        Step::Say(text) | Step::Login(text) => Some(text),
+        Step::Await => None,
     });
     said.map(|text| serde_json::from_str(text).unwrap()).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Answer, Fallback, Machine, Phase, Poller, Stage};
+use super::{Answer, Fallback, Machine, Phase, Poller, Polling, Reach, Stage};
 use crate::model::clock::Timestamp;
 use crate::stream::backoff::Next;
 use crate::stream::generation::Generation;
@@ -79,14 +79,36 @@ impl Machine {
         match self.phase {
             Phase::Dialing(_) => self.retry(why, now),
             Phase::Connected => {
-                self.breaches += 1;
+                self.breach();
                 match self.wanted {
-                    Wanted::Live => self.retry(why, now),
+                    Wanted::Live => self.bridge(why, now),
                     Wanted::Polls { every } => self.poll_now(every, why, now),
                 }
             }
             Phase::Priming(_) => self.unprime(why, now),
             Phase::Disconnected | Phase::Pausing { .. } | Phase::Polling { .. } | Phase::Failed { .. } => {}
+        }
+    }
+
+    /// Something may be missing from here on.
+    pub(super) fn breach(&mut self) {
+        self.breaches += u64::from(self.polls_reach_all().is_none());
+    }
+
+    /// How it polls, where nothing is missing before what polls say.
+    fn polls_reach_all(&self) -> Option<Polling> {
+        self.settings.poll.filter(|polling| polling.reach == Reach::All)
+    }
+
+    /// After a loss: polls serve until there is a socket again, or nothing does.
+    fn bridge(&mut self, why: Why, now: Timestamp) {
+        match self.polls_reach_all() {
+            Some(polling) => {
+                let (Next::Try(retry) | Next::GiveUp(retry)) = self.next_try(now);
+                self.poll_now(polling.every, why, now);
+                self.phase = Phase::Polling { retry };
+            }
+            None => self.retry(why, now),
         }
     }
 
@@ -191,6 +213,11 @@ impl Machine {
         }
     }
 
+    /// Whether the answer to a poll is waited for.
+    pub(in crate::stream) fn awaits(&self, poll: Generation) -> bool {
+        poll == self.poll && self.poller.is_some_and(|poller| poller.asked.is_some())
+    }
+
     /// A poll was answered.
     pub(in crate::stream) fn answered(&mut self, poll: Generation, now: Timestamp) -> Answer {
         let Some(asked) = self.take_poll(poll, now) else { return Answer::Stale };
@@ -240,7 +267,7 @@ impl Machine {
                 return Switched::No;
             }
             Joins::Yes => {}
-            Joins::No | Joins::Unknown => self.breaches += 1,
+            Joins::No | Joins::Unknown => self.breach(),
         }
         self.stop_polls();
         self.reconnects += 1;

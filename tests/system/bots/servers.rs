@@ -1,6 +1,7 @@
 //! The servers that the bots trade with.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use super::bot;
@@ -18,6 +19,11 @@ impl Servers {
     /// The venue: quotes, feed, orders.
     pub(crate) fn venue() -> Self {
         Self::start("servers.py", &[])
+    }
+
+    /// A venue that writes down what it saw.
+    pub(crate) fn with_record(record: &Path) -> Self {
+        Self::start("venue.py", &[&record.to_string_lossy()])
     }
 
     /// A PostgreSQL of its own.

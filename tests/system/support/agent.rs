@@ -68,7 +68,6 @@ impl Agent {
     }
 
     /// Its process number.
-    #[expect(dead_code, reason = "for the tests that are to come")]
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }

@@ -36,6 +36,30 @@ impl Show for Meant {
     }
 }
 
+/// What the clients of a stream speak.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Speaks {
+    /// What the settings describe.
+    Json,
+    /// JSON-RPC with an Ethereum node.
+    Ethereum,
+}
+
+const SPEAKS: &[(&str, Speaks)] = &[("json", Speaks::Json), ("ethereum", Speaks::Ethereum)];
+
+impl Show for Speaks {
+    fn show(&self) -> String {
+        quoted(match self {
+            Self::Json => "json",
+            Self::Ethereum => "ethereum",
+        })
+    }
+}
+
+pub(super) fn speaks(value: Value<'_>, faults: &mut Faults) -> Option<Speaks> {
+    read::word(SPEAKS)(value, faults)
+}
+
 /// What is done with a client that does not keep up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Slow {

@@ -23,7 +23,7 @@ pub(super) enum Reading {
 /// What one direction said.
 #[derive(Debug)]
 pub(super) enum Said<'c> {
-    /// A message, as its frames stand on the wire; its text where it is one and is read.
+    /// A message, as its frames stand on the wire; its text where it is read and is one, of whichever kind.
     Message(&'c [u8], Option<&'c str>),
     /// Wants to be answered with the same words.
     Ping(&'c [u8]),
@@ -84,6 +84,8 @@ impl Channel {
                 Reading::Nothing => None,
                 Reading::Text => match gatherer.take(&piece, payload)? {
                     Some(Whole::Text(text)) => Some(text),
+                    // Some say their JSON so (web3.py does).
+                    Some(Whole::Binary(bytes)) => std::str::from_utf8(bytes).ok(),
                     Some(_) | None => None,
                 },
             };
@@ -172,6 +174,16 @@ mod tests {
                 prop_assert!(channel.tail.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn text_that_was_sent_as_bytes_is_read_and_passes_as_it_was() {
+        let (mut all, key) = (Vec::new(), Some([9, 8, 7, 6]));
+        write(&mut all, Opcode::Binary, key, b"{}");
+        write(&mut all, Opcode::Binary, key, b"\xc3\x28");
+        let mut channel = Channel::new(Sender::Client, Reading::Text, 1 << 20);
+        let (passed, told) = told(&mut channel, &[&all]);
+        assert_eq!((passed, told), (all, vec!["message {}".to_owned(), "message -".to_owned()]));
     }
 
     #[test]

@@ -32,6 +32,7 @@ impl Session {
     /// One pass over everything that can move.
     pub(super) fn carry(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
         self.take_polled();
+        self.take_answers();
         self.go_on_saying();
         let closing = self.close_on(cx, tools);
         if self.phase == Phase::Open && !self.held.is_empty() {
@@ -217,6 +218,12 @@ impl Session {
         let now = self.now();
         let value: Option<Value> = text.and_then(|text| serde_json::from_str(text).ok());
         let (mut topic, mut seen) = (None, Seen::default());
+        if self.node.is_some() {
+            if !value.is_some_and(|value| self.hear_node(generation, &value)) {
+                self.deliver(None, bytes);
+            }
+            return;
+        }
         if let Some(value) = &value {
             if self.ledger.learns() {
                 match self.ledger.answered(value) {

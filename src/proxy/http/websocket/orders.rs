@@ -33,6 +33,7 @@ impl Session {
             Order::Close(generation) => self.close_wire(generation),
             Order::Drop(generation, blame) => self.drop_link(generation, blame),
             Order::Poll(generation) => self.poll(generation),
+            Order::Deliver(bytes) if self.node.is_some() => self.take_event(&bytes),
             Order::Deliver(bytes) => self.deliver(None, &bytes),
             Order::Gap(gap) => self.tell_gap(&gap),
             Order::Changed(change) => self.changed(&change),
@@ -40,7 +41,7 @@ impl Session {
     }
 
     /// Something is missing before what comes next: the client is told where the settings say how.
-    fn tell_gap(&mut self, gap: &Gap) {
+    pub(super) fn tell_gap(&mut self, gap: &Gap) {
         let (proxy, client) = (&self.settings().name, &self.seat.about.address);
         let topic = gap.topic.as_deref();
         tracing::info!(proxy, client, topic, from = gap.from, to = gap.to, "messages may be missing");

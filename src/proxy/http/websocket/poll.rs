@@ -11,7 +11,10 @@ use crate::call::endpoint::Endpoint;
 use crate::call::excerpt::Excerpt;
 use crate::call::web::{Call, Method, Web};
 use crate::config::proxy::{Poll, Slow};
+use crate::proxy::http::seat::Seat;
 use crate::proxy::http::websocket::session::Session;
+use crate::stream::chain::refusal;
+use crate::stream::chain::walk::{Start, Walk, Walked};
 use crate::stream::feed::{Item, Polled};
 use crate::stream::generation::Generation;
 use crate::stream::pattern::Pointer;
@@ -34,6 +37,10 @@ const SLACK: Duration = Duration::from_secs(1);
 
 /// What stands for a topic in the address that is asked.
 const TOPIC: &str = "{topic}";
+/// The longest answer of an Ethereum node.
+const NODE_ANSWER_MAX: usize = 8 << 20;
+/// Requests of one client that are under way beside its connection.
+const ASKED_MAX: usize = 32;
 
 /// How a stream is polled.
 #[derive(Clone)]
@@ -66,21 +73,65 @@ enum Fault {
     Useless(String, Duration),
 }
 
+/// What a poll brought.
+#[derive(Debug)]
+enum Brought {
+    /// Items.
+    Items(Outcome),
+    /// A piece of a chain.
+    Walked(Result<Walked, Unpolled>),
+}
+
+/// Why there is nothing, and how long the upstream wants to be left alone.
+type Unpolled = (String, Duration);
+
 /// Polls under way, and those answered that nobody has looked at.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
-    answers: Rc<RefCell<Vec<(Generation, Outcome)>>>,
+    answers: Rc<RefCell<Vec<(Generation, Brought)>>>,
     asking: Option<AbortHandle>,
     /// With which topic the next poll begins, where they take turns.
     first: usize,
+    /// Requests of the client.
+    told: Rc<RefCell<Vec<String>>>,
+    asked: Vec<AbortHandle>,
 }
 
 impl Drop for Desk {
     fn drop(&mut self) {
-        if let Some(asking) = &self.asking {
-            asking.abort();
-        }
+        self.asking.iter().chain(&self.asked).for_each(AbortHandle::abort);
     }
+}
+
+impl Desk {
+    /// Asks for the client; not where too much is under way.
+    pub(super) fn asks(&mut self, poller: Poller, text: String, seat: Rc<Seat>) -> bool {
+        self.asked.retain(|asked| !asked.is_finished());
+        if self.asked.len() >= ASKED_MAX {
+            return false;
+        }
+        let told = Rc::clone(&self.told);
+        let asked = spawn_local(async move {
+            let answer = match poller.post(text.clone().into_bytes()).await {
+                Ok(Some(answer)) => answer,
+                Ok(None) => refused(&text, "the node's answer is too long"),
+                Err((why, _)) => refused(&text, &why),
+            };
+            told.borrow_mut().push(answer);
+            seat.wake();
+        });
+        self.asked.push(asked.abort_handle());
+        true
+    }
+
+    /// Answers that have come.
+    pub(super) fn take_answers(&mut self) -> Vec<String> {
+        std::mem::take(&mut *self.told.borrow_mut())
+    }
+}
+
+fn refused(text: &str, why: &str) -> String {
+    refusal(&serde_json::from_str(text).unwrap_or_default(), why)
 }
 
 impl Poller {
@@ -101,6 +152,41 @@ impl Poller {
     pub(super) fn within(poll: &Poll) -> Duration {
         let requests = if poll.url.contains(TOPIC) { TOPICS_MAX } else { 1 };
         poll.timeout * u32::try_from(requests).unwrap_or(u32::MAX) + SLACK
+    }
+
+    /// Walks along the chain of a node.
+    async fn walk(&self, start: Start) -> Result<Walked, Unpolled> {
+        let failed = |why: String| (why, Duration::ZERO);
+        let mut walk = Walk::new(start);
+        while let Some(question) = walk.question() {
+            let walked = match self.post(question.to_string().into_bytes()).await? {
+                Some(answer) => {
+                    let answer = serde_json::from_str(&answer);
+                    let answer =
+                        answer.map_err(|error| failed(format!("a node answers no JSON: {error}")))?;
+                    walk.answered(&answer)
+                }
+                None => walk.too_long(),
+            };
+            walked.map_err(|error| failed(error.to_string()))?;
+        }
+        Ok(walk.end())
+    }
+
+    /// Asks a node; nothing where its answer is too long to be read.
+    async fn post(&self, body: Vec<u8>) -> Result<Option<String>, Unpolled> {
+        let failed = |why: String| (why, Duration::ZERO);
+        let endpoint = Endpoint::parse(&self.url).map_err(|error| failed(error.to_string()))?;
+        let call = Call { method: Method::POST, body, timeout: self.timeout };
+        let kept = Excerpt::keeping(NODE_ANSWER_MAX / 2);
+        let answer = self.web.call_keeping(&endpoint, call, kept).await;
+        let answer = answer.map_err(|error| failed(error.to_string()))?;
+        if !(200..300).contains(&answer.status) {
+            let why = format!("{} answers with status {}", endpoint.label(), answer.status);
+            return Err((why, answer.retry_after.unwrap_or_default()));
+        }
+        let is_whole = answer.body.total() < NODE_ANSWER_MAX as u64;
+        Ok(is_whole.then(|| answer.body.text()))
     }
 
     /// Asks for each topic by itself: what one of them can't have the others can.
@@ -149,7 +235,7 @@ impl Poller {
         let endpoint = Endpoint::parse(&fill_text(&self.url, topic, escaped))
             .map_err(|error| useless(error.to_string()))?;
         let call = Call { method: Method::GET, body: Vec::new(), timeout: self.timeout };
-        let kept = Excerpt::keeping(ANSWER_MAX);
+        let kept = Excerpt::keeping(ANSWER_MAX / 2);
         let answer = self.web.call_keeping(&endpoint, call, kept).await;
         let answer = answer.map_err(|error| Fault::Unanswered(error.to_string()))?;
         let label = endpoint.label();
@@ -200,11 +286,18 @@ impl Session {
             return self.feed.poll_failed(generation, Duration::ZERO, self.now());
         }
         let (topics, rest) = self.polled_topics();
+        let start = self.node.as_ref().map(|node| node.chain.start());
         let (answers, seat) = (Rc::clone(&self.desk.answers), Rc::clone(&self.seat));
         let asking = spawn_local(async move {
-            let mut outcome = poller.ask(topics).await;
-            outcome.polled.missed.extend(rest);
-            answers.borrow_mut().push((generation, outcome));
+            let brought = match start {
+                Some(start) => Brought::Walked(poller.walk(start).await),
+                None => {
+                    let mut outcome = poller.ask(topics).await;
+                    outcome.polled.missed.extend(rest);
+                    Brought::Items(outcome)
+                }
+            };
+            answers.borrow_mut().push((generation, brought));
             seat.wake();
         });
         self.desk.asking = Some(asking.abort_handle());
@@ -227,20 +320,43 @@ impl Session {
     /// Takes what polls have brought.
     pub(super) fn take_polled(&mut self) {
         let answers = std::mem::take(&mut *self.desk.answers.borrow_mut());
-        for (generation, outcome) in answers {
-            let now = self.now();
-            for why in &outcome.faults {
-                if self.room().told.is_due(why, now) {
-                    tracing::warn!(proxy = self.settings().name, why, "a poll failed, or a part of it");
+        for (generation, brought) in answers {
+            match brought {
+                Brought::Items(outcome) => self.take_items(generation, outcome),
+                Brought::Walked(Ok(walked)) => self.take_walked(generation, walked),
+                Brought::Walked(Err((why, pause))) => {
+                    self.warn_of_poll(&why);
+                    self.feed.poll_failed(generation, pause, self.now());
                 }
-            }
-            if outcome.answered > 0 {
-                self.feed.polled(generation, outcome.polled, now);
-            } else {
-                self.feed.poll_failed(generation, outcome.polled.pause, now);
             }
             self.carry_out();
         }
+    }
+
+    fn take_items(&mut self, generation: Generation, outcome: Outcome) {
+        outcome.faults.iter().for_each(|why| self.warn_of_poll(why));
+        let now = self.now();
+        if outcome.answered > 0 {
+            self.feed.polled(generation, outcome.polled, now);
+        } else {
+            self.feed.poll_failed(generation, outcome.polled.pause, now);
+        }
+    }
+
+    fn warn_of_poll(&self, why: &str) {
+        if self.room().told.is_due(why, self.now()) {
+            tracing::warn!(proxy = self.settings().name, why, "a poll failed, or a part of it");
+        }
+    }
+
+    /// Takes a piece of a chain.
+    fn take_walked(&mut self, generation: Generation, walked: Walked) {
+        let Some(node) = self.node.as_mut().filter(|_| self.feed.awaits(generation)) else { return };
+        let (events, gaps) = node.chain.walked(walked);
+        gaps.into_iter().for_each(|gap| self.feed.missed(gap));
+        let item = |event: String| Item { bytes: event.into_bytes(), ..Item::default() };
+        let polled = Polled { items: events.into_iter().map(item).collect(), ..Polled::default() };
+        self.feed.polled(generation, polled, self.now());
     }
 }
 

@@ -13,8 +13,8 @@ use crate::stream::generation::Generation;
 use crate::stream::ledger::{Heard, Step};
 use crate::wire::websocket::opcode::Opcode;
 
-/// The answer to a login is waited for so long; then the rest is said all the same.
-const LOGIN_WITHIN: Duration = Duration::from_secs(10);
+/// Answers are waited for so long; then the rest is said all the same.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// What is refused is said once more after so long, then after twice as long, and so on.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// More than so many bytes do not join what is said again.
@@ -58,7 +58,7 @@ impl Replay {
 
     /// Something that its client has declared joins it.
     pub(super) fn join(&mut self, step: Step, (heard, now): (Heard, Timestamp)) {
-        let (Step::Say(text) | Step::Login(text)) = &step;
+        let (Step::Say(text) | Step::Login(text)) = &step else { return };
         self.joined += text.len();
         match (heard, &step) {
             // The login that was said again was refused, or is late: the rest waits for this one.
@@ -67,7 +67,7 @@ impl Replay {
                 self.due = now;
                 self.steps.push_front(step);
             }
-            (Heard::Login, Step::Say(_)) => self.steps.push_front(step),
+            (Heard::Login, Step::Say(_) | Step::Await) => self.steps.push_front(step),
             (Heard::Topics | Heard::TooMany | Heard::Other, _) => self.steps.push_back(step),
         }
     }
@@ -86,7 +86,10 @@ pub(super) struct Refused {
 impl Session {
     /// Begins to say everything again.
     pub(super) fn say_again(&mut self, generation: Generation) {
-        let steps = self.ledger.replay();
+        let steps = match &mut self.node {
+            Some(node) => node.chain.replay(),
+            None => self.ledger.replay(),
+        };
         self.begin_to_say(generation, steps);
     }
 
@@ -116,9 +119,11 @@ impl Session {
                     self.say(Opcode::Text, text.as_bytes());
                 }
                 Some(Step::Login(text)) => {
-                    (replay.login, replay.due) = (Login::Said, now + LOGIN_WITHIN);
+                    (replay.login, replay.due) = (Login::Said, now + ANSWER_WITHIN);
                     self.say(Opcode::Text, text.as_bytes());
                 }
+                Some(Step::Await) if self.node.as_ref().is_some_and(|node| node.chain.is_settled()) => {}
+                Some(Step::Await) => replay.due = now + ANSWER_WITHIN,
                 None => {
                     let generation = replay.generation;
                     self.replay = None;
@@ -126,6 +131,14 @@ impl Session {
                     self.carry_out();
                 }
             }
+        }
+    }
+
+    /// All that was waited for was answered.
+    pub(super) fn agreed(&mut self) {
+        let now = self.now();
+        if let Some(replay) = &mut self.replay {
+            replay.due = now;
         }
     }
 
@@ -168,6 +181,7 @@ impl Session {
         self.refused = Refused::default();
         self.pong_up = None;
         self.to_server.clear();
+        self.lose_node();
         self.dropped += std::mem::take(&mut self.leaving);
     }
 

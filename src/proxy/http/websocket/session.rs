@@ -19,6 +19,7 @@ use crate::proxy::http::web::{Tools, Web};
 use crate::proxy::http::websocket::channel::Channel;
 use crate::proxy::http::websocket::ending::Closing;
 use crate::proxy::http::websocket::gauge::Gauge;
+use crate::proxy::http::websocket::node::Node;
 use crate::proxy::http::websocket::opening::Ask;
 use crate::proxy::http::websocket::poll::Desk;
 use crate::proxy::http::websocket::refusal::Trouble;
@@ -26,6 +27,7 @@ use crate::proxy::http::websocket::replay::{Refused, Replay};
 use crate::proxy::http::websocket::settings::StreamSettings;
 use crate::proxy::http::websocket::wire::Wire;
 use crate::stream::Feed;
+use crate::stream::chain::Chain;
 use crate::stream::generation::Generation;
 use crate::stream::ledger::Ledger;
 use crate::stream::order::{Wanted, Why};
@@ -68,6 +70,8 @@ pub(in crate::proxy::http) struct Session {
     pub(super) agreed: Option<Agreed>,
     pub(super) feed: Feed,
     pub(super) ledger: Ledger,
+    /// Of a client that speaks with an Ethereum node.
+    pub(super) node: Option<Node>,
     pub(super) wire: Wire,
     pub(super) closing: Option<Closing>,
     /// What the client says; none while it is at work.
@@ -133,6 +137,7 @@ impl Session {
             agreed: None,
             feed,
             ledger: Ledger::new(stream.patterns.clone()),
+            node: stream.is_node().then(|| Node::new(Chain::new(now.as_nanos()))),
             wire: Wire::None,
             closing: None,
             up: Some(Box::new(Channel::new(Sender::Client, stream.reading, stream.message_max))),
@@ -290,6 +295,7 @@ impl Session {
 
     /// Upstream and pool are told that the client has left.
     pub(super) fn leave(&mut self, farewell: Farewell) {
+        self.node = None;
         self.feed.leave(self.now());
         self.carry_out();
         self.drop_wire(CloseReason::SessionOver);

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::config::proxy::{Looks, Meant, Numbers, Proxy, Slow, WebSocket};
+use crate::config::proxy::{Looks, Meant, Numbers, Proxy, Slow, Speaks, WebSocket};
 use crate::proxy::http::websocket::channel::Reading;
 use crate::proxy::http::websocket::poll::Poller;
 use crate::stream::backoff::Retry;
 use crate::stream::cursor::{Rule, Step};
 use crate::stream::health::Watch;
 use crate::stream::ledger::{Naming, Patterns};
-use crate::stream::machine::{Fallback, Polling, Settings};
+use crate::stream::machine::{Fallback, Polling, Reach, Settings};
 use crate::stream::outbox::WhenFull;
 use crate::stream::pattern::{self, Pattern, Pointer};
 use crate::stream::template::{Template, TemplateError};
@@ -19,6 +19,7 @@ const PRIME_BUFFER: usize = 4 << 20;
 
 /// What a stream is set to.
 pub(in crate::proxy::http) struct StreamSettings {
+    speaks: Speaks,
     pub(super) machine: Settings,
     pub(super) rule: Rule,
     pub(super) reading: Reading,
@@ -32,6 +33,13 @@ pub(in crate::proxy::http) struct StreamSettings {
     pub(super) notice: Option<Template>,
     pub(super) pace: Duration,
     pub(super) poller: Option<Poller>,
+}
+
+impl StreamSettings {
+    /// Whether the upstream is an Ethereum node.
+    pub(super) fn is_node(&self) -> bool {
+        self.speaks == Speaks::Ethereum
+    }
 }
 
 /// By the settings of a proxy.
@@ -59,6 +67,10 @@ pub(in crate::proxy::http) fn settings(
             every: poll.every,
             within: Poller::within(poll),
             fallback: if poll.fallback { Fallback::Polls } else { Fallback::Fails },
+            reach: match stream.speaks {
+                Speaks::Json => Reach::Some,
+                Speaks::Ethereum => Reach::All,
+            },
         }),
     };
     let step = match stream.marks.numbers {
@@ -66,6 +78,7 @@ pub(in crate::proxy::http) fn settings(
         Numbers::ByOne => Step::ByOne,
     };
     Ok(StreamSettings {
+        speaks: stream.speaks,
         machine,
         rule: Rule { step, reset_after: stream.marks.recount },
         reading: if reads { Reading::Text } else { Reading::Nothing },

@@ -80,6 +80,9 @@ impl Session {
 
     /// A message of the client.
     fn raise(&mut self, bytes: &[u8], text: Option<&str>) {
+        if self.ask_node(text) {
+            return;
+        }
         let mut learnt = Learnt::Other;
         if self.ledger.learns()
             && let Some(value) = text.and_then(|text| serde_json::from_str::<Value>(text).ok())

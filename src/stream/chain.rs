@@ -1,0 +1,396 @@
+//! What a client of an Ethereum node has subscribed to by `eth_subscribe`, and how each block and each log of it comes to the
+//! client once: over connections that are lost, nodes that take turns, polls between them, and chains that are reorganised.
+//!
+//! - A client's subscription has a name of the proxy's own, which stays; each connection has another one for it.
+//! - Heads go by their number and hash: each comes right behind its parent. Logs go by the hash of their block and their
+//!   place in it. What was delivered of a block that is gone is taken back by `removed` before what came instead.
+//! - A subscription of the proxy's own to heads, the *clock*, tells how far the chain has come where the client asks for
+//!   logs alone.
+//! - Whatever a connection may have left out is found by a [`walk::Walk`] from the last block of the clock on.
+//! - A request that is under way when its connection is lost is asked again where it only reads; of any other the client
+//!   is told that nobody knows what became of it.
+
+pub mod block;
+mod request;
+mod subscription;
+pub mod walk;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+pub use request::refusal;
+use request::{Pending, is_read};
+pub use subscription::Judged;
+use subscription::{Kind, Subscription};
+use walk::{Start, Walked};
+
+use crate::stream::cursor::Gap;
+use crate::stream::ledger::Step;
+
+/// The clock's name; no client's subscription is called so.
+const CLOCK: &str = "clock";
+/// The most subscriptions of one client.
+const SUBSCRIPTIONS_MAX: usize = 256;
+/// Requests under way whose answers are waited for, and their bytes; further ones are not known again.
+const PENDING_MAX: usize = 1_024;
+const PENDING_BYTES: usize = 1 << 20;
+/// Numbers of our own begin here.
+const NUMBERS_FROM: u64 = 8_000_000_000;
+
+/// Whether there is a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Link {
+    /// There is.
+    Up,
+    /// There is none.
+    Down,
+}
+
+/// What is to be done about a message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// It passes as it is.
+    Forward,
+    /// The node is told this.
+    Say(String),
+    /// The client is told this.
+    Tell(String),
+    /// The node is asked this by a plain request, whose answer is the client's.
+    Ask(String),
+}
+
+/// What a message of the node was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Said {
+    /// An event: it is judged when its turn comes.
+    Event(String),
+    /// An answer: this is to be done.
+    Answer(Vec<Act>),
+    /// All that was said again is agreed to.
+    Settled,
+    /// Something that was said again is refused.
+    Refused,
+    /// Something else, or of a subscription that nobody has.
+    Other,
+    /// Nothing that anybody waits for.
+    Nothing,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Chain {
+    clock: Subscription,
+    own: BTreeMap<String, Subscription>,
+    /// Their names on this connection.
+    named: BTreeMap<String, String>,
+    pending: BTreeMap<String, Pending>,
+    pending_bytes: usize,
+    seed: u64,
+    count: u64,
+    number: u64,
+    /// Whether a connection may have left something out that no walk has looked for.
+    unsettled: bool,
+    /// Whether the clock was asked for.
+    ticks: bool,
+}
+
+impl Chain {
+    /// Nothing is subscribed to. Names are told apart by the seed.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            clock: Subscription::new(json!(["newHeads"]), None),
+            own: BTreeMap::new(),
+            named: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            pending_bytes: 0,
+            seed,
+            count: 0,
+            number: 0,
+            unsettled: false,
+            ticks: false,
+        }
+    }
+
+    /// A message of the client.
+    pub fn heard(&mut self, text: &str, message: &Value, link: Link) -> Vec<Act> {
+        let method = message.get("method").and_then(Value::as_str);
+        match (method, message.get("id").filter(|id| !id.is_null()), link) {
+            (Some("eth_subscribe"), Some(_), _) if self.own.len() >= SUBSCRIPTIONS_MAX => {
+                vec![Act::Tell(refusal(message, "too many subscriptions"))]
+            }
+            (Some("eth_subscribe"), Some(_), Link::Up) => self.ask_height(message),
+            (Some("eth_subscribe"), Some(_), Link::Down) => vec![self.adopt(message, self.height())],
+            (Some("eth_unsubscribe"), Some(_), _) => self.unsubscribe(message, link),
+            (Some(method), Some(id), Link::Up) => {
+                let kept = if is_read(method) { text } else { "" };
+                self.wait(id.to_string(), Pending::Call { id: id.clone(), text: kept.to_owned() });
+                vec![Act::Forward]
+            }
+            (_, _, Link::Up) => vec![Act::Forward],
+            (_, _, Link::Down) => vec![Act::Ask(text.to_owned())],
+        }
+    }
+
+    /// The height at which a subscription begins is asked for before the subscription itself.
+    fn ask_height(&mut self, message: &Value) -> Vec<Act> {
+        let mut acts = Vec::new();
+        if !std::mem::replace(&mut self.ticks, true) {
+            acts.push(Act::Say(self.subscribe(CLOCK)));
+        }
+        let question = self.numbered("eth_blockNumber", json!([]), Pending::Height(message.clone()));
+        acts.push(Act::Say(question));
+        acts
+    }
+
+    fn height(&self) -> Option<u64> {
+        self.clock.blocks.last().map(|last| last.number)
+    }
+
+    /// The client's subscription under a name of its own, and the answer that says so.
+    fn adopt(&mut self, request: &Value, since: Option<u64>) -> Act {
+        self.ticks = true;
+        let name = self.name();
+        let params = request.get("params").cloned().unwrap_or_default();
+        self.own.insert(name.clone(), Subscription::new(params, since));
+        answer(request, name.into())
+    }
+
+    fn name(&mut self) -> String {
+        self.count += 1;
+        format!("0x{:016x}{:016x}", self.seed, self.count)
+    }
+
+    fn unsubscribe(&mut self, message: &Value, link: Link) -> Vec<Act> {
+        let name = message.pointer("/params/0").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if self.own.remove(&name).is_none() {
+            return if link == Link::Up { vec![Act::Forward] } else { vec![answer(message, false.into())] };
+        }
+        let there = self.named.iter().find(|(_, own)| **own == name).map(|(there, _)| there.clone());
+        let Some(there) = there else { return vec![answer(message, true.into())] };
+        self.named.remove(&there);
+        let mut message = message.clone();
+        message["params"] = json!([there]);
+        vec![Act::Say(message.to_string())]
+    }
+
+    /// A message of the node.
+    pub fn said(&mut self, message: &Value) -> Said {
+        if message.get("method").and_then(Value::as_str) == Some("eth_subscription") {
+            let there = message.pointer("/params/subscription").and_then(Value::as_str);
+            let Some(name) = there.and_then(|there| self.named.get(there)) else { return Said::Nothing };
+            let result = message.pointer("/params/result").cloned().unwrap_or_default();
+            return Said::Event(event(name, result));
+        }
+        let Some(id) = message.get("id").filter(|_| message.get("method").is_none()) else {
+            return Said::Other;
+        };
+        let Some(pending) = self.pending.remove(&id.to_string()) else { return Said::Other };
+        self.pending_bytes -= pending.bytes();
+        let result = message.get("result").and_then(Value::as_str);
+        match pending {
+            Pending::Call { .. } => Said::Other,
+            Pending::Height(request) => {
+                let since = message.get("result").and_then(block::quantity).or_else(|| self.height());
+                if self.clock.blocks.last().is_none() {
+                    self.clock.since = self.clock.since.or(since);
+                }
+                let (id, text) = (request["id"].to_string(), request.to_string());
+                self.wait(id, Pending::Subscribe(request, since));
+                Said::Answer(vec![Act::Say(text)])
+            }
+            Pending::Subscribe(request, since) => {
+                let Some(there) = result else { return Said::Other };
+                let told = self.adopt(&request, since);
+                let name = format!("0x{:016x}{:016x}", self.seed, self.count);
+                self.named.insert(there.to_owned(), name);
+                Said::Answer(vec![told])
+            }
+            Pending::Again(name) => {
+                let Some(there) = result else { return Said::Refused };
+                self.named.insert(there.to_owned(), name);
+                if self.is_settled() { Said::Settled } else { Said::Nothing }
+            }
+        }
+    }
+
+    /// The connection is gone: what to do about what was under way on it.
+    pub fn lost(&mut self) -> Vec<Act> {
+        self.named.clear();
+        self.unsettled = true;
+        self.pending_bytes = 0;
+        let unknown = "the connection to the node was lost: it is not known what became of this";
+        let mut acts = Vec::new();
+        for pending in std::mem::take(&mut self.pending).into_values() {
+            match pending {
+                Pending::Again(_) => {}
+                Pending::Height(request) => acts.push(self.adopt(&request, self.height())),
+                Pending::Subscribe(request, since) => acts.push(self.adopt(&request, since)),
+                Pending::Call { id, text } if text.is_empty() => {
+                    acts.push(Act::Tell(refusal(&json!({ "id": id }), unknown)));
+                }
+                Pending::Call { text, .. } => acts.push(Act::Ask(text)),
+            }
+        }
+        acts
+    }
+
+    /// What is to be said on a new connection.
+    pub fn replay(&mut self) -> Vec<Step> {
+        if !self.ticks {
+            return Vec::new();
+        }
+        let names: Vec<String> = self.own.keys().cloned().collect();
+        let mut steps = vec![Step::Say(self.subscribe(CLOCK))];
+        steps.extend(names.iter().map(|name| Step::Say(self.subscribe(name))));
+        steps.push(Step::Await);
+        steps
+    }
+
+    /// Whether all that was said again is agreed to.
+    pub fn is_settled(&self) -> bool {
+        !self.pending.values().any(|pending| matches!(pending, Pending::Again(_)))
+    }
+
+    fn subscribe(&mut self, name: &str) -> String {
+        let params = self.own.get(name).unwrap_or(&self.clock).params.clone();
+        self.numbered("eth_subscribe", params, Pending::Again(name.to_owned()))
+    }
+
+    fn numbered(&mut self, method: &str, params: Value, pending: Pending) -> String {
+        self.number += 1;
+        let id = NUMBERS_FROM + self.number;
+        self.wait(id.to_string(), pending);
+        json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
+    }
+
+    fn wait(&mut self, id: String, pending: Pending) {
+        let bytes = pending.bytes();
+        let room = self.pending.len() < PENDING_MAX && self.pending_bytes + bytes <= PENDING_BYTES;
+        if room || pending.is_kept() {
+            self.pending_bytes += bytes;
+            if let Some(old) = self.pending.insert(id, pending) {
+                self.pending_bytes -= old.bytes();
+            }
+        }
+    }
+
+    /// An event whose turn has come, as [`said`](Self::said) or [`walked`](Self::walked) gave it; and whether the client
+    /// is told of it.
+    pub fn judge(&mut self, event: &Value) -> (Judged, bool) {
+        let name = event.pointer("/params/subscription").and_then(Value::as_str).unwrap_or_default();
+        let Some(result) = event.pointer("/params/result") else { return (Judged::Old, false) };
+        if name == CLOCK {
+            return (self.clock.judge(result), false);
+        }
+        match self.own.get_mut(name) {
+            Some(subscription) => (subscription.judge(result), true),
+            None => (Judged::Old, false),
+        }
+    }
+
+    /// A hole that no walk could fill: it is told, and the event taken as it comes.
+    pub fn forgive(&mut self, event: &Value, (from, to): (u64, u64)) -> Option<Gap> {
+        let name = event.pointer("/params/subscription").and_then(Value::as_str)?;
+        if name == CLOCK {
+            self.clock.forgive(to);
+            return None;
+        }
+        self.own.get_mut(name)?.forgive(to);
+        Some(gap(name, from, to))
+    }
+
+    /// Where a walk begins.
+    pub fn start(&self) -> Start {
+        let filters = self.own.iter().filter_map(|(name, subscription)| match &subscription.kind {
+            Kind::Logs(filter) => Some((name.clone(), filter.clone(), subscription.since)),
+            Kind::Heads | Kind::Other => None,
+        });
+        Start {
+            known: self.clock.blocks.clone(),
+            base: self.clock.since,
+            filters: filters.collect(),
+            unsettled: self.unsettled,
+        }
+    }
+
+    /// What a walk found, as events in order; and what it could not reach.
+    pub fn walked(&mut self, walked: Walked) -> (Vec<String>, Vec<Gap>) {
+        let (mut events, mut gaps) = (self.taken_back(&walked), Vec::new());
+        if let Some(anchor) = walked.anchor {
+            for subscription in self.own.values_mut() {
+                subscription.since.get_or_insert(anchor.number);
+            }
+            if self.clock.blocks.last().is_none() {
+                self.clock.blocks.push(anchor);
+            }
+        }
+        if let Some((first, _)) = walked.blocks.first() {
+            self.skip_to(first.number, &mut gaps);
+        }
+        let first = walked.blocks.first().map_or(u64::MAX, |(first, _)| first.number);
+        let of = |log: &Value| log.get("blockNumber").and_then(block::quantity).unwrap_or_default();
+        let logs = |wanted: &dyn Fn(u64) -> bool, events: &mut Vec<String>| {
+            for (name, logs) in &walked.logs {
+                events.extend(logs.iter().filter(|log| wanted(of(log))).map(|log| event(name, log.clone())));
+            }
+        };
+        logs(&|number| number < first, &mut events);
+        for (block, header) in &walked.blocks {
+            events.push(event(CLOCK, header.clone()));
+            for (name, _) in self.own.iter().filter(|(_, own)| own.kind == Kind::Heads) {
+                events.push(event(name, header.clone()));
+            }
+            logs(&|number| number == block.number, &mut events);
+        }
+        self.unsettled = false;
+        (events, gaps)
+    }
+
+    /// Logs of blocks that are gone, the newest first.
+    fn taken_back(&self, walked: &Walked) -> Vec<String> {
+        let mut events = Vec::new();
+        for (name, subscription) in &self.own {
+            for log in subscription.logs.iter().rev() {
+                let now = walked.blocks.iter().find(|(block, _)| block.number == log.number);
+                if now.is_some_and(|(block, _)| block.hash != log.block) {
+                    let mut value = log.value.clone();
+                    value["removed"] = true.into();
+                    events.push(event(name, value));
+                }
+            }
+        }
+        events
+    }
+
+    /// What lies before the first block of a walk and was not delivered is given up, and told.
+    fn skip_to(&mut self, first: u64, gaps: &mut Vec<Gap>) {
+        let last = |of: &Subscription| of.blocks.last().map(|last| last.number).or(of.since);
+        if last(&self.clock).is_some_and(|last| last + 1 < first) {
+            self.clock.forgive(first);
+        }
+        for (name, own) in self.own.iter_mut().filter(|(_, own)| own.kind == Kind::Heads) {
+            if let Some(last) = last(own).filter(|last| last + 1 < first) {
+                gaps.push(gap(name, last + 1, first));
+                own.forgive(first);
+            }
+        }
+    }
+}
+
+fn gap(name: &str, from: u64, to: u64) -> Gap {
+    Gap { topic: Some(name.to_owned()), from: from.checked_sub(1), to: Some(to), certain: true }
+}
+
+fn event(name: &str, result: Value) -> String {
+    let params = json!({ "subscription": name, "result": result });
+    json!({ "jsonrpc": "2.0", "method": "eth_subscription", "params": params }).to_string()
+}
+
+fn answer(request: &Value, result: Value) -> Act {
+    let id = request.get("id").cloned().unwrap_or_default();
+    Act::Tell(json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string())
+}
+
+#[cfg(test)]
+mod tests;
