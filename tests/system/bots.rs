@@ -14,6 +14,6 @@ mod paused;
 mod policies;
 mod pooled;
 mod restarted;
-mod servers;
+pub(crate) mod servers;
 mod tape;
 mod threaded;

@@ -21,4 +21,5 @@ mod metrics;
 mod network;
 mod restart;
 mod room;
+mod soak;
 mod target;
