@@ -123,7 +123,7 @@ pub(crate) const CASES: [Case; 6] = [
         proxy: Proxy::None,
         most: (
             450,
-            "only a restart gives these back; every 50 minutes (above 400) it costs the bot less than every 10 (above 150)",
+            "only a restart gives these back, and one an hour (above 400) costs the bot less than one every quarter of an hour (above 150)",
         ),
     },
 ];
