@@ -72,7 +72,7 @@ impl Guard {
             let pool = PLACES.iter().find(|(proxy, ..)| *proxy == case.proxy).map_or("", |(_, word, _)| word);
             let policy = compression.squeeze(&case.policy.replace("POOL", pool));
             std::fs::write(place.join(format!("{}.toml", case.name)), policy)?;
-            file.push_str(&target(case, compression, &place, &ports)?);
+            file.push_str(&target(case, compression, &place, &ports));
         }
         write!(
             file,
@@ -111,7 +111,7 @@ fn log(folder: &Path, case: &Case) -> PathBuf {
     folder.join(format!("{}.log", case.name))
 }
 
-fn target(case: &Case, compression: Compression, folder: &Path, ports: &str) -> Attempt<String> {
+fn target(case: &Case, compression: Compression, folder: &Path, ports: &str) -> String {
     let text = |text: &str| Value::from(text).to_string();
     let mut words = case.words(compression);
     words[0] = script(&words[0]).to_string_lossy().into_owned();
@@ -120,12 +120,12 @@ fn target(case: &Case, compression: Compression, folder: &Path, ports: &str) -> 
     let words: Vec<String> = words.iter().map(|word| text(word)).collect();
     let allow: Vec<String> = case.allow.iter().map(|word| text(word)).collect();
     let restart = compression.squeeze("{ backoff = \"1s\", backoff_max = \"1m\", max = \"12/hour\" }");
-    Ok(format!(
+    format!(
         "\n[target.{name}]\nmatch = {{ child = {{ argv = [{}], env = {{ BOT_SERVERS = {} }} }} }}\n\
          policy = [\"{name}.toml\"]\nallow = [{}]\nrestart = {restart}\n",
         words.join(", "),
         text(ports),
         allow.join(", "),
         name = case.name,
-    ))
+    )
 }

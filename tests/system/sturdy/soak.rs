@@ -44,6 +44,9 @@ const POLICY: &str = "schema = 1\nname = \"busy\"\n[ladder.descriptors]\nstart_g
     [[ladder.descriptors.tier]]\nname = \"attention\"\nraise = \"fd.open > 2\"\nevery = \"1s\"\ncooldown = \"500ms\"\n\
     do = [{ notify = { to = \"journal\" } }, { reset_pool = { pool = \"db\", how = \"idle\" } }]\n";
 
+/// One of the figures.
+type Figure = fn(&Figures) -> u64;
+
 /// What the kernel says of a process.
 #[derive(Clone, Copy, Debug)]
 struct Figures {
@@ -286,12 +289,12 @@ fn at_rest(pid: i32, agent: &Agent, most: u64) -> Figures {
 fn assert_flat(seen: &[Figures]) {
     let third = seen.len() / 3;
     let (second, last) = (&seen[third..2 * third], &seen[2 * third..]);
-    let median = |part: &[Figures], figure: fn(&Figures) -> u64| {
+    let median = |part: &[Figures], figure: Figure| {
         let mut figures: Vec<u64> = part.iter().map(figure).collect();
         figures.sort_unstable();
         figures[figures.len() / 2]
     };
-    let grown: [(&str, fn(&Figures) -> u64, u64); 3] = [
+    let grown: [(&str, Figure, u64); 3] = [
         ("descriptors", |figures| figures.descriptors, MORE_DESCRIPTORS),
         ("threads", |figures| figures.threads, 0),
         ("KiB of memory", |figures| figures.memory, MORE_MEMORY),
