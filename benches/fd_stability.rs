@@ -27,8 +27,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use common::{Args, Attempt, Report, Strictness, victim};
-use fd_stability::compression::{Compression, STORY, words};
+use fd_stability::compression::{Compression, STORY};
 use fd_stability::{picture, session, table, verdict};
+use fdguard::model::units::format_span;
 
 fn main() -> ExitCode {
     victim::lift_limit();
@@ -48,7 +49,12 @@ fn main() -> ExitCode {
 fn run(args: Args, report: &mut Report) -> Attempt<()> {
     let length = args.pick(Duration::from_secs(100), Duration::from_secs(15 * 60));
     let compression = Compression::to(length);
-    println!("  {} in {}: {:.0} times as fast\n", words(STORY), words(length), compression.factor());
+    println!(
+        "  {} in {}: {:.0} times as fast\n",
+        format_span(STORY),
+        format_span(length),
+        compression.factor()
+    );
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     std::fs::create_dir_all(&folder)?;
     let [csv, svg, log] =

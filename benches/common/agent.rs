@@ -56,7 +56,7 @@ impl Agent {
         agent
     }
 
-    /// Ends it in order, so that its children end and its history is whole; gives its folder.
+    /// Ends it in order, so that its children end with it.
     pub(crate) fn end(mut self) {
         let held = i32::try_from(self.child.id()).map(PidFd::open);
         if let Ok(Ok(process)) = held {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use fdguard::model::units::format_span;
 use regex_lite::{Captures, Regex};
 
 /// What the story takes.
@@ -68,9 +67,4 @@ impl Compression {
         };
         rates.replace_all(&text, faster).into_owned()
     }
-}
-
-/// In words.
-pub(crate) fn words(span: Duration) -> String {
-    format_span(span)
 }

@@ -1,5 +1,7 @@
 //! One kind of bot, unguarded and guarded, and what was done to the guarded one.
 
+use std::time::Duration;
+
 use fdguard::model::action::Word;
 use fdguard::model::decision::{Cause, Outcome, Verdict, Work};
 use fdguard::model::event::{Event, Fact};
@@ -46,7 +48,7 @@ impl Pair {
                 Fact::Judged(judged) => (judged.word, Some(judged.outcome)),
                 _ => return None,
             };
-            let at = std::time::Duration::from_nanos(event.at.as_nanos()).as_secs_f64() - begin;
+            let at = Duration::from_nanos(event.at.as_nanos()).as_secs_f64() - begin;
             Some(Deed { at, word, outcome })
         };
         self.deeds = events.iter().filter(of).filter_map(deed).collect();

@@ -30,6 +30,7 @@ const BLUE: RGBColor = RGBColor(0, 90, 181);
 const GREEN: RGBColor = RGBColor(0, 130, 90);
 const GREY: RGBColor = RGBColor(120, 120, 120);
 const ORANGE: RGBColor = RGBColor(230, 159, 0);
+const INK: RGBColor = RGBColor(0, 0, 0);
 
 /// Half as wide as a dot of the legend: there are many.
 const DOT: i32 = 2;
@@ -67,7 +68,7 @@ fn legend(head: &Panel<'_>, compression: Compression) -> Attempt<()> {
     let dots = [
         (486, ORANGE, "destroy_sockets"),
         (626, GREEN, "reap_descriptors"),
-        (776, BLACK_DOT, "stop and restart"),
+        (776, INK, "stop and restart"),
         (926, RED, "EMFILE"),
     ];
     for (x, colour, text) in dots {
@@ -78,8 +79,6 @@ fn legend(head: &Panel<'_>, compression: Compression) -> Attempt<()> {
     head.draw(&words("thin: CLOSE_WAIT", 1_042))?;
     Ok(())
 }
-
-const BLACK_DOT: RGBColor = RGBColor(0, 0, 0);
 
 fn draw_pair(panel: &Panel<'_>, pair: &Pair, compression: Compression) -> Attempt<()> {
     let hours = |seconds: f64| compression.minutes(seconds) / 60.0;
@@ -118,7 +117,7 @@ fn draw_pair(panel: &Panel<'_>, pair: &Pair, compression: Compression) -> Attemp
         let colour = match deed.word {
             Word::DestroySockets => ORANGE,
             Word::ReapDescriptors => GREEN,
-            Word::Stop => BLACK_DOT,
+            Word::Stop => INK,
             _ => continue,
         };
         dots.push((hours(deed.at), height(&pair.guarded, deed.at), colour));

@@ -103,8 +103,8 @@ impl Scene {
         let own = |word: &String| if word == PID { self.bot.pid().to_string() } else { word.clone() };
         let mut command = Command::new(FDGUARD);
         command.args(words.iter().map(own));
-        let reads = matches!(words[0].as_str(), "history")
-            || words.iter().any(|word| word == "replay" || word == "diff");
+        // What reads the history is told where it is.
+        let reads = words[0] == "history" || words.iter().any(|word| word == "replay" || word == "diff");
         if reads {
             command.arg("--store").arg(self.agent.setup.path("history/history.db"));
         }
