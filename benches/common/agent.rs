@@ -8,6 +8,7 @@ use fdguard::journal::query::{Blocking, EventFilter};
 use fdguard::model::clock::Clock as _;
 use fdguard::model::event::{Event, Fact};
 use fdguard::sys::clock::SystemClock;
+use fdguard::sys::pidfd::{PidFd, Signal};
 
 /// How long it may take to come up, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -38,16 +39,33 @@ impl Agent {
             path("evidence").display(),
         );
         std::fs::write(path("agent.toml"), file).expect("the folder takes files");
-        let log = std::fs::File::create(path("agent.log")).expect("the folder takes files");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fdguard"));
-        command.args(["run", "--config"]).arg(path("agent.toml"));
+        Self::start(folder, pids.len())
+    }
+
+    /// Starts one on `agent.toml` in its folder; its history is `history.db` there. Returns once it guards so many.
+    pub(crate) fn start(folder: tempfile::TempDir, guarded: usize) -> Self {
+        let log = std::fs::File::create(folder.path().join("agent.log")).expect("the folder takes files");
+        let mut command = Command::new(super::process::fdguard());
+        command.args(["run", "--config"]).arg(folder.path().join("agent.toml"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         let agent = Self { child: child.expect("the agent starts"), folder };
         agent.wait_until("all are adopted", || {
             let adopted = |event: &&Event| matches!(event.fact, Fact::Adopted { .. });
-            agent.events().iter().filter(adopted).count() == pids.len()
+            agent.events().iter().filter(adopted).count() >= guarded
         });
         agent
+    }
+
+    /// Ends it in order, so that its children end with it.
+    pub(crate) fn end(mut self) {
+        let held = i32::try_from(self.child.id()).map(PidFd::open);
+        if let Ok(Ok(process)) = held {
+            drop(process.signal(Signal::TERM));
+        }
+        let begun = SystemClock.now();
+        while matches!(self.child.try_wait(), Ok(None)) && SystemClock.now().since(begun) < PATIENCE {
+            std::thread::sleep(STEP);
+        }
     }
 
     pub(crate) fn pid(&self) -> u32 {

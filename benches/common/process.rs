@@ -20,6 +20,14 @@ fn children_cpu() -> f64 {
     (used.user_time().num_microseconds() + used.system_time().num_microseconds()) as f64
 }
 
+/// Names another program than the one of this build, to compare two of them.
+const OTHER: &str = "FDGUARD_BENCH_FDGUARD";
+
+/// The program that is measured.
+pub(crate) fn fdguard() -> PathBuf {
+    std::env::var_os(OTHER).map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_fdguard")), PathBuf::from)
+}
+
 /// The Python of the bots' environment, which has psutil; else the system's.
 pub(crate) fn python() -> PathBuf {
     let own = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bots/.venv/bin/python"));

@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use crate::common::Attempt;
 use crate::common::child::{Account, End, Running, command};
-use crate::common::process::{Usage, descendants, usage};
+use crate::common::process::{self, Usage, descendants, usage};
 use crate::http::cell::{Cell, Upstream};
 use crate::http::lab::Lab;
 use crate::http::{load, peers};
 
-/// Names another program than the one of this build, to compare two of them.
-const SELF: &str = "FDGUARD_BENCH_FDGUARD";
 /// A start takes no longer.
 const UP_WITHIN: Duration = Duration::from_secs(15);
 /// Between two looks whether it is up.
@@ -53,9 +51,7 @@ pub(crate) struct Started {
 impl Subject {
     /// fdguard and its peers; one that is missing is told, with the reason.
     pub(crate) fn all(mut lacks: impl FnMut(&str, &str)) -> Vec<Self> {
-        let own = std::env::var_os(SELF)
-            .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_fdguard")), PathBuf::from);
-        let mut found = vec![Self { name: "fdguard", kind: Kind::Fdguard, program: own }];
+        let mut found = vec![Self { name: "fdguard", kind: Kind::Fdguard, program: process::fdguard() }];
         let peers = [
             ("nginx", Kind::Nginx, "FDGUARD_BENCH_NGINX"),
             ("haproxy", Kind::HaProxy, "FDGUARD_BENCH_HAPROXY"),

@@ -26,11 +26,31 @@ READ_BUFFER = 2**16
 class AiohttpSessions(botkit.AsyncBot):
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(options)
+        self.desk: aiohttp.ClientSession | None = None
         self.cache: dict[int, tuple[aiohttp.ClientSession, aiohttp.ClientResponse]] = {}
 
     @classmethod
     def arguments(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--how", choices=["unread", "idle"], default="unread")
+        parser.add_argument("--desk", choices=["lines", "http"], default="lines")
+
+    def good_session(self) -> aiohttp.ClientSession:
+        if self.desk is None:
+            self.desk = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=botkit.TIMEOUT))
+        return self.desk
+
+    async def hear(self) -> int:
+        if self.options.desk == "lines":
+            return await super().hear()
+        async with self.good_session().get(botkit.url(self.servers.patient, "/quote")) as response:
+            return len(await response.json()) // 2
+
+    async def order(self) -> None:
+        if self.options.desk == "lines":
+            return await super().order()
+        request = botkit.new_order(self.tick)
+        async with self.good_session().post(botkit.url(self.servers.patient, "/order"), json=request) as response:
+            botkit.check_reply(request, await response.read())
 
     async def leak(self) -> None:
         connector = aiohttp.TCPConnector(keepalive_timeout=3600)

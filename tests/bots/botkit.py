@@ -6,9 +6,10 @@ tick, and prints one JSON line a tick, so that a test sees from outside whether
 the bot still trades:
 
     {"event": "tick", "pid": 7, "tick": 3, "t": 0.3, "boot": 5012.8, "fds": 18,
-     "leaks": 6, "orders_ok": 3, "orders_failed": 0, "feed": 6}
+     "leaks": 6, "orders_ok": 3, "orders_failed": 0, "feed": 6, "heard": 0}
 
-`t` counts from the bot's birth, `boot` from the machine's, as a guard's clock does.
+`t` counts from the bot's birth, `boot` from the machine's, as a guard's clock does. `feed` counts what leaks brought, `heard`
+what came by the feed that the bot lives on (`--quotes`, or one of its own).
 
 `event` is `started`, then `tick`, and last `stopped` (SIGTERM), `finished`
 (`--duration` is over) or `died`. Exit codes: 0 stopped or finished, 24 died of
@@ -50,6 +51,7 @@ class Servers:
     orders: int = 0
     drop: int = 0
     reset: int = 0
+    quotes: int = 0
     postgres: int = 0
 
     @classmethod
@@ -96,6 +98,24 @@ class OrderLine:
         self.socket.close()
 
 
+class QuoteLine:
+    """A connection to the venue's quotes, read between other things: what has come is counted, nothing is waited for."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = connect(port)
+        self.socket.setblocking(False)
+
+    def drain(self) -> int:
+        """How many quotes have come since. Raises `OrderBroken` once none can come any more: it would trade blindly."""
+        lines = 0
+        try:
+            while chunk := self.socket.recv(65536):
+                lines += chunk.count(b"\n")
+        except BlockingIOError:
+            return lines
+        raise OrderBroken("the feed hung up")
+
+
 def new_order(seq: int) -> dict[str, Any]:
     return {"seq": seq, "side": "buy" if seq % 2 else "sell", "symbol": "700.HK", "nonce": os.urandom(8).hex()}
 
@@ -132,6 +152,8 @@ class Bot:
         self.tick = 0
         self.leaks = 0
         self.feed = 0
+        self.heard = 0
+        self.quotes: QuoteLine | None = None
         self.orders_ok = 0
         self.orders_failed = 0
 
@@ -151,6 +173,17 @@ class Bot:
         finally:
             line.close()
 
+    def hear(self) -> Any:
+        """How many quotes came since the last tick. A coroutine in an `AsyncBot`."""
+        return self.drain()
+
+    def drain(self) -> int:
+        if not self.options.quotes:
+            return 0
+        if self.quotes is None:
+            self.quotes = QuoteLine(self.servers.quotes)
+        return self.quotes.drain()
+
     def sleep(self, seconds: float) -> None:
         """Waits between ticks, at most so long. Not asked of an `AsyncBot`."""
         time.sleep(seconds)
@@ -165,6 +198,7 @@ class Bot:
             for _ in range(due):
                 self.leak()
                 self.leaks += 1
+            self.heard += self.hear()
             try:
                 self.order()
                 self.orders_ok += 1
@@ -212,6 +246,7 @@ class Bot:
             "orders_ok": self.orders_ok,
             "orders_failed": self.orders_failed,
             "feed": self.feed,
+            "heard": self.heard,
         }
         os.write(self.out, json.dumps({**line, **self.extra(), **facts}).encode() + b"\n")
 
@@ -253,6 +288,7 @@ class AsyncBot(Bot):
             for _ in range(due):
                 await self.leak()
                 self.leaks += 1
+            self.heard += await self.hear()
             try:
                 await self.order()
                 self.orders_ok += 1
@@ -262,6 +298,9 @@ class AsyncBot(Bot):
             self.say("tick")
             while (rest := self.rest()) > 0:
                 await asyncio.sleep(rest)
+
+    async def hear(self) -> int:
+        return self.drain()
 
     async def order(self) -> None:
         import asyncio
@@ -338,6 +377,7 @@ def parse(kind: type[Bot]) -> argparse.Namespace:
     parser.add_argument("--hard", type=int, default=0, help="hard RLIMIT_NOFILE; 0: as inherited")
     parser.add_argument("--duration", type=float, default=0.0, help="seconds to live; 0: no end")
     parser.add_argument("--ballast", type=int, default=0, help="descriptors open for good, as a bot's own files are")
+    parser.add_argument("--quotes", action="store_true", help="live on the venue's quotes, by a connection of its own")
     parser.add_argument("--log", default="", help="append the JSON lines to this file instead of stdout")
     kind.arguments(parser)
     return parser.parse_args()

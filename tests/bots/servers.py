@@ -7,7 +7,7 @@ ports once all of them accept, and ends on EOF of stdin or on SIGTERM. Holding
 the write end of its stdin is therefore enough to own it: it can't outlive a
 test that was killed.
 
-http    quotes over HTTP; closes a kept-alive connection that is idle
+http    quotes and orders over HTTP; closes a kept-alive connection that is idle
 patient the same, but lets connections idle for an hour
 proxy   an HTTP proxy that refuses every CONNECT with 403, as a corporate one
         does to a host that isn't on its list; then closes
@@ -16,6 +16,7 @@ feed    a WebSocket stream of quotes; on /stale it soon falls silent and stays
 orders  newline-delimited JSON orders, echoed; wants sequence numbers in order
 drop    accepts and closes: what it leaves behind at the client is CLOSE_WAIT
 reset   resets on the first byte: what it leaves behind is a descriptor without a state
+quotes  a line of JSON to everybody who listens, again and again
 """
 
 import argparse
@@ -36,7 +37,7 @@ from websockets.asyncio.server import ServerConnection
 
 from loopback import end_with_owner, listener
 
-NAMES = ("http", "patient", "proxy", "feed", "orders", "drop", "reset")
+NAMES = ("http", "patient", "proxy", "feed", "orders", "drop", "reset", "quotes")
 STREAM_BYTES = 200_000
 """Past aiohttp's read buffer, so an unread body stops its reading, yet small
 enough for the kernel's buffers, so that the FIN behind it still arrives."""
@@ -51,6 +52,10 @@ async def quote(request: web.Request) -> web.Response:
     return web.json_response({"symbol": "700.HK", "last": last_price()})
 
 
+async def take_order(request: web.Request) -> web.Response:
+    return web.json_response({**await request.json(), "status": "accepted"})
+
+
 async def stream_quotes(request: web.Request) -> web.StreamResponse:
     """A chunked stream that the server abandons midway: no last chunk, only a FIN."""
     response = web.StreamResponse()
@@ -63,7 +68,7 @@ async def stream_quotes(request: web.Request) -> web.StreamResponse:
 
 async def serve_http(idle: float, sock: socket.socket, stack: AsyncExitStack) -> None:
     app = web.Application()
-    app.add_routes([web.get("/quote", quote), web.get("/stream", stream_quotes)])
+    app.add_routes([web.get("/quote", quote), web.get("/stream", stream_quotes), web.post("/order", take_order)])
     runner = web.AppRunner(app, keepalive_timeout=idle, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
@@ -114,6 +119,17 @@ async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+async def tell_quotes(every: float, writer: asyncio.StreamWriter) -> None:
+    """Keeps its pace whatever the machine does: who counts the lines knows how many were due."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    for seq in itertools.count():
+        writer.write(json.dumps({"seq": seq, "last": last_price()}).encode() + b"\n")
+        await writer.drain()
+        due += every
+        await asyncio.sleep(max(0.0, due - loop.time()))
+
+
 async def serve_feed(options: argparse.Namespace, sock: socket.socket, stack: AsyncExitStack) -> None:
     async def stream(client: ServerConnection) -> None:
         path = client.request.path if client.request else "/"
@@ -145,6 +161,9 @@ async def serve(options: argparse.Namespace) -> None:
         "orders": lambda sock, stack: serve_stream(echo_orders, sock, stack),
         "drop": lambda sock, stack: serve_stream(drop, sock, stack),
         "reset": lambda sock, stack: serve_stream(reset, sock, stack),
+        "quotes": lambda sock, stack: serve_stream(
+            lambda _, writer: tell_quotes(options.quotes_every, writer), sock, stack
+        ),
     }
     async with AsyncExitStack() as stack:
         ports = {}
@@ -167,6 +186,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", type=server_name, default=NAMES, metavar="NAME")
     parser.add_argument("--http-idle", type=float, default=1.0, help="seconds a kept-alive connection may idle")
     parser.add_argument("--feed-every", type=float, default=0.05, help="seconds between quotes")
+    parser.add_argument("--quotes-every", type=float, default=0.1, help="seconds between lines of quotes")
     parser.add_argument("--feed-silent-after", type=int, default=5, help="quotes until /stale falls silent")
     parser.add_argument("--feed-life", type=float, default=1.0, help="seconds until /cut is cut")
     options = parser.parse_args()

@@ -10,10 +10,17 @@ use fdguard::cli::args::Cli;
 use crate::fdguard::{Ran, command, fdguard, file, ran};
 
 /// The pages with commands.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "docs/agent-file.md",
+    "docs/incidents/README.md",
+    "docs/incidents/close-wait.md",
+    "docs/incidents/descriptors.md",
+    "docs/incidents/feed.md",
+    "docs/incidents/pool.md",
+    "docs/incidents/restarted.md",
     "docs/proxies.md",
+    "docs/tuning.md",
     "policies/README.md",
     "policies/TESTS.md",
     "systemd/README.md",

@@ -4,7 +4,7 @@
 //! written for it (`tests/system/policies`). What counts is what the bot says of itself: its own count of
 //! descriptors tells whether an outcome was told rightly.
 
-mod bot;
+pub(crate) mod bot;
 mod course;
 mod forking;
 mod healed;
@@ -15,6 +15,6 @@ mod paused;
 mod policies;
 mod pooled;
 mod restarted;
-mod servers;
+pub(crate) mod servers;
 mod tape;
 mod threaded;

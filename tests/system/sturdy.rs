@@ -19,6 +19,8 @@ mod lives;
 mod manager;
 mod metrics;
 mod network;
+mod pages;
 mod restart;
 mod room;
+mod soak;
 mod target;
