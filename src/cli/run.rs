@@ -122,9 +122,12 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let known = Rc::new(known);
     signals(&mailbox, &known, &ends);
     attach(&config, running.as_mut(), &mailbox, &known);
+    let desk = doors::desk(&config, agent.feed(), (mailbox.clone(), proxies), Rc::clone(&known));
     if let Some(listener) = listener {
-        let ways = (mailbox.clone(), proxies, config.gates().cloned().collect());
-        tokio::task::spawn_local(doors::socket(listener, config.admin.clone(), ways, Rc::clone(&known)));
+        tokio::task::spawn_local(doors::socket(listener, config.admin.clone(), Rc::clone(&desk)));
+    }
+    if let Some(place) = config.admin.api.clone() {
+        tokio::task::spawn_local(doors::api(place, desk));
     }
     let (code, fault) = ended(agent, running.as_mut(), &mailbox).await;
     if let Some(running) = running {
