@@ -12,5 +12,10 @@ fn the_description_is_good_and_the_answers_are_as_it_says() {
         kinds.flatten().any(|kind| kind == "finished").then_some(())
     };
     wait_for("the history tells of an action", PATIENCE, acted, || agent.log());
+    let seen = || {
+        let found = agent.get("/v1/history/series?signal=fd.open");
+        (!found["series"].as_array()?.is_empty()).then_some(())
+    };
+    wait_for("the history tells what was seen", PATIENCE, seen, || agent.log());
     python("document.py", &[&agent.url(), LOOK, COMMAND]);
 }

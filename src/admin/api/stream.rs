@@ -201,7 +201,7 @@ impl Stream {
             && let Some((number, wall)) = first
             && (number > after + 1 || place.epoch != self.desk.feed.epoch().as_millis())
         {
-            self.from_history(place, (number - after - 1, wall)).await?;
+            self.tell_recorded(place, (number - after - 1, wall)).await?;
         }
         for (number, event) in &held {
             let frame = self.numbered(*number, event);
@@ -212,7 +212,7 @@ impl Stream {
 
     /// Tells from the history what was between a place and what the agent still holds. Its clock is finer than the place
     /// of an event: what happened in the same millisecond is told again.
-    async fn from_history(&mut self, place: Place, (missed, until): (u64, WallTime)) -> Result<(), Left> {
+    async fn tell_recorded(&mut self, place: Place, (missed, until): (u64, WallTime)) -> Result<(), Left> {
         let until = WallTime::from_millis(until.as_millis().saturating_sub(1));
         let range = Range { since: Some(WallTime::from_millis(place.wall)), until: Some(until) };
         let Some(events) = self.desk.recorded(range, CAUGHT_UP_MAX).await else {

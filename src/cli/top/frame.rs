@@ -274,3 +274,128 @@ fn time_of_day(wall: WallTime) -> String {
 fn whole_seconds(span: std::time::Duration) -> std::time::Duration {
     std::time::Duration::from_secs(span.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::agent::status::AgentStatus;
+    use crate::model::clock::Timestamp;
+    use crate::model::event::Fact;
+    use crate::model::name::Name;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn process(pid: u32, open: f64, level: usize) -> ProcessStatus {
+        let tier = ["attention", "warning", "critical"].get(level.wrapping_sub(1)).map(|tier| name(tier));
+        let signals =
+            [("fd.open", open), ("fd.limit", 1024.0), ("fd.tte", 2520.0), ("socket.close_wait", 96.0)];
+        let signals = signals.map(|(name, value)| (name.to_owned(), Reading::Known(value)));
+        ProcessStatus {
+            pid,
+            command: "python bot.py".to_owned(),
+            since: WallTime::from_millis(0),
+            signals: signals.into_iter().collect(),
+            kinds: BTreeMap::new(),
+            remotes: Vec::new(),
+            tiers: [("longport/descriptors".to_owned(), tier)].into_iter().collect(),
+            levels: [("longport/descriptors".to_owned(), level)].into_iter().collect(),
+            holds: Vec::new(),
+            period: Duration::from_secs(1),
+            clients: Vec::new(),
+        }
+    }
+
+    fn status(processes: Vec<ProcessStatus>) -> Status {
+        let target = |processes| TargetStatus {
+            name: name("longport-bot"),
+            sought: "unit bot.service".to_owned(),
+            policies: Vec::new(),
+            human_hold: false,
+            latched: Vec::new(),
+            processes,
+        };
+        Status {
+            agent: AgentStatus {
+                version: "0.1.0".to_owned(),
+                pid: 812,
+                since: WallTime::from_millis(0),
+                dry_run: false,
+                cpu: Duration::from_secs(41),
+                rss: Some(13 << 20),
+                descriptors: Some(40),
+                ticks: 1,
+                lateness_max: Duration::ZERO,
+                history_lost: None,
+            },
+            targets: vec![target(processes), TargetStatus { name: name("other"), ..target(Vec::new()) }],
+            pools: vec![PoolStatus {
+                name: name("orders-db"),
+                mode: "paused".to_owned(),
+                ..PoolStatus::blank()
+            }],
+            counts: crate::agent::status::Counts::default(),
+        }
+    }
+
+    fn view(processes: Vec<ProcessStatus>) -> View {
+        let mut view = View::new();
+        view.see(status(processes));
+        let event = |bound: &str| Event {
+            at: Timestamp::ZERO,
+            wall: WallTime::from_millis(0),
+            target: Some(name("longport-bot")),
+            process: None,
+            fact: Fact::BoundHit { bound: bound.to_owned() },
+        };
+        view.hear((1..40).map(|number| (number, event("one \u{1b}[2J two"))).collect());
+        view
+    }
+
+    fn drawn(view: &View, size: (usize, usize)) -> Vec<String> {
+        fitted(view, size, WallTime::from_millis(10_920_000)).iter().map(Line::plain).collect()
+    }
+
+    #[test]
+    fn a_frame_tells_the_worst_first_and_the_keys_last() {
+        let lines = drawn(&view(vec![process(4242, 312.0, 2), process(4243, 85.0, 0)]), (80, 24));
+        assert_eq!(lines.len(), 24);
+        assert!(lines[0].starts_with("fdguard 0.1.0  pid 812  up 3h2m  CPU 41s"), "{}", lines[0]);
+        assert_eq!(lines[1], "longport-bot is in warning");
+        assert!(lines[4].starts_with("> longport-bot    4242    312   1024"), "{}", lines[4]);
+        assert!(lines[4].contains("  96  warning") && lines[4].ends_with('█'), "{}", lines[4]);
+        assert!(lines[6].contains("no process: unit bot.service"), "{}", lines[6]);
+        assert!(lines[8].contains("POOL") && lines[9].contains("orders-db"), "{lines:#?}");
+        assert!(lines.iter().any(|line| line.contains("bound hit: one ·[2J two")), "{lines:#?}");
+        assert!(lines[23].starts_with("↑↓ choose   s sort: file"), "{}", lines[23]);
+    }
+
+    #[test]
+    fn the_chosen_one_is_in_sight_however_many_there_are() {
+        let mut view = view((1..=60).map(|pid| process(pid, f64::from(pid), 0)).collect());
+        (0..44).for_each(|_| view.choose_after());
+        let chosen =
+            |lines: &[String]| lines.iter().any(|line| line.starts_with("> ") && line.contains("     45 "));
+        assert!(chosen(&drawn(&view, (80, 24))), "{:#?}", drawn(&view, (80, 24)));
+        view.sort();
+        view.sort();
+        // The most descriptors on top now: the choice stays with its process.
+        assert!(chosen(&drawn(&view, (80, 24))), "{:#?}", drawn(&view, (80, 24)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_fits_whatever_the_size(width in 0usize..220, height in 0usize..60, count in 0u32..40) {
+            let view = view((0..count).map(|pid| process(pid + 1, 7.0, (pid % 4) as usize)).collect());
+            let lines = fitted(&view, (width, height), WallTime::from_millis(0));
+            prop_assert_eq!(lines.len(), height);
+            prop_assert!(lines.iter().all(|line| line.width() <= width));
+        }
+    }
+}

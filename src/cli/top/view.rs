@@ -137,7 +137,7 @@ impl View {
         match self.sorted {
             Sorted::File => {}
             Sorted::Exhaustion => {
-                sort(&mut rows, |process| plain(process, Signal::FdTte).unwrap_or(f64::MAX))
+                sort(&mut rows, |process| plain(process, Signal::FdTte).unwrap_or(f64::MAX));
             }
             Sorted::Descriptors => sort(&mut rows, largest(Signal::FdOpen)),
             Sorted::CloseWait => sort(&mut rows, largest(Signal::SocketCloseWait)),

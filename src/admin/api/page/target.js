@@ -150,7 +150,7 @@ function actions(name) {
 /** A card for one process. */
 function processCard(pid) {
   const figures = el("dl", "figures");
-  const names = ["descriptors", "of limit", "until exhausted", "growth", "CLOSE_WAIT", "oldest", "orphans", "memory"];
+  const names = ["descriptors", "of limit", "runs out in", "growth", "CLOSE_WAIT", "oldest", "orphans", "memory"];
   const [open, limit, tte, growth, wait, oldest, orphans, memory] = names.map((name) => figure(figures, name));
   const command = el("p", "command line", "");
   const remotes = table(`Sockets of pid ${pid} by remote`, [["remote", ""], ["sockets", "num"], ["CLOSE_WAIT", "num"]]);
