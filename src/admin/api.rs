@@ -190,7 +190,7 @@ async fn give(
 }
 
 async fn explain(query: &Query, uid: u32, desk: &Desk) -> Reply {
-    let target = match query.parsed("target", Name::parse) {
+    let target = match query.only(&["target"]).and_then(|()| query.parsed("target", Name::parse)) {
         Ok(target) => target,
         Err(why) => return say(StatusCode::BAD_REQUEST, &why),
     };

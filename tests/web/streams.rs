@@ -37,6 +37,13 @@ fn what_happens_is_told_and_what_was_missed_is_told_first() {
     let (_, _, data) = frame(&mut stream).expect("what came after it");
     assert!(data["text"].as_str().unwrap().contains("snapshot"), "{data}");
 
+    // A place that is still to come is taken as now.
+    let run = first.split('.').next().unwrap();
+    let (_, mut ahead) = agent.listen("/v1/events", &format!("Last-Event-ID: {run}.{}.0\r\n", u64::MAX));
+    hold(&agent, "hold");
+    let (_, _, data) = frame(&mut ahead).expect("what comes next");
+    assert!(data["text"].as_str().unwrap().contains("hold bot"), "{data}");
+
     // A new run numbers anew: the history tells what was between.
     drop(stream);
     agent.restart();

@@ -130,7 +130,7 @@ impl Agent {
     fn until_up(&self) {
         let up = || {
             let stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-            (self.ask_over(stream, "GET", "/v1/status", &bearer(LOOK), "").0 == 200).then_some(())
+            (exchange(stream, &self.request("GET", "/v1/status", &bearer(LOOK), "")).0 == 200).then_some(())
         };
         wait_for("the API answers", PATIENCE, up, || self.log());
     }
@@ -169,24 +169,7 @@ impl Agent {
 
     /// One request: its status, head and body. Without a Host among the headers it has the right one.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String, String) {
-        self.ask_over(self.connect(), method, path, headers, body)
-    }
-
-    fn ask_over(
-        &self,
-        mut stream: TcpStream,
-        method: &str,
-        path: &str,
-        headers: &str,
-        body: &str,
-    ) -> (u16, String, String) {
-        stream.write_all(self.request(method, path, headers, body).as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let answer = String::from_utf8(answer).unwrap();
-        let Some((head, body)) = answer.split_once("\r\n\r\n") else { return (0, answer, String::new()) };
-        let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap();
-        (code, head.to_ascii_lowercase(), body.to_owned())
+        exchange(self.connect(), &self.request(method, path, headers, body))
     }
 
     fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
@@ -236,6 +219,17 @@ impl Drop for Agent {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Sends a request and reads the answer: its status, head and body.
+fn exchange(mut stream: TcpStream, request: &str) -> (u16, String, String) {
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+    (code, head.to_ascii_lowercase(), body.to_owned())
 }
 
 fn launch(folder: &TempDir) -> Child {

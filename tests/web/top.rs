@@ -14,6 +14,9 @@ use nix::unistd::ttyname;
 use crate::support::wait::wait_for;
 use crate::support::{Agent, FDGUARD, Guards, PATIENCE};
 
+/// What ends it.
+type End<'e> = &'e dyn Fn(&mut Terminal);
+
 /// A terminal with `top` in it.
 struct Terminal {
     child: Child,
@@ -94,7 +97,7 @@ impl Drop for Terminal {
 #[test]
 fn the_terminal_is_given_back_whatever_the_end() {
     let agent = Agent::start(Guards::Sleeping);
-    let ends: [(&str, &dyn Fn(&mut Terminal)); 6] = [
+    let ends: [(&str, End<'_>); 6] = [
         ("q", &|terminal| terminal.press("q")),
         ("control-c", &|terminal| terminal.press("\x03")),
         ("TERM", &|terminal| terminal.signal(Signal::TERM)),

@@ -199,7 +199,7 @@ impl Stream {
         let first = held.first().map(|(number, event)| (*number, event.wall));
         if let Some(place) = place
             && let Some((number, wall)) = first
-            && (number > after + 1 || place.epoch != self.desk.feed.epoch().as_millis())
+            && (number > after.saturating_add(1) || place.epoch != self.desk.feed.epoch().as_millis())
         {
             self.tell_recorded(place, (number - after - 1, wall)).await?;
         }
@@ -210,8 +210,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Tells from the history what was between a place and what the agent still holds. Its clock is finer than the place
-    /// of an event: what happened in the same millisecond is told again.
+    /// Tells from the history what was between a place and what the agent still holds. There a place is a millisecond and
+    /// no event in it: what happened in the same one is told again.
     async fn tell_recorded(&mut self, place: Place, (missed, until): (u64, WallTime)) -> Result<(), Left> {
         let until = WallTime::from_millis(until.as_millis().saturating_sub(1));
         let range = Range { since: Some(WallTime::from_millis(place.wall)), until: Some(until) };
