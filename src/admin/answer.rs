@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Bytes, Frame};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -67,9 +67,10 @@ pub(super) fn say(status: StatusCode, text: &str) -> Reply {
     respond(status, "application/json", body.into())
 }
 
-/// There is no room now, and when to try again.
+/// There is no room now, and when to try again. The connection goes too: resting, it would take the place of another one.
 pub(super) fn full(text: &str) -> Reply {
     let mut reply = say(StatusCode::SERVICE_UNAVAILABLE, text);
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
     reply
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 use subtle::ConstantTimeEq as _;
 
@@ -117,6 +117,7 @@ fn bears<B>(request: &Request<B>, token: &[u8]) -> bool {
 fn unauthorized() -> Reply {
     let mut response = say(StatusCode::UNAUTHORIZED, "a token is wanted: Authorization: Bearer TOKEN");
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

@@ -197,7 +197,9 @@ impl Agent {
     pub(crate) fn listen(&self, path: &str, headers: &str) -> (u16, BufReader<TcpStream>) {
         let mut stream = self.connect();
         let headers = format!("{}{headers}", bearer(LOOK));
-        stream.write_all(self.request("GET", path, &headers, "").as_bytes()).unwrap();
+        // As most clients do, it would keep the connection.
+        let request = self.request("GET", path, &headers, "").replace("HTTP/1.0", "HTTP/1.1");
+        stream.write_all(request.as_bytes()).unwrap();
         let mut lines = BufReader::new(stream);
         let mut code = None;
         loop {
@@ -247,7 +249,7 @@ pub(crate) fn bearer(token: &str) -> String {
 /// A frame of the stream of events: its kind, its id, its data.
 pub(crate) type Frame = (String, String, Value);
 
-/// The next frame with data.
+/// The next frame with data. Lengths of chunks stand between frames, and say nothing here.
 pub(crate) fn frame(lines: &mut impl std::io::BufRead) -> Option<Frame> {
     let (mut kind, mut id, mut data) = (String::new(), String::new(), None);
     loop {
