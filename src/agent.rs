@@ -3,6 +3,7 @@
 
 mod child;
 mod control;
+pub mod feed;
 mod figures;
 mod guarded;
 mod herald;

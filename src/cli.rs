@@ -1,6 +1,7 @@
 //! Operators at a terminal: arguments, commands, rendering, exit codes. The composition root.
 
 pub mod args;
+mod bars;
 mod client;
 mod columns;
 mod config;
@@ -26,6 +27,7 @@ pub mod render;
 mod run;
 mod status;
 mod store;
+mod top;
 mod usual;
 
 use std::process::ExitCode;
@@ -67,6 +69,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Exec(args) => exec::run(args),
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Explain(args) => ctl::explain(&args),
         Command::Config(command) => config::run(command),
         Command::Ctl(args) => ctl::run(args),

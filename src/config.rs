@@ -9,6 +9,7 @@
 //! All faults come at once, each in its own source ([`Report`]); every resolved value knows its origin
 //! ([`Shown`]). Relative paths are meant from the folder of the agent file, whichever source names them.
 
+mod api;
 mod call;
 pub mod defaults;
 pub mod headers;
@@ -40,6 +41,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeTable;
 
+pub use api::Api;
 pub use call::{Command, HttpCall, Method};
 pub use hook::{Hook, HookCall};
 pub use input::{Folders, Input, SourceFile};

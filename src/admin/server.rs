@@ -1,7 +1,7 @@
 //! The status API on the agent's unix socket.
 //!
-//! `POST /v1/request` takes a [`Request`] as JSON and gives an answer as JSON; `GET /metrics` gives what Prometheus
-//! reads. Who asks is what SO_PEERCRED says, and that is looked at before anything is read: each kind of caller has places of its own,
+//! `POST /v1/request` takes a [`Request`] as JSON and gives an answer as JSON: what this program's own commands use. All
+//! else is the API as it is served on an address. Who asks is what SO_PEERCRED says, and that is looked at before anything is read: each kind of caller has places of its own,
 //! so that nobody shuts out root or the agent's own user. A stranger is told 403, and no more than the head of its request is read.
 //! Connections, sizes and times are bounded.
 
@@ -12,14 +12,15 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use crate::admin::answer::{Whole, answer, ask, metrics, say};
-use crate::agent::request::{Envelope, Request};
+use crate::admin::answer::{Reply, json, say};
+use crate::admin::api::{self, Desk, Visitor};
+use crate::admin::door::{self, Manner, Patience};
+use crate::agent::request::Request;
 use crate::sys::peer::Peer;
 use crate::sys::socket_file::{SocketFile, is_socket};
 use crate::sys::user;
@@ -30,12 +31,8 @@ const MASTERS_MAX: usize = 16;
 const GUESTS_MAX: usize = 8;
 /// Those who may not, and are being told so.
 const STRANGERS_MAX: usize = 4;
-/// The head of a request must have come after so long.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(2);
 /// Bytes of a request.
 const REQUEST_MAX: usize = 64 * 1_024;
-/// How long a connection may take.
-const TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Why the socket could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -121,26 +118,20 @@ impl Places {
 }
 
 /// Serves the socket until the future is dropped. Runs on a local set.
-pub async fn serve(
-    listener: UnixListener,
-    rights: Rights,
-    submit: impl Fn(Envelope) + 'static,
-) -> Infallible {
+pub async fn serve(listener: UnixListener, rights: Rights, desk: Rc<Desk>) -> Infallible {
     let rights = Rc::new(rights);
-    let submit = Rc::new(submit);
     let places = Rc::new(Places::new());
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(200)).await;
             continue;
         };
-        let (rights, submit, places) = (Rc::clone(&rights), Rc::clone(&submit), Rc::clone(&places));
+        let (rights, desk, places) = (Rc::clone(&rights), Rc::clone(&desk), Rc::clone(&places));
         tokio::task::spawn_local(async move {
             let caller = rights.judge(&stream);
             let Ok(_permit) = places.of(caller).try_acquire() else { return };
-            let session = session(stream, caller, &*submit);
-            // One that takes too long is cut off.
-            drop(tokio::time::timeout(TIME_MAX, session).await);
+            let handle = async |request, patience: &_| handle(request, (caller, patience), &desk).await;
+            door::attend(TokioIo::new(stream), Manner::Once, handle).await;
         });
     }
 }
@@ -162,32 +153,26 @@ pub fn listen(path: &Path) -> Result<(UnixListener, SocketFile), AdminError> {
     Ok((UnixListener::from_std(listener).map_err(failed)?, file))
 }
 
-async fn session(stream: UnixStream, caller: Caller, submit: &impl Fn(Envelope)) {
-    let handle = async |request: hyper::Request<Incoming>| -> Result<Whole, Infallible> {
-        let uid = match caller {
-            Caller::Master(uid) | Caller::Guest(uid) => uid,
-            Caller::Stranger(uid) => return Ok(say(StatusCode::FORBIDDEN, &stranger(uid))),
-            Caller::Unknown => return Ok(say(StatusCode::FORBIDDEN, "the peer is unknown")),
-        };
-        match (request.method(), request.uri().path()) {
-            (&Method::POST, "/v1/request") => {}
-            (&Method::GET, "/metrics") => return Ok(metrics(uid, submit).await),
-            _ => return Ok(say(StatusCode::NOT_FOUND, "there are POST /v1/request and GET /metrics")),
-        }
-        let Ok(body) = Limited::new(request.into_body(), REQUEST_MAX).collect().await else {
-            return Ok(say(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large or broken"));
-        };
-        let request: Request = match serde_json::from_slice(&body.to_bytes()) {
-            Ok(request) => request,
-            Err(error) => return Ok(say(StatusCode::BAD_REQUEST, &error.to_string())),
-        };
-        Ok(answer(&ask(request, uid, submit).await))
+async fn handle(
+    request: hyper::Request<Incoming>,
+    (caller, patience): (Caller, &Rc<Patience>),
+    desk: &Rc<Desk>,
+) -> Reply {
+    let uid = match caller {
+        Caller::Master(uid) | Caller::Guest(uid) => uid,
+        Caller::Stranger(uid) => return say(StatusCode::FORBIDDEN, &stranger(uid)),
+        Caller::Unknown => return say(StatusCode::FORBIDDEN, "the peer is unknown"),
     };
-    let service = service_fn(handle);
-    let mut connection = hyper::server::conn::http1::Builder::new();
-    connection.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
-    // A peer that went away is its own business.
-    drop(connection.serve_connection(TokioIo::new(stream), service).await);
+    if (request.method(), request.uri().path()) != (&Method::POST, "/v1/request") {
+        return api::serve(request, &Visitor::known(uid, patience), desk).await;
+    }
+    let Ok(body) = Limited::new(request.into_body(), REQUEST_MAX).collect().await else {
+        return say(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large or broken");
+    };
+    match serde_json::from_slice::<Request>(&body.to_bytes()) {
+        Ok(request) => json(&desk.ask(request, uid).await),
+        Err(error) => say(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
 }
 
 /// Who may, and how to become one of them.

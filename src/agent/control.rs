@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use crate::actuator::{Actuator, Told};
 use crate::agent::child::Hands;
+use crate::agent::feed::Feed;
 use crate::agent::herald::{About, Herald};
 use crate::agent::mailbox::{Inbox, MESSAGES_MAX, Message};
 use crate::agent::own::Own;
@@ -69,6 +70,7 @@ pub(super) struct Parts {
     pub(super) ends: Ends,
     pub(super) residents: Residents,
     pub(super) pools: Pools,
+    pub(super) feed: Feed,
 }
 
 /// The loop.
@@ -104,7 +106,7 @@ impl Control {
             inbox: parts.inbox,
             scanner: parts.scanner,
             actuator: Some(parts.actuator),
-            herald: Herald::new(SystemClock, parts.recorder.clone()),
+            herald: Herald::new(SystemClock, parts.recorder.clone(), parts.feed),
             recorder: parts.recorder,
             targets: parts.targets,
             seeker: parts.seeker,

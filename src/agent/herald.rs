@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use crate::agent::feed::Feed;
 use crate::agent::status::Counts;
 use crate::agent::tally::Tally;
 use crate::journal::log;
@@ -42,6 +43,7 @@ impl<'a> About<'a> {
 pub(super) struct Herald<C> {
     clock: C,
     recorder: Option<Recorder>,
+    feed: Feed,
     ring: VecDeque<(u64, Event)>,
     told: u64,
     tally: Tally,
@@ -51,9 +53,9 @@ pub(super) struct Herald<C> {
 
 impl<C: Clock> Herald<C> {
     /// With a history, or without.
-    pub(super) fn new(clock: C, recorder: Option<Recorder>) -> Self {
+    pub(super) fn new(clock: C, recorder: Option<Recorder>, feed: Feed) -> Self {
         let ring = VecDeque::with_capacity(RING_MAX);
-        Self { clock, recorder, ring, told: 0, tally: Tally::default(), thawed: BTreeSet::new() }
+        Self { clock, recorder, feed, ring, told: 0, tally: Tally::default(), thawed: BTreeSet::new() }
     }
 
     /// Tells a fact that is true now.
@@ -102,6 +104,7 @@ impl<C: Clock> Herald<C> {
             self.ring.pop_front();
         }
         self.told += 1;
+        self.feed.tell(self.told, &event);
         self.ring.push_back((self.told, event));
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::actuator::{self, Actuator, SharedKeeper};
 use crate::agent::child::Hands;
 use crate::agent::control::{Control, Parts};
+use crate::agent::feed::Feed;
 use crate::agent::mailbox::{Mailbox, Message, mailbox};
 use crate::agent::own::Own;
 use crate::agent::pools::Pools;
@@ -74,6 +75,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Agent {
     mailbox: Mailbox,
+    feed: Feed,
     thread: JoinHandle<Option<i32>>,
     ended: tokio::sync::oneshot::Receiver<()>,
 }
@@ -106,6 +108,7 @@ impl Agent {
         let (notifier, watchdog) = pieces.manager;
         let own = Own::new(&ProcRoot::new("/proc"), notifier, watchdog);
         let Pieces { ends, residents, .. } = pieces;
+        let feed = Feed::new(SystemClock.wall());
         let parts = Parts {
             settings,
             inbox,
@@ -119,6 +122,7 @@ impl Agent {
             ends,
             residents,
             pools,
+            feed: feed.clone(),
         };
         let (bell, ended) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("fdg-control".to_owned()).stack_size(1 << 20).spawn(
@@ -128,12 +132,17 @@ impl Agent {
                 Control::new(parts).run()
             },
         )?;
-        Ok(Self { mailbox, thread, ended })
+        Ok(Self { mailbox, feed, thread, ended })
     }
 
     /// The way in.
     pub fn mailbox(&self) -> Mailbox {
         self.mailbox.clone()
+    }
+
+    /// Its events as they happen.
+    pub fn feed(&self) -> Feed {
+        self.feed.clone()
     }
 
     /// Waits for the end of its loop; gives the exit code of an `exec`'s child. A panic of the loop is passed on:

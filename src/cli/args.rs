@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-pub use agent::{AgentArgs, ExplainArgs, HistoryArgs};
+pub use agent::{AgentArgs, ExplainArgs, HistoryArgs, TopArgs};
 pub use ctl::{After, CtlArgs, TradingWord, Verb, Which};
 pub use demo::{DemoArgs, DemoBotArgs};
 pub use file::{ConfigCommand, ExecArgs, FileArgs, RunArgs};
@@ -49,6 +49,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// What the agent sees and holds now
     Status(AgentArgs),
+    /// The same in a terminal, again and again, with what happens
+    Top(TopArgs),
     /// What the agent did, and what it saw
     History(HistoryArgs),
     /// Why the agent does what it does, and why not more

@@ -1,6 +1,5 @@
 //! `fdguard history`: what the agent did, as sentences; or one signal over time, as a table and a line of bars.
 
-mod bars;
 mod over_time;
 mod spelling;
 

@@ -121,10 +121,13 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let known = Rc::new(known);
     signals(&mailbox, &known, &ends);
     attach(&config, running.as_mut(), &mailbox, &known);
+    let gates = Gates { names: config.gates().cloned().collect(), memory };
+    let desk = doors::desk(&config, agent.feed(), (mailbox.clone(), proxies, gates), Rc::clone(&known));
     if let Some(listener) = listener {
-        let gates = Gates { names: config.gates().cloned().collect(), memory };
-        let ways = (mailbox.clone(), proxies, gates);
-        tokio::task::spawn_local(doors::socket(listener, config.admin.clone(), ways, Rc::clone(&known)));
+        tokio::task::spawn_local(doors::socket(listener, config.admin.clone(), Rc::clone(&desk)));
+    }
+    if let Some(place) = config.admin.api.clone() {
+        tokio::task::spawn_local(doors::api(place, desk));
     }
     let (code, fault) = ended(agent, running.as_mut(), &mailbox).await;
     if let Some(running) = running {

@@ -273,6 +273,11 @@ fn admin() -> Value {
                 "listen": text("An address and a port."),
                 "token_file": text("A file with the token that who reads must know."),
             }), &["listen"]),
+            "api": table("Where the status API and its page are served.", json!({
+                "listen": text("An address of this machine and a port."),
+                "read_token_file": text("A file with the token that lets somebody look."),
+                "write_token_file": text("A file with the token that lets somebody look and command."),
+            }), &["listen"]),
         }),
         &[],
     )

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::api::Api;
 use super::input::Folders;
 use super::metrics::Metrics;
+use super::proxy::Listen;
 use super::section::{Context, Section, resolved};
 use super::show::{Share, Show, Size};
 use super::{defaults, read};
@@ -55,6 +57,8 @@ pub struct Admin {
     pub gids: Vec<u64>,
     /// Where metrics are served.
     pub metrics: Option<Metrics>,
+    /// Where the status API is served, beside the socket.
+    pub api: Option<Api>,
 }
 
 /// The agent itself.
@@ -184,8 +188,15 @@ pub(super) fn admin(root: &mut Section<'_>, folders: &Folders, cx: &mut Context<
     let gids = allow.or(cx, "gid", Vec::new(), id());
     allow.finish(cx);
     let metrics = super::metrics::read(&mut section, cx);
+    let api = super::api::read(&mut section, cx);
+    if let (Some(metrics), Some(api)) = (&metrics, &api)
+        && Listen::Tcp(metrics.listen).clashes(&Listen::Tcp(api.listen))
+    {
+        let span = section.key_span("api").unwrap_or_default();
+        cx.error("same-place", span, format!("metrics and the status API both listen at `{}`", api.listen));
+    }
     section.finish(cx);
-    Admin { socket, uids, gids, metrics }
+    Admin { socket, uids, gids, metrics, api }
 }
 
 fn socket(base: &std::path::Path, value: Value<'_>, faults: &mut Faults) -> Option<PathBuf> {

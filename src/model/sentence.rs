@@ -16,13 +16,15 @@ pub fn sentence(event: &Event) -> String {
     if let Some(process) = &event.process {
         let _ = write!(line, " {process}");
     }
-    let (_, headline) = event.fact.headline();
-    let _ = write!(line, ": {headline}");
-    let particulars = particulars(&event.fact);
-    if !particulars.is_empty() {
-        let _ = write!(line, ": {particulars}");
-    }
+    let _ = write!(line, ": {}", saying(&event.fact));
     line
+}
+
+/// What happened, with its particulars, for where time and target stand beside it.
+pub fn saying(fact: &Fact) -> String {
+    let (_, headline) = fact.headline();
+    let particulars = particulars(fact);
+    if particulars.is_empty() { headline.to_owned() } else { format!("{headline}: {particulars}") }
 }
 
 fn particulars(fact: &Fact) -> String {

@@ -77,6 +77,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli"]),
     ("annotate_snippets", &["cli"]),
     ("plotters", &["cli"]),
+    ("crossterm", &["cli"]),
     ("tracing_subscriber", &["journal"]),
     ("tracing_journald", &["journal"]),
 ];

@@ -19,6 +19,27 @@ pub struct AgentArgs {
     pub json: bool,
 }
 
+/// `fdguard top`
+#[derive(Args, Debug)]
+pub struct TopArgs {
+    /// The agent's socket [default: this user's own where there is one, else /run/fdguard/fdguard.sock]
+    #[arg(long, env = "FDGUARD_SOCKET")]
+    pub socket: Option<PathBuf>,
+    /// Print one frame and leave.
+    #[arg(long)]
+    pub once: bool,
+    /// Time between two looks.
+    #[arg(long, default_value = "1s", value_parser = parse_pause)]
+    pub every: Duration,
+}
+
+/// A time between two looks: the agent is not to be asked all the time.
+fn parse_pause(text: &str) -> Result<Duration, String> {
+    let span = parse_span(text).map_err(|error| error.to_string())?;
+    let fits = (Duration::from_millis(100)..=Duration::from_hours(1)).contains(&span);
+    fits.then_some(span).ok_or_else(|| "between 100ms and 1h".to_owned())
+}
+
 /// `fdguard history`
 #[derive(Args, Debug)]
 pub struct HistoryArgs {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::cli::args::HistoryArgs;
+use crate::cli::bars::bars;
 use crate::cli::columns::{Columns, Lean};
-use crate::cli::history::bars::bars;
 use crate::cli::history::{range, spelling};
 use crate::cli::page::Page;
 use crate::cli::print;

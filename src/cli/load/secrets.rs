@@ -10,8 +10,16 @@ use crate::config::Shown;
 use crate::sys::user;
 
 /// Settings that name such a file, by the ends of their keys.
-const KEYS: [&str; 6] =
-    [".url_file", ".headers_file", ".password_file", ".token_file", ".users_file", ".tls.key"];
+const KEYS: [&str; 8] = [
+    ".url_file",
+    ".headers_file",
+    ".password_file",
+    ".token_file",
+    ".read_token_file",
+    ".write_token_file",
+    ".users_file",
+    ".tls.key",
+];
 /// What others may not have.
 const OTHERS: u32 = 0o007;
 

@@ -1,4 +1,4 @@
-//! The doors of a running agent: the control socket, and the address of the metrics.
+//! The doors of a running agent: the control socket, the address of the status API, and that of the metrics.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::net::UnixListener;
 
 use super::Known;
-use crate::admin::{self, AdminError, Keys, MetricsServer, Rights};
+use crate::admin::{self, AdminError, ApiServer, Desk, Keys, MetricsServer, Rights, Tokens};
 use crate::agent::Ends;
+use crate::agent::feed::Feed;
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::agent::request::{Answer, Command, Envelope, Request};
 use crate::cli::pools::{self, Gates};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Store};
 use crate::model::chain::chain;
 use crate::proxy::Proxies;
 use crate::sys::socket_file::SocketFile;
@@ -19,8 +20,8 @@ use crate::sys::socket_file::SocketFile;
 /// The control socket and its file.
 pub(super) type Door = (UnixListener, SocketFile);
 
-/// A place for metrics that could not be taken is tried again after so long.
-const METRICS_AGAIN: Duration = Duration::from_secs(30);
+/// An address that could not be taken is tried again after so long.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// Opens the control socket. Where another agent answers on it, a second would guard the same targets, and both
 /// would act; only an `exec`, whose child is its own, does without a socket. So does an agent that is refused one.
@@ -35,15 +36,13 @@ pub(super) fn listen(config: &Config, ends: &Ends) -> Result<Option<Door>, Admin
     }
 }
 
-/// Serves the control socket.
-pub(super) async fn socket(
-    listener: UnixListener,
-    admin: config::Admin,
+/// What the control socket and the status API answer from.
+pub(super) fn desk(
+    config: &Config,
+    feed: Feed,
     (mailbox, proxies, gates): (Mailbox, Option<Proxies>, Gates),
     known: Rc<Known>,
-) {
-    let uids = admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();
-    let gids = admin.gids.iter().filter_map(|gid| u32::try_from(*gid).ok()).collect();
+) -> Rc<Desk> {
     let submit = move |envelope: Envelope| {
         let Err(envelope) = pools::command(proxies.as_ref(), &gates, &mailbox, envelope) else { return };
         let message = match &envelope.request {
@@ -58,7 +57,31 @@ pub(super) async fn socket(
             busy(*message);
         }
     };
-    match admin::serve(listener, Rights { uids, gids }, submit).await {}
+    let store = match &config.history.store {
+        Store::Sqlite(path) => Some(path.clone()),
+        Store::None => None,
+    };
+    Desk::new(submit, feed, store)
+}
+
+/// Serves the control socket.
+pub(super) async fn socket(listener: UnixListener, admin: config::Admin, desk: Rc<Desk>) {
+    let uids = admin.uids.iter().filter_map(|uid| u32::try_from(*uid).ok()).collect();
+    let gids = admin.gids.iter().filter_map(|gid| u32::try_from(*gid).ok()).collect();
+    match admin::serve(listener, Rights { uids, gids }, desk).await {}
+}
+
+/// Serves the status API. That it can't be is no reason not to guard: it is told, and tried again.
+pub(super) async fn api(place: config::Api, desk: Rc<Desk>) {
+    let tokens = Tokens { read: place.read_token_file, write: place.write_token_file };
+    let server = loop {
+        match ApiServer::listen(place.listen, tokens.clone()).await {
+            Ok(server) => break server,
+            Err(error) => tracing::warn!(error = chain(&error), "the status API can't be served"),
+        }
+        tokio::time::sleep(AGAIN).await;
+    };
+    match server.serve(desk).await {}
 }
 
 /// Serves metrics. That they can't be is no reason not to guard: it is told, and tried again.
@@ -69,7 +92,7 @@ pub(super) async fn metrics(place: config::Metrics, mailbox: Mailbox) {
             Ok(server) => break server,
             Err(error) => tracing::warn!(error = chain(&error), "metrics can't be served"),
         }
-        tokio::time::sleep(METRICS_AGAIN).await;
+        tokio::time::sleep(AGAIN).await;
     };
     let submit = move |envelope| {
         if let Err(message) = mailbox.post(Message::Asked(envelope)) {

@@ -56,7 +56,7 @@ impl Listen {
     }
 
     /// Whether both can't be taken at once.
-    pub(super) fn clashes(&self, other: &Self) -> bool {
+    pub(in crate::config) fn clashes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Tcp(a), Self::Tcp(b)) => {
                 let any = a.ip().is_unspecified() || b.ip().is_unspecified();

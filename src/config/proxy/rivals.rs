@@ -39,6 +39,12 @@ pub(in crate::config) fn check(
             let message = format!("`{name}` listens where metrics are served, at `{metrics}`");
             fault("same-place", message, "give it a port of its own");
         }
+        if let Some(api) = admin.api.as_ref().map(|api| Listen::Tcp(api.listen))
+            && proxy.listen.iter().any(|place| place.clashes(&api))
+        {
+            let message = format!("`{name}` listens where the status API is served, at `{api}`");
+            fault("same-place", message, "give it a port of its own");
+        }
         if proxy.listen.contains(&Listen::Unix(admin.socket.clone())) {
             let message = format!("`{name}` listens at the control socket");
             fault("same-place", message, "give it a path of its own");

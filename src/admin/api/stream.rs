@@ -1,0 +1,287 @@
+//! What happens, as it happens: server-sent events, for a bounded number of listeners of bounded memory.
+//!
+//! ```text
+//! control loop ─► feed (one ring for all) ─► a task per listener ─► two frames ─► the socket
+//! ```
+//!
+//! A listener that is slower than the ring is long is told how many events it has missed, and goes on with the oldest that
+//! is left. One that takes nothing at all is cut off. One that comes back with `Last-Event-ID` is given what it has missed:
+//! from the agent's own ring, and from the history where the ring does not reach so far, or where it is of an earlier run.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::event::Told;
+use super::query::Query;
+use super::{Desk, Visitor};
+use crate::admin::answer::{Reply, flow, full, say};
+use crate::admin::door::Patience;
+use crate::agent::feed;
+use crate::agent::request::{Answer, Request};
+use crate::journal::query::Range;
+use crate::model::clock::WallTime;
+use crate::model::event::Event;
+
+/// Listeners at once.
+pub(in crate::admin) const STREAMS_MAX: usize = 64;
+/// Frames that wait for a slow listener, beside what its socket holds.
+const FRAMES_MAX: usize = 2;
+/// A sign of life goes out so often where nothing happens.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Between two statuses, for those who want them.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+/// A listener that takes nothing for so long is cut off.
+const TAKES_WITHIN: Duration = Duration::from_secs(60);
+/// Events of the history that one who comes back is given.
+const CAUGHT_UP_MAX: u32 = 1_000;
+
+/// Where a listener stood: the run of the agent, the number of the event in it, and its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Place {
+    epoch: i64,
+    number: u64,
+    wall: i64,
+}
+
+impl Place {
+    /// `1764160000000.17.1764160123456`
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let place = Self {
+            epoch: parts.next()?.parse().ok()?,
+            number: parts.next()?.parse().ok()?,
+            wall: parts.next()?.parse().ok()?,
+        };
+        parts.next().is_none().then_some(place)
+    }
+}
+
+/// From where on somebody wants to hear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Since {
+    /// From now on.
+    Now,
+    /// From the oldest that the agent still holds.
+    Held,
+    /// From where it stood.
+    Place(Place),
+}
+
+impl Since {
+    fn of(query: &Query, headers: &HeaderMap) -> Result<Self, String> {
+        query.only(&["from", "status"])?;
+        let told = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
+        match (told, query.value("from")?) {
+            (Some(id), _) => {
+                Place::parse(id).map(Self::Place).ok_or_else(|| "no such Last-Event-ID".to_owned())
+            }
+            (None, None | Some("now")) => Ok(Self::Now),
+            (None, Some("held")) => Ok(Self::Held),
+            (None, Some(id)) => Place::parse(id)
+                .map(Self::Place)
+                .ok_or_else(|| "`from` is `now`, `held`, or the id of an event".to_owned()),
+        }
+    }
+}
+
+/// `GET /v1/events`
+pub(super) fn open(query: &Query, headers: &HeaderMap, (visitor, desk): (&Visitor<'_>, &Rc<Desk>)) -> Reply {
+    let wanted = Since::of(query, headers).and_then(|from| Ok((from, query.parsed("status", flag)?)));
+    let (from, status) = match wanted {
+        Ok(wanted) => wanted,
+        Err(why) => return say(StatusCode::BAD_REQUEST, &why),
+    };
+    let Ok(place) = Arc::clone(&desk.streams).try_acquire_owned() else {
+        return full(&format!("at most {STREAMS_MAX} streams of events at once"));
+    };
+    let (out, frames) = mpsc::channel(FRAMES_MAX);
+    let stream = Stream {
+        // Before the backlog is asked for, so that nothing falls in between.
+        news: desk.feed.listen(),
+        desk: Rc::clone(desk),
+        out,
+        patience: Rc::clone(visitor.patience),
+        sent: 0,
+        uid: visitor.uid,
+    };
+    let status = status.filter(|wanted| *wanted).map(|_| ticking(STATUS_EVERY));
+    tokio::task::spawn_local(stream.run(from, status));
+    flow("text/event-stream", frames, place)
+}
+
+fn flag(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err("it is true or false"),
+    }
+}
+
+fn ticking(every: Duration) -> Interval {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// The next tick; never where there are none.
+async fn tick(ticks: &mut Option<Interval>) {
+    match ticks {
+        Some(ticks) => drop(ticks.tick().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// The listener has gone.
+struct Left;
+
+/// One listener.
+struct Stream {
+    desk: Rc<Desk>,
+    news: Receiver<Arc<feed::Told>>,
+    out: mpsc::Sender<Bytes>,
+    patience: Rc<Patience>,
+    /// The number of the last event that it was given.
+    sent: u64,
+    uid: u32,
+}
+
+impl Stream {
+    async fn run(mut self, from: Since, mut status: Option<Interval>) {
+        // It ends when the listener has gone, and not otherwise.
+        let _left = self.tell(from, &mut status).await;
+    }
+
+    async fn tell(&mut self, from: Since, status: &mut Option<Interval>) -> Result<(), Left> {
+        self.send(Bytes::from_static(b"retry: 2000\n\n")).await?;
+        self.catch_up(from).await?;
+        let mut beat = ticking(HEARTBEAT);
+        loop {
+            let frame = tokio::select! {
+                () = self.out.closed() => return Err(Left),
+                news = self.news.recv() => match news {
+                    Ok(told) if told.number <= self.sent => continue,
+                    Ok(told) => self.numbered(told.number, &told.event),
+                    Err(RecvError::Lagged(missed)) => lost(Some(missed)),
+                    Err(RecvError::Closed) => return Ok(()),
+                },
+                () = tick(status) => match self.desk.shared_status(self.uid).await {
+                    Some(status) => framed("status", None, &status),
+                    None => continue,
+                },
+                _ = beat.tick() => Bytes::from_static(b": beat\n\n"),
+            };
+            self.send(frame).await?;
+        }
+    }
+
+    /// Tells what came before: what the agent still holds, and what the history holds of before that.
+    async fn catch_up(&mut self, from: Since) -> Result<(), Left> {
+        let (place, after) = match from {
+            Since::Now => return Ok(()),
+            Since::Held => (None, 0),
+            Since::Place(place) if place.epoch == self.desk.feed.epoch().as_millis() => {
+                (Some(place), place.number)
+            }
+            Since::Place(place) => (Some(place), 0),
+        };
+        let Answer::Events(held) = self.desk.ask(Request::Events { after }, self.uid).await else {
+            return self.send(lost(None)).await;
+        };
+        let first = held.first().map(|(number, event)| (*number, event.wall));
+        if let Some(place) = place
+            && let Some((number, wall)) = first
+            && (number > after.saturating_add(1) || place.epoch != self.desk.feed.epoch().as_millis())
+        {
+            self.tell_recorded(place, (number - after - 1, wall)).await?;
+        }
+        for (number, event) in &held {
+            let frame = self.numbered(*number, event);
+            self.send(frame).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells from the history what was between a place and what the agent still holds. There a place is a millisecond and
+    /// no event in it: what happened in the same one is told again.
+    async fn tell_recorded(&mut self, place: Place, (missed, until): (u64, WallTime)) -> Result<(), Left> {
+        let until = WallTime::from_millis(until.as_millis().saturating_sub(1));
+        let range = Range { since: Some(WallTime::from_millis(place.wall)), until: Some(until) };
+        let Some(events) = self.desk.recorded(range, CAUGHT_UP_MAX).await else {
+            let same_run = place.epoch == self.desk.feed.epoch().as_millis();
+            return self.send(lost(same_run.then_some(missed))).await;
+        };
+        for event in &events {
+            // No number of this run: who comes back to it is caught up from the history again.
+            let id = format!("0.0.{}", event.wall.as_millis());
+            self.send(framed_event(&id, event)).await?;
+        }
+        if events.len() == CAUGHT_UP_MAX as usize {
+            self.send(lost(None)).await?;
+        }
+        Ok(())
+    }
+
+    fn numbered(&mut self, number: u64, event: &Event) -> Bytes {
+        self.sent = number;
+        let epoch = self.desk.feed.epoch().as_millis();
+        framed_event(&format!("{epoch}.{number}.{}", event.wall.as_millis()), event)
+    }
+
+    async fn send(&mut self, frame: Bytes) -> Result<(), Left> {
+        self.out.send(frame).await.map_err(|_| Left)?;
+        self.patience.renew(TAKES_WITHIN);
+        Ok(())
+    }
+}
+
+fn framed_event(id: &str, event: &Event) -> Bytes {
+    framed("event", Some(id), &serde_json::to_vec(&Told::of(event)).unwrap_or_default())
+}
+
+/// So many events were missed; more than can be told where nobody knows how many.
+fn lost(missed: Option<u64>) -> Bytes {
+    framed("lost", None, serde_json::json!({ "lost": missed }).to_string().as_bytes())
+}
+
+/// One frame. JSON has no line break outside its texts, and none inside.
+fn framed(kind: &str, id: Option<&str>, data: &[u8]) -> Bytes {
+    let mut frame = Vec::with_capacity(data.len() + 96);
+    if let Some(id) = id {
+        frame.extend_from_slice(format!("id: {id}\n").as_bytes());
+    }
+    frame.extend_from_slice(format!("event: {kind}\ndata: ").as_bytes());
+    frame.extend_from_slice(data);
+    frame.extend_from_slice(b"\n\n");
+    frame.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_what_an_id_says() {
+        assert_eq!(Place::parse("5.7.9"), Some(Place { epoch: 5, number: 7, wall: 9 }));
+        for text in ["", "5", "5.7", "5.7.9.1", "5.x.9", "5.-7.9", "5.7.9\n"] {
+            assert_eq!(Place::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_frame_is_one_block_whatever_its_data_says() {
+        let data = serde_json::json!({ "text": "a\n\nevent: fake\r\ndata: b" }).to_string();
+        let frame = framed("event", Some("1.2.3"), data.as_bytes());
+        let text = std::str::from_utf8(&frame).unwrap();
+        assert!(text.starts_with("id: 1.2.3\nevent: event\ndata: {") && text.ends_with("}\n\n"), "{text}");
+        assert_eq!(text.lines().count(), 4, "{text}");
+    }
+}
