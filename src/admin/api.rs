@@ -63,6 +63,7 @@ pub struct Desk {
     feed: Feed,
     store: Option<PathBuf>,
     streams: Arc<Semaphore>,
+    socket_streams: Arc<Semaphore>,
     reads: Semaphore,
     shared: Mutex<Option<(Instant, Bytes)>>,
 }
@@ -75,6 +76,7 @@ impl Desk {
             feed,
             store,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            socket_streams: Arc::new(Semaphore::new(stream::SOCKET_STREAMS_MAX)),
             reads: Semaphore::new(READS_MAX),
             shared: Mutex::new(None),
         })

@@ -1,9 +1,9 @@
 //! The status API on the agent's unix socket.
 //!
 //! `POST /v1/request` takes a [`Request`] as JSON and gives an answer as JSON: what this program's own commands use. All
-//! else is the API as it is served on an address. Who asks is what SO_PEERCRED says, and that is looked at before anything is read: each kind of caller has places of its own,
-//! so that nobody shuts out root or the agent's own user. A stranger is told 403, and no more than the head of its request is read.
-//! Connections, sizes and times are bounded.
+//! else is the API as it is served on an address. Who asks is what SO_PEERCRED says, and that is looked at before anything
+//! is read: each kind of caller has places of its own, so that nobody shuts out root or the agent's own user. A stranger is
+//! told 403, and no more than the head of its request is read. Connections, sizes and times are bounded.
 
 use std::convert::Infallible;
 use std::path::Path;

@@ -2,12 +2,13 @@
 
 use std::io::{BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::time::Instant;
 
 use serde_json::json;
 
 use crate::support::wait::wait_for;
-use crate::support::{Agent, Guards, LOOK, PATIENCE, bearer, frame};
+use crate::support::{Agent, FDGUARD, Guards, LOOK, PATIENCE, bearer, frame};
 
 /// As many as the API serves at once.
 const STREAMS: usize = 64;
@@ -126,6 +127,25 @@ fn a_thousand_idle_listeners_are_bounded() {
     listeners.pop();
     let room = || (agent.listen("/v1/events", "").0 == 200).then_some(());
     wait_for("room for another one", PATIENCE, room, || agent.log());
+}
+
+#[test]
+fn listeners_on_the_control_socket_leave_room_for_commands() {
+    let agent = Agent::start(Guards::Sleeping);
+    let listen = || {
+        let mut socket = UnixStream::connect(agent.socket()).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.write_all(b"GET /v1/events HTTP/1.1\r\nHost: fdguard\r\n\r\n").unwrap();
+        let mut head = [0; 12];
+        socket.read_exact(&mut head).unwrap();
+        (String::from_utf8_lossy(&head).into_owned(), socket)
+    };
+    let listeners: Vec<_> = (0..16).map(|_| listen()).collect();
+    let served = listeners.iter().filter(|(head, _)| head.ends_with("200")).count();
+    assert_eq!(served, 4, "{:?}", listeners.iter().map(|(head, _)| head).collect::<Vec<_>>());
+    let mut ctl = Command::new(FDGUARD);
+    ctl.args(["ctl", "hold", "bot", "--socket"]).arg(agent.socket());
+    assert!(ctl.status().unwrap().success());
 }
 
 #[test]

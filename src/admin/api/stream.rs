@@ -33,6 +33,8 @@ use crate::model::event::Event;
 
 /// Listeners at once.
 pub(in crate::admin) const STREAMS_MAX: usize = 64;
+/// The same over the control socket, whose places are few and are wanted for commands.
+pub(super) const SOCKET_STREAMS_MAX: usize = 4;
 /// Frames that wait for a slow listener, beside what its socket holds.
 const FRAMES_MAX: usize = 2;
 /// A sign of life goes out so often where nothing happens.
@@ -100,8 +102,12 @@ pub(super) fn open(query: &Query, headers: &HeaderMap, (visitor, desk): (&Visito
         Ok(wanted) => wanted,
         Err(why) => return say(StatusCode::BAD_REQUEST, &why),
     };
-    let Ok(place) = Arc::clone(&desk.streams).try_acquire_owned() else {
-        return full(&format!("at most {STREAMS_MAX} streams of events at once"));
+    let (places, most) = match visitor.tokens {
+        Some(_) => (&desk.streams, STREAMS_MAX),
+        None => (&desk.socket_streams, SOCKET_STREAMS_MAX),
+    };
+    let Ok(place) = Arc::clone(places).try_acquire_owned() else {
+        return full(&format!("at most {most} streams of events at once"));
     };
     let (out, frames) = mpsc::channel(FRAMES_MAX);
     let stream = Stream {
