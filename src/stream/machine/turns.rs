@@ -22,7 +22,9 @@ impl Machine {
         }
         self.turn_poller(now);
         match &self.phase {
-            Phase::Dialing(_) if now.since(self.since) >= self.settings.connect_within => {
+            Phase::Dialing(_) | Phase::Priming(Stage::Dialing)
+                if now.since(self.since) >= self.settings.connect_within =>
+            {
                 self.drop_link(Blame::Upstream);
                 self.fall(Why::Late, now);
             }
@@ -33,10 +35,6 @@ impl Machine {
             }
             Phase::Priming(Stage::Filling { .. }) if now.since(self.since) >= self.settings.prime_within => {
                 return Waited::Enough;
-            }
-            Phase::Priming(Stage::Dialing) if now.since(self.since) >= self.settings.connect_within => {
-                self.drop_link(Blame::Upstream);
-                self.fall(Why::Late, now);
             }
             Phase::Connected | Phase::Priming(_) => self.look(now),
             Phase::Disconnected

@@ -380,7 +380,6 @@ fn a_socket_without_a_heartbeat_is_dropped() {
         ping_every: Some(Duration::from_secs(20)),
         pong_within: Duration::from_secs(5),
         silence: Some(Duration::from_secs(50)),
-        ..Watch::default()
     };
     let mut scene = Scene::of(Settings { watch, ..settings(Fallback::Fails) });
     scene.feed.open(scene.now);

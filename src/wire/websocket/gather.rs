@@ -33,12 +33,13 @@ pub struct Gatherer {
     control: Vec<u8>,
 }
 
-impl Gatherer {
-    /// One before the first message.
-    pub const fn new() -> Self {
+impl Default for Gatherer {
+    fn default() -> Self {
         Self { data: Vec::new(), utf8: Utf8::NEW, control: Vec::new() }
     }
+}
 
+impl Gatherer {
     /// A piece and the bytes of its payload in this chunk, as the scanner told them; gives the message that ends with
     /// it.
     pub fn take(&mut self, piece: &Piece, payload: &[u8]) -> Result<Option<Whole<'_>>, Offence> {

@@ -27,7 +27,7 @@ pub(crate) const HANDSHAKES: &[&[u8]] = &[
 type Told = (Vec<u8>, Vec<String>, Option<Offence>);
 
 fn told(rules: Rules, chunks: &[&[u8]]) -> Told {
-    let (mut scanner, mut gatherer) = (Scanner::new(rules), Gatherer::new());
+    let (mut scanner, mut gatherer) = (Scanner::new(rules), Gatherer::default());
     let (mut frames, mut messages) = (Vec::new(), Vec::new());
     for chunk in chunks {
         for piece in scanner.feed(chunk) {

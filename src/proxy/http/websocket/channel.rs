@@ -46,7 +46,7 @@ pub(super) struct Channel {
 impl Channel {
     pub(super) fn new(sender: Sender, reading: Reading, message_max: u64) -> Self {
         let rules = Rules { sender, message_max };
-        Self { scanner: Scanner::new(rules), gatherer: Gatherer::new(), reading, tail: Vec::new() }
+        Self { scanner: Scanner::new(rules), gatherer: Gatherer::default(), reading, tail: Vec::new() }
     }
 
     /// Takes what was read, and tells what came with it until `each` wants no more: then nothing more may be fed.

@@ -196,7 +196,7 @@ impl Poller {
         let questions: Vec<_> = if by_topic { topics.into_iter().map(Some).collect() } else { vec![None] };
         let mut left = questions.into_iter();
         let (mut unanswered, mut bytes) = (0, 0);
-        while let Some(topic) = left.next() {
+        for topic in left.by_ref() {
             match self.ask_one(topic.as_deref()).await {
                 Ok((items, cut)) => {
                     unanswered = 0;

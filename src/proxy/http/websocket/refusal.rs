@@ -150,6 +150,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::http::chunks::Chunks;
 
     fn refusing(status: u16, body: Body) -> Refusing {
         let fields: &[Field<'_>] =
@@ -173,14 +174,14 @@ mod tests {
 
     #[test]
     fn a_body_is_whole_or_left_out() {
-        let mut chunked = refusing(418, Body::Chunked(Default::default()));
+        let mut chunked = refusing(418, Body::Chunked(Chunks::default()));
         assert_eq!(chunked.take(b"3\r\ntea\r\n0\r\n\r\n"), Read::Done);
         assert_eq!(chunked.end().answer.unwrap().body, b"tea");
         let mut half = refusing(400, Body::Length(9));
         assert_eq!(half.take(b"half"), Read::More);
         assert!(half.end().answer.unwrap().body.is_empty());
         let mut long = refusing(400, Body::UntilClose);
-        assert_eq!(long.take(&[b'x'; BODY_MAX + 1]), Read::Done);
+        assert_eq!(long.take(&vec![b'x'; BODY_MAX + 1]), Read::Done);
         assert!(long.end().answer.unwrap().body.is_empty());
         let mut open = refusing(500, Body::UntilClose);
         assert_eq!(open.take(b"down"), Read::More);

@@ -25,7 +25,7 @@ fn told(whole: &Whole<'_>) -> String {
 
 /// Follows a stream that is cut at these places.
 fn followed(stream: &[u8], cuts: &[usize], rules: Rules) -> Come {
-    let (mut scanner, mut gatherer) = (Scanner::new(rules), Gatherer::new());
+    let (mut scanner, mut gatherer) = (Scanner::new(rules), Gatherer::default());
     let (mut messages, mut frames, mut open) = (Vec::new(), Vec::new(), Vec::new());
     let mut edges: Vec<_> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
     edges.extend([0, stream.len()]);
