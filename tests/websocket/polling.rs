@@ -180,7 +180,7 @@ fn going_down_and_up_again_leaves_nothing_behind() {
         &[venue.live.address],
         // A venue that hangs up so often would be left alone for a while.
         &format!(
-            "breaker = { failures = 1000, window = \"1s\" }\npool.connects = 100\n{}",
+            "breaker = {{ failures = 1000, window = \"1s\" }}\npool.connects = 100\n{}",
             venue.keys("tries = 0\nprobe = \"20ms\"").replace("200ms", "20ms")
         ),
     );
