@@ -138,7 +138,7 @@ impl Chain {
         if !std::mem::replace(&mut self.ticks, true) {
             acts.push(Act::Say(self.subscribe(CLOCK)));
         }
-        let question = self.numbered("eth_blockNumber", json!([]), Pending::Height(message.clone()));
+        let question = self.numbered("eth_blockNumber", &json!([]), Pending::Height(message.clone()));
         acts.push(Act::Say(question));
         acts
     }
@@ -153,7 +153,7 @@ impl Chain {
         let name = self.name();
         let params = request.get("params").cloned().unwrap_or_default();
         self.own.insert(name.clone(), Subscription::new(params, since));
-        answer(request, name.into())
+        answer(request, &name.into())
     }
 
     fn name(&mut self) -> String {
@@ -164,10 +164,10 @@ impl Chain {
     fn unsubscribe(&mut self, message: &Value, link: Link) -> Vec<Act> {
         let name = message.pointer("/params/0").and_then(Value::as_str).unwrap_or_default().to_owned();
         if self.own.remove(&name).is_none() {
-            return if link == Link::Up { vec![Act::Forward] } else { vec![answer(message, false.into())] };
+            return if link == Link::Up { vec![Act::Forward] } else { vec![answer(message, &false.into())] };
         }
         let there = self.named.iter().find(|(_, own)| **own == name).map(|(there, _)| there.clone());
-        let Some(there) = there else { return vec![answer(message, true.into())] };
+        let Some(there) = there else { return vec![answer(message, &true.into())] };
         self.named.remove(&there);
         let mut message = message.clone();
         message["params"] = json!([there]);
@@ -180,7 +180,7 @@ impl Chain {
             let there = message.pointer("/params/subscription").and_then(Value::as_str);
             let Some(name) = there.and_then(|there| self.named.get(there)) else { return Said::Nothing };
             let result = message.pointer("/params/result").cloned().unwrap_or_default();
-            return Said::Event(event(name, result));
+            return Said::Event(event(name, &result));
         }
         let Some(id) = message.get("id").filter(|_| message.get("method").is_none()) else {
             return Said::Other;
@@ -254,10 +254,10 @@ impl Chain {
 
     fn subscribe(&mut self, name: &str) -> String {
         let params = self.own.get(name).unwrap_or(&self.clock).params.clone();
-        self.numbered("eth_subscribe", params, Pending::Again(name.to_owned()))
+        self.numbered("eth_subscribe", &params, Pending::Again(name.to_owned()))
     }
 
-    fn numbered(&mut self, method: &str, params: Value, pending: Pending) -> String {
+    fn numbered(&mut self, method: &str, params: &Value, pending: Pending) -> String {
         self.number += 1;
         let id = NUMBERS_FROM + self.number;
         self.wait(id.to_string(), pending);
@@ -305,12 +305,12 @@ fn gap(name: &str, from: u64, to: u64) -> Gap {
     Gap { topic: Some(name.to_owned()), from: from.checked_sub(1), to: Some(to), certain: true }
 }
 
-fn event(name: &str, result: Value) -> String {
+fn event(name: &str, result: &Value) -> String {
     let params = json!({ "subscription": name, "result": result });
     json!({ "jsonrpc": "2.0", "method": "eth_subscription", "params": params }).to_string()
 }
 
-fn answer(request: &Value, result: Value) -> Act {
+fn answer(request: &Value, result: &Value) -> Act {
     let id = request.get("id").cloned().unwrap_or_default();
     Act::Tell(json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string())
 }

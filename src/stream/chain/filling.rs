@@ -64,14 +64,14 @@ impl Chain {
         let of = |log: &Value| log.get("blockNumber").and_then(block::quantity).unwrap_or_default();
         let logs = |wanted: &dyn Fn(u64) -> bool, events: &mut Vec<String>| {
             for (name, logs) in &walked.logs {
-                events.extend(logs.iter().filter(|log| wanted(of(log))).map(|log| event(name, log.clone())));
+                events.extend(logs.iter().filter(|log| wanted(of(log))).map(|log| event(name, log)));
             }
         };
         logs(&|number| number < first, &mut events);
         for (block, header) in &walked.blocks {
-            events.push(event(CLOCK, header.clone()));
+            events.push(event(CLOCK, header));
             for (name, _) in self.own.iter().filter(|(_, own)| own.kind == Kind::Heads) {
-                events.push(event(name, header.clone()));
+                events.push(event(name, header));
             }
             logs(&|number| number == block.number, &mut events);
         }
@@ -90,7 +90,7 @@ impl Chain {
                 if found.or(known).is_some_and(|block| block.hash != log.block) {
                     let mut value = log.value.clone();
                     value["removed"] = true.into();
-                    events.push(event(name, value));
+                    events.push(event(name, &value));
                 }
             }
         }

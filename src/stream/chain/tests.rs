@@ -8,6 +8,9 @@ use super::block::Block;
 use super::walk::{Start, Walk};
 use super::*;
 
+/// Histories in each run: one has up to sixty steps.
+const CASES: u32 = 64;
+
 /// A node: its chain, and what it has to say on the connection there is.
 #[derive(Default)]
 struct Node {
@@ -124,8 +127,8 @@ impl Scene {
                     }
                 }
                 Act::Tell(text) => {
-                    named =
-                        serde_json::from_str::<Value>(&text).unwrap()["result"].as_str().map(str::to_owned)
+                    let told: Value = serde_json::from_str(&text).unwrap();
+                    named = told["result"].as_str().map(str::to_owned);
                 }
                 act @ (Act::Forward | Act::Ask(_)) => panic!("{act:?}"),
             }
@@ -359,6 +362,8 @@ fn an_answer_that_is_too_long_is_asked_for_in_halves() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
     #[test]
     fn every_block_and_log_comes_once_whatever_happens(
         steps in prop::collection::vec((0_u8..7, 0_usize..5), 0..60),

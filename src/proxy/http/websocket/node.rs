@@ -53,7 +53,7 @@ impl Session {
                 Act::Forward => {}
                 Act::Say(text) => self.say(Opcode::Text, text.as_bytes()),
                 Act::Tell(text) => self.tell(&text),
-                Act::Ask(text) => self.ask_plainly(text),
+                Act::Ask(text) => self.ask_plainly(&text),
             }
         }
     }
@@ -65,10 +65,10 @@ impl Session {
     }
 
     /// Asks by a plain request; the answer is the client's.
-    fn ask_plainly(&mut self, text: String) {
+    fn ask_plainly(&mut self, text: &str) {
         let Some(poller) = self.stream().poller.clone() else { return };
-        if !self.desk.asks(poller, text.clone(), Rc::clone(&self.seat)) {
-            let request = serde_json::from_str(&text).unwrap_or_default();
+        if !self.desk.asks(poller, text.to_owned(), Rc::clone(&self.seat)) {
+            let request = serde_json::from_str(text).unwrap_or_default();
             self.tell(&refusal(
                 &request,
                 "there is no connection to the node, and too much is asked of it already",
