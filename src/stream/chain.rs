@@ -11,6 +11,7 @@
 //!   is told that nobody knows what became of it.
 
 pub mod block;
+mod filling;
 mod request;
 mod subscription;
 pub mod walk;
@@ -22,8 +23,7 @@ use serde_json::{Value, json};
 pub use request::refusal;
 use request::{Pending, is_read};
 pub use subscription::Judged;
-use subscription::{Kind, Subscription};
-use walk::{Start, Walked};
+use subscription::Subscription;
 
 use crate::stream::cursor::Gap;
 use crate::stream::ledger::Step;
@@ -138,7 +138,7 @@ impl Chain {
         if !std::mem::replace(&mut self.ticks, true) {
             acts.push(Act::Say(self.subscribe(CLOCK)));
         }
-        let question = self.numbered("eth_blockNumber", json!([]), Pending::Height(message.clone()));
+        let question = self.numbered("eth_blockNumber", &json!([]), Pending::Height(message.clone()));
         acts.push(Act::Say(question));
         acts
     }
@@ -153,7 +153,7 @@ impl Chain {
         let name = self.name();
         let params = request.get("params").cloned().unwrap_or_default();
         self.own.insert(name.clone(), Subscription::new(params, since));
-        answer(request, name.into())
+        answer(request, &name.into())
     }
 
     fn name(&mut self) -> String {
@@ -164,10 +164,10 @@ impl Chain {
     fn unsubscribe(&mut self, message: &Value, link: Link) -> Vec<Act> {
         let name = message.pointer("/params/0").and_then(Value::as_str).unwrap_or_default().to_owned();
         if self.own.remove(&name).is_none() {
-            return if link == Link::Up { vec![Act::Forward] } else { vec![answer(message, false.into())] };
+            return if link == Link::Up { vec![Act::Forward] } else { vec![answer(message, &false.into())] };
         }
         let there = self.named.iter().find(|(_, own)| **own == name).map(|(there, _)| there.clone());
-        let Some(there) = there else { return vec![answer(message, true.into())] };
+        let Some(there) = there else { return vec![answer(message, &true.into())] };
         self.named.remove(&there);
         let mut message = message.clone();
         message["params"] = json!([there]);
@@ -180,7 +180,7 @@ impl Chain {
             let there = message.pointer("/params/subscription").and_then(Value::as_str);
             let Some(name) = there.and_then(|there| self.named.get(there)) else { return Said::Nothing };
             let result = message.pointer("/params/result").cloned().unwrap_or_default();
-            return Said::Event(event(name, result));
+            return Said::Event(event(name, &result));
         }
         let Some(id) = message.get("id").filter(|_| message.get("method").is_none()) else {
             return Said::Other;
@@ -254,10 +254,10 @@ impl Chain {
 
     fn subscribe(&mut self, name: &str) -> String {
         let params = self.own.get(name).unwrap_or(&self.clock).params.clone();
-        self.numbered("eth_subscribe", params, Pending::Again(name.to_owned()))
+        self.numbered("eth_subscribe", &params, Pending::Again(name.to_owned()))
     }
 
-    fn numbered(&mut self, method: &str, params: Value, pending: Pending) -> String {
+    fn numbered(&mut self, method: &str, params: &Value, pending: Pending) -> String {
         self.number += 1;
         let id = NUMBERS_FROM + self.number;
         self.wait(id.to_string(), pending);
@@ -294,87 +294,10 @@ impl Chain {
         let name = event.pointer("/params/subscription").and_then(Value::as_str)?;
         if name == CLOCK {
             self.clock.forgive(to);
-            return None;
+            return self.gap_of_logs(from, to);
         }
         self.own.get_mut(name)?.forgive(to);
         Some(gap(name, from, to))
-    }
-
-    /// Where a walk begins.
-    pub fn start(&self) -> Start {
-        let filters = self.own.iter().filter_map(|(name, subscription)| match &subscription.kind {
-            Kind::Logs(filter) => Some((name.clone(), filter.clone(), subscription.since)),
-            Kind::Heads | Kind::Other => None,
-        });
-        Start {
-            known: self.clock.blocks.clone(),
-            base: self.clock.since,
-            filters: filters.collect(),
-            unsettled: self.unsettled,
-        }
-    }
-
-    /// What a walk found, as events in order; and what it could not reach.
-    pub fn walked(&mut self, walked: Walked) -> (Vec<String>, Vec<Gap>) {
-        let (mut events, mut gaps) = (self.taken_back(&walked), Vec::new());
-        if let Some(anchor) = walked.anchor {
-            for subscription in self.own.values_mut() {
-                subscription.since.get_or_insert(anchor.number);
-            }
-            if self.clock.blocks.last().is_none() {
-                self.clock.blocks.push(anchor);
-            }
-        }
-        if let Some((first, _)) = walked.blocks.first() {
-            self.skip_to(first.number, &mut gaps);
-        }
-        let first = walked.blocks.first().map_or(u64::MAX, |(first, _)| first.number);
-        let of = |log: &Value| log.get("blockNumber").and_then(block::quantity).unwrap_or_default();
-        let logs = |wanted: &dyn Fn(u64) -> bool, events: &mut Vec<String>| {
-            for (name, logs) in &walked.logs {
-                events.extend(logs.iter().filter(|log| wanted(of(log))).map(|log| event(name, log.clone())));
-            }
-        };
-        logs(&|number| number < first, &mut events);
-        for (block, header) in &walked.blocks {
-            events.push(event(CLOCK, header.clone()));
-            for (name, _) in self.own.iter().filter(|(_, own)| own.kind == Kind::Heads) {
-                events.push(event(name, header.clone()));
-            }
-            logs(&|number| number == block.number, &mut events);
-        }
-        self.unsettled = false;
-        (events, gaps)
-    }
-
-    /// Logs of blocks that are gone, the newest first.
-    fn taken_back(&self, walked: &Walked) -> Vec<String> {
-        let mut events = Vec::new();
-        for (name, subscription) in &self.own {
-            for log in subscription.logs.iter().rev() {
-                let now = walked.blocks.iter().find(|(block, _)| block.number == log.number);
-                if now.is_some_and(|(block, _)| block.hash != log.block) {
-                    let mut value = log.value.clone();
-                    value["removed"] = true.into();
-                    events.push(event(name, value));
-                }
-            }
-        }
-        events
-    }
-
-    /// What lies before the first block of a walk and was not delivered is given up, and told.
-    fn skip_to(&mut self, first: u64, gaps: &mut Vec<Gap>) {
-        let last = |of: &Subscription| of.blocks.last().map(|last| last.number).or(of.since);
-        if last(&self.clock).is_some_and(|last| last + 1 < first) {
-            self.clock.forgive(first);
-        }
-        for (name, own) in self.own.iter_mut().filter(|(_, own)| own.kind == Kind::Heads) {
-            if let Some(last) = last(own).filter(|last| last + 1 < first) {
-                gaps.push(gap(name, last + 1, first));
-                own.forgive(first);
-            }
-        }
     }
 }
 
@@ -382,12 +305,12 @@ fn gap(name: &str, from: u64, to: u64) -> Gap {
     Gap { topic: Some(name.to_owned()), from: from.checked_sub(1), to: Some(to), certain: true }
 }
 
-fn event(name: &str, result: Value) -> String {
+fn event(name: &str, result: &Value) -> String {
     let params = json!({ "subscription": name, "result": result });
     json!({ "jsonrpc": "2.0", "method": "eth_subscription", "params": params }).to_string()
 }
 
-fn answer(request: &Value, result: Value) -> Act {
+fn answer(request: &Value, result: &Value) -> Act {
     let id = request.get("id").cloned().unwrap_or_default();
     Act::Tell(json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string())
 }

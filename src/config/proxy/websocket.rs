@@ -284,7 +284,7 @@ fn judge_node(section: &Section<'_>, stream: &WebSocket, cx: &mut Context<'_>) {
     let Some(poll) = &stream.poll else {
         let message = "what a connection misses is asked of the node by HTTP, and nothing says where";
         let place = section.key_span("speaks").unwrap_or_else(|| section.span());
-        let fault = Diagnostic::error("missing", place, message);
+        let fault = Diagnostic::error("missing-key", place, message);
         cx.faults.push(fault.help("write for example poll = { url = \"https://node.example\" }"));
         return;
     };

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 /// Blocks that are kept in mind: no reorganisation that is deeper is followed.
-const KEPT: usize = 256;
+pub(super) const KEPT: usize = 256;
 
 /// A block.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -5,8 +5,11 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::block::Block;
-use super::walk::Walk;
+use super::walk::{Start, Walk};
 use super::*;
+
+/// Histories in each run: one has up to sixty steps.
+const CASES: u32 = 64;
 
 /// A node: its chain, and what it has to say on the connection there is.
 #[derive(Default)]
@@ -15,7 +18,7 @@ struct Node {
     mined: u64,
     /// Names on this connection: of what, by its parameters.
     named: Vec<(String, Value)>,
-    queue: VecDeque<Value>,
+    queues: Vec<VecDeque<Value>>,
 }
 
 fn hash(number: u64) -> String {
@@ -54,9 +57,10 @@ impl Node {
 
     fn tell(&mut self, kind: &str, results: &[Value]) {
         for result in results {
-            for (name, _) in self.named.iter().filter(|(_, params)| params[0] == kind) {
+            let named = self.named.iter().zip(&mut self.queues);
+            for ((name, _), queue) in named.filter(|((_, params), _)| params[0] == kind) {
                 let params = json!({ "subscription": name, "result": result });
-                self.queue.push_back(json!({ "method": "eth_subscription", "params": params }));
+                queue.push_back(json!({ "method": "eth_subscription", "params": params }));
             }
         }
     }
@@ -77,6 +81,7 @@ impl Node {
             "eth_subscribe" => {
                 let name = format!("{:#x}", self.named.len());
                 self.named.push((name.clone(), params.clone()));
+                self.queues.push(VecDeque::new());
                 name.into()
             }
             other => panic!("{other} is not asked for"),
@@ -122,8 +127,8 @@ impl Scene {
                     }
                 }
                 Act::Tell(text) => {
-                    named =
-                        serde_json::from_str::<Value>(&text).unwrap()["result"].as_str().map(str::to_owned)
+                    let told: Value = serde_json::from_str(&text).unwrap();
+                    named = told["result"].as_str().map(str::to_owned);
                 }
                 act @ (Act::Forward | Act::Ask(_)) => panic!("{act:?}"),
             }
@@ -131,10 +136,15 @@ impl Scene {
         named
     }
 
-    /// So many messages of the node arrive.
-    fn hear(&mut self, count: usize) {
+    /// All that the node has to say arrives.
+    fn hear_all(&mut self) {
+        (0..self.node.queues.len()).for_each(|place| self.hear(place, usize::MAX));
+    }
+
+    /// So many messages of a subscription arrive: a node tells each by itself.
+    fn hear(&mut self, place: usize, count: usize) {
         for _ in 0..count {
-            let Some(message) = self.node.queue.pop_front() else { return };
+            let Some(message) = self.node.queues.get_mut(place).and_then(VecDeque::pop_front) else { return };
             match self.chain.said(&message) {
                 Said::Event(event) => self.event(&event),
                 said => panic!("{said:?}"),
@@ -159,7 +169,7 @@ impl Scene {
     }
 
     fn lose(&mut self) {
-        self.node.queue.clear();
+        self.node.queues.clear();
         self.node.named.clear();
         self.link = Link::Down;
         let acts = self.chain.lost();
@@ -243,13 +253,13 @@ fn names_stay_over_connections_and_what_was_missed_comes_once() {
     assert_ne!(names[0], names[1]);
     scene.node.mine(2);
     // It breaks off between the two logs.
-    scene.hear(1);
+    scene.hear(2, 1);
     scene.lose();
     scene.node.mine(1);
     scene.walk();
     scene.reconnect();
     scene.node.mine(1);
-    scene.hear(usize::MAX);
+    scene.hear_all();
     scene.assert_whole(2);
     assert_eq!(scene.heads.len(), 3);
     let away = json!({ "id": 5, "method": "eth_unsubscribe", "params": [names[0]] });
@@ -269,7 +279,7 @@ fn what_was_told_of_blocks_that_are_gone_is_taken_back() {
     }
     scene.node.mine(1);
     scene.node.mine(2);
-    scene.hear(usize::MAX);
+    scene.hear_all();
     scene.lose();
     scene.node.revert(2);
     (0..3).for_each(|_| scene.node.mine(1));
@@ -284,9 +294,9 @@ fn a_hole_on_a_living_connection_is_found() {
     let mut scene = Scene::new();
     scene.subscribe("logs");
     scene.node.mine(1);
-    scene.node.queue.clear();
+    scene.node.queues.iter_mut().for_each(VecDeque::clear);
     scene.node.mine(1);
-    scene.hear(usize::MAX);
+    scene.hear_all();
     assert_eq!(scene.link, Link::Down, "it is given up for that, by the clock alone");
     scene.walk();
     assert_eq!(scene.logs.len(), 2);
@@ -328,6 +338,7 @@ fn an_answer_that_is_too_long_is_asked_for_in_halves() {
     let mut start = Start {
         known: block::Recents::default(),
         base: None,
+        agreed: None,
         filters: vec![("n".to_owned(), json!({}), Some(0))],
         unsettled: false,
     };
@@ -351,6 +362,8 @@ fn an_answer_that_is_too_long_is_asked_for_in_halves() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
     #[test]
     fn every_block_and_log_comes_once_whatever_happens(
         steps in prop::collection::vec((0_u8..7, 0_usize..5), 0..60),
@@ -363,6 +376,10 @@ proptest! {
             scene.subscribe(what);
         }
         for (step, count) in steps {
+            // Its queues are not far apart.
+            if scene.node.queues.iter().any(|queue| queue.len() > 12) {
+                scene.hear_all();
+            }
             match step {
                 0 | 1 => scene.node.mine(count as u64),
                 2 => {
@@ -371,11 +388,11 @@ proptest! {
                     scene.node.revert(depth);
                     (0..=depth).for_each(|_| scene.node.mine(1));
                 }
-                3 | 4 => scene.hear(count * 2),
+                3 | 4 => scene.hear(count, 1 + usize::from(step)),
                 5 => scene.lose(),
                 _ if scene.link == Link::Down && count > 1 => scene.reconnect(),
                 _ if scene.link == Link::Down => scene.walk(),
-                _ => scene.hear(1),
+                _ => scene.hear_all(),
             }
         }
         scene.lose();

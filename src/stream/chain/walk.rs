@@ -11,8 +11,6 @@ use super::block::{Block, Recents, quantity};
 
 /// The most blocks of one walk; the next one goes on.
 const BLOCKS_MAX: u64 = 32;
-/// Blocks whose heads are asked for again, where a connection may have broken off among them.
-const HEADS_AGAIN: u64 = 2;
 /// Blocks whose logs are asked for again: nodes tell heads and logs in two queues.
 const LOGS_AGAIN: u64 = 16;
 
@@ -21,6 +19,8 @@ const LOGS_AGAIN: u64 = 16;
 pub struct Start {
     /// The chain as it was told last.
     pub known: Recents,
+    /// The height up to which all that is known was told to everybody.
+    pub agreed: Option<u64>,
     /// The block behind which it begins where none is known; the newest one where that is not known either.
     pub base: Option<u64>,
     /// The filters of logs, each with the name of its subscription and the height at its beginning.
@@ -34,6 +34,8 @@ pub struct Start {
 pub struct Walked {
     /// The block behind which it began, where none was known before.
     pub anchor: Option<Block>,
+    /// The last block that was known and still is one.
+    pub fork: u64,
     /// Blocks in order, with their headers.
     pub blocks: Vec<(Block, Value)>,
     /// Logs by the name of their subscription.
@@ -176,13 +178,8 @@ impl Walk {
 
     fn go(&mut self, fork: u64) -> Result<(), WalkError> {
         self.fork = fork;
-        let again = if self.start.unsettled { HEADS_AGAIN } else { 0 };
-        let known = |number: &u64| self.start.known.at(*number).is_some();
-        let from = (0..=again)
-            .rev()
-            .map(|less| fork.saturating_sub(less) + 1)
-            .find(|first| *first > fork || known(first));
-        let from = from.unwrap_or(fork + 1);
+        self.walked.fork = fork;
+        let from = self.start.agreed.map_or(fork, |agreed| agreed.min(fork)) + 1;
         self.end = self.head.min(fork + BLOCKS_MAX);
         self.walked.more = self.end < self.head;
         self.step(from)

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use crate::pool::reason::CloseReason;
-use crate::proxy::http::websocket::session::Session;
+use crate::proxy::http::websocket::session::{Phase, Session};
 use crate::proxy::http::websocket::wire::Wire;
 use crate::stream::chain::{Act, Chain, Judged, Link, Said, refusal};
 use crate::stream::cursor::Seen;
@@ -53,7 +53,7 @@ impl Session {
                 Act::Forward => {}
                 Act::Say(text) => self.say(Opcode::Text, text.as_bytes()),
                 Act::Tell(text) => self.tell(&text),
-                Act::Ask(text) => self.ask_plainly(text),
+                Act::Ask(text) => self.ask_plainly(&text),
             }
         }
     }
@@ -65,10 +65,10 @@ impl Session {
     }
 
     /// Asks by a plain request; the answer is the client's.
-    fn ask_plainly(&mut self, text: String) {
+    fn ask_plainly(&mut self, text: &str) {
         let Some(poller) = self.stream().poller.clone() else { return };
-        if !self.desk.asks(poller, text.clone(), Rc::clone(&self.seat)) {
-            let request = serde_json::from_str(&text).unwrap_or_default();
+        if !self.desk.asks(poller, text.to_owned(), Rc::clone(&self.seat)) {
+            let request = serde_json::from_str(text).unwrap_or_default();
             self.tell(&refusal(
                 &request,
                 "there is no connection to the node, and too much is asked of it already",
@@ -90,8 +90,11 @@ impl Session {
             Said::Event(event) => {
                 let verdict = self.feed.message(generation, &Seen::default(), event.as_bytes(), self.now());
                 self.carry_out();
-                if verdict == Verdict::Pass {
-                    self.take_event(event.as_bytes());
+                if verdict == Verdict::Pass
+                    && self.take_event(event.as_bytes()) == Judged::New
+                    && let Some(node) = &mut self.node
+                {
+                    node.holes = 0;
                 }
             }
             Said::Answer(acts) => self.act(acts),
@@ -104,31 +107,31 @@ impl Session {
     }
 
     /// An event whose turn has come.
-    pub(super) fn take_event(&mut self, event: &[u8]) {
-        let Some(node) = &mut self.node else { return };
-        let Ok(value) = serde_json::from_slice::<Value>(event) else { return };
+    pub(super) fn take_event(&mut self, event: &[u8]) -> Judged {
+        let Some(node) = &mut self.node else { return Judged::Old };
+        let Ok(value) = serde_json::from_slice::<Value>(event) else { return Judged::Old };
         let (mut judged, mut told) = node.chain.judge(&value);
         if let Judged::Hole(from, to) = judged {
-            node.holes += 1;
-            if node.holes <= HOLES_MAX && matches!(self.wire, Wire::Open(..)) {
-                return self.give_up(Why::Missed);
+            // What comes of a connection that was given up already is found by the next walk.
+            let is_up = matches!(self.wire, Wire::Open(..));
+            node.holes += u32::from(is_up);
+            if node.holes <= HOLES_MAX || !is_up {
+                self.give_up(Why::Missed);
+                return judged;
             }
             let gap = node.chain.forgive(&value, (from, to));
             (judged, told) = node.chain.judge(&value);
             if let Some(gap) = gap {
-                self.tell_gap(&gap);
+                self.feed.missed(gap);
+                self.carry_out();
             }
-        } else if judged == Judged::New
-            && !told
-            && let Wire::Open(..) = self.wire
-        {
-            node.holes = 0;
         }
         if judged == Judged::New && told {
             let mut frame = Vec::new();
             write(&mut frame, Opcode::Text, None, event);
             self.deliver(None, &frame);
         }
+        judged
     }
 
     /// The connection is given up for what it did not say.
@@ -144,7 +147,10 @@ impl Session {
     pub(super) fn lose_node(&mut self) {
         if let Some(node) = &mut self.node {
             let acts = node.chain.lost();
-            self.act(acts);
+            // Who leaves waits for nothing.
+            if self.phase == Phase::Open {
+                self.act(acts);
+            }
         }
     }
 }

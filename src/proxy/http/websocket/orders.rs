@@ -33,15 +33,18 @@ impl Session {
             Order::Close(generation) => self.close_wire(generation),
             Order::Drop(generation, blame) => self.drop_link(generation, blame),
             Order::Poll(generation) => self.poll(generation),
-            Order::Deliver(bytes) if self.node.is_some() => self.take_event(&bytes),
-            Order::Deliver(bytes) => self.deliver(None, &bytes),
+            Order::Deliver(bytes) => match &self.node {
+                // Whether it is passed on shows only now.
+                Some(_) => drop(self.take_event(&bytes)),
+                None => self.deliver(None, &bytes),
+            },
             Order::Gap(gap) => self.tell_gap(&gap),
             Order::Changed(change) => self.changed(&change),
         }
     }
 
     /// Something is missing before what comes next: the client is told where the settings say how.
-    pub(super) fn tell_gap(&mut self, gap: &Gap) {
+    fn tell_gap(&mut self, gap: &Gap) {
         let (proxy, client) = (&self.settings().name, &self.seat.about.address);
         let topic = gap.topic.as_deref();
         tracing::info!(proxy, client, topic, from = gap.from, to = gap.to, "messages may be missing");

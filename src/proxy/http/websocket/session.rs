@@ -295,7 +295,6 @@ impl Session {
 
     /// Upstream and pool are told that the client has left.
     pub(super) fn leave(&mut self, farewell: Farewell) {
-        self.node = None;
         self.feed.leave(self.now());
         self.carry_out();
         self.drop_wire(CloseReason::SessionOver);
