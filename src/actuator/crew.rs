@@ -167,6 +167,7 @@ impl Crew {
             (self.kit.tell)(Told::Finished(given_up(&ticket.order, "not begun because the agent stops")));
         }
         self.warden.shutdown().await;
+        self.kit.pauses.hush().await;
         self.end_pauses(Instant::now() + within / 2).await;
         let mut resumed = Pauses::close(&self.kit);
         while let Ok(Some(ended)) = timeout_at(end, self.tasks.join_next_with_id()).await {

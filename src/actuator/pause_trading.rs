@@ -39,6 +39,8 @@ pub(super) struct Pauses {
     ledger: Mutex<Ledger>,
     /// The ledger has changed.
     stirred: Notify,
+    /// Bots that are being told by the warden.
+    telling: Mutex<JoinSet<()>>,
 }
 
 /// A hold that is being taken: dropped before it is, it was not taken, and the process holds what it held before.
@@ -133,6 +135,16 @@ impl Pauses {
             });
         }
         tasks
+    }
+
+    /// Has the warden's words to bots given up, and waits until they are; the warden itself has ended.
+    pub(super) async fn hush(&self) {
+        let mut telling = std::mem::take(&mut *self.telling());
+        telling.shutdown().await;
+    }
+
+    fn telling(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.telling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn all(&self) -> MutexGuard<'_, Ledger> {

@@ -67,14 +67,20 @@ pub(super) fn may_be_text(is: &[Scalar], found: &[u8]) -> bool {
     is.iter().any(|is| match is {
         Scalar::Text(text) => {
             let text = folded(text.trim());
-            text == found || number(&text).is_some_and(|own| number(&found) == Some(own))
+            text == found || are_same(number(&text), number(&found))
         }
         Scalar::Number(own) => {
             let found = if found.is_empty() { Some(0.0) } else { number(&found) };
-            found.is_some_and(|found| found == number(&own.to_string()).unwrap_or(f64::NAN))
+            are_same(number(&own.to_string()), found)
         }
         Scalar::Flag(flag) => truth(&found).is_none_or(|found| found == *flag),
     })
+}
+
+/// Whether two are the same number to somebody: who reads with fewer digits takes neighbours for one.
+fn are_same(one: Option<f64>, other: Option<f64>) -> bool {
+    let near = |one: f64, other: f64| (one - other).abs() <= f64::from(f32::EPSILON) * one.abs();
+    one.zip(other).is_some_and(|(one, other)| near(one, other))
 }
 
 /// The number that a text or a flag is.
@@ -91,6 +97,6 @@ fn truth(text: &str) -> Option<bool> {
     match text {
         "true" | "yes" | "on" | "y" | "t" => Some(true),
         "" | "false" | "no" | "off" | "n" | "f" => Some(false),
-        text => number(text).map(|number| number != 0.0),
+        text => number(text).filter(|number| !number.is_nan()).map(|number| number.abs() > 0.0),
     }
 }

@@ -73,7 +73,7 @@ impl Pattern {
     /// Whether every path that fits the other one fits this one.
     pub fn covers(&self, other: &Self) -> bool {
         // What `*` stands for may be any text: only a star can take it, and no letter.
-        let parts = other.parts.iter().map(|part| part.as_bytes());
+        let parts = other.parts.iter().map(String::as_bytes);
         (self.open || !other.open) && self.fits(parts, Case::Counts)
     }
 

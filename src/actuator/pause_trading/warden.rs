@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::ledger::Went;
@@ -30,8 +29,6 @@ pub(super) type Said = (Name, Result<Trading, String>);
 
 /// Keeps them in step; ends only where it is dropped.
 pub(in crate::actuator) async fn watch(kit: Arc<Kit>) {
-    // Dropped with this task: nobody is told any more then.
-    let mut telling = JoinSet::new();
     let mut deaf = BTreeSet::new();
     loop {
         let again = Instant::now() + LOOK;
@@ -47,10 +44,10 @@ pub(in crate::actuator) async fn watch(kit: Arc<Kit>) {
         }
         let due = kit.pauses.all().uninformed(kit.settings.clock.now());
         for process in due {
-            let kit = Arc::clone(&kit);
-            telling.spawn(async move { drop(kit.pauses.inform(&kit, process).await) });
+            let own = Arc::clone(&kit);
+            kit.pauses.telling().spawn(async move { drop(own.pauses.inform(&own, process).await) });
         }
-        while telling.try_join_next().is_some() {}
+        while kit.pauses.telling().try_join_next().is_some() {}
         if kit.pauses.all().tidy() {
             tokio::select! {
                 () = sleep_until(again) => {}

@@ -50,7 +50,10 @@ pub(in crate::cli) fn recall(config: &Config) -> (Memory, Closed) {
                      `fdguard ctl trading active` opens it"
                 );
             }
-            (Hands::none(path), names.into_iter().map(|name| (name, (Gate::Halted, None))).collect())
+            // What is written next of one of them must not open the others at the next start.
+            let mut hands = Hands::none(path);
+            names.iter().for_each(|name| hands.set(name, Some(ByHand { gate: Gate::Halted, until: None })));
+            (hands, names.into_iter().map(|name| (name, (Gate::Halted, None))).collect())
         }
     };
     (Some(Rc::new(Mutex::new(hands))), closed)
