@@ -41,6 +41,38 @@ fn answers_to_pipelined_requests_come_in_order() {
 }
 
 #[test]
+fn what_a_client_of_the_older_version_asks_goes_up_as_the_newer_one_and_comes_back_whole() {
+    let server = server(|request| {
+        if request.head.contains("/chunks") {
+            return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x\r\n\r\n3\r\nhow\r\n4;a=b\r\ndy!!\r\n0\r\nx: y\r\n\r\n"
+                .to_owned();
+        }
+        ok(&request.head)
+    });
+    let guard = Guard::start(&[server.address], "");
+    let seen = ask(&mut guard.client(), "GET /old HTTP/1.0\r\n\r\n").text();
+    assert_eq!(seen, format!("GET /old HTTP/1.1\r\nHost: {}", server.address));
+    let mut client = guard.client();
+    client.write_all(b"GET /chunks HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").unwrap();
+    let mut all = String::new();
+    client.read_to_string(&mut all).unwrap();
+    let (head, body) = all.split_once("\r\n\r\n").unwrap();
+    assert_eq!(body, "howdy!!");
+    assert!(
+        head.contains("Connection: close") && !head.to_lowercase().contains("transfer-encoding"),
+        "{head}"
+    );
+    assert_eq!(server.accepted(), 1, "its connections are kept all the same");
+    // Who passes the client's own on has none to pass on here.
+    let guard = Guard::start(&[server.address], "host = \"client\"");
+    for (host, seen) in [("", format!("Host: {}", server.address)), ("Host: bot\r\n", "Host: bot".to_owned())]
+    {
+        let own = ask(&mut guard.client(), &format!("GET /old HTTP/1.0\r\n{host}\r\n")).text();
+        assert_eq!(own, format!("GET /old HTTP/1.1\r\n{seen}"));
+    }
+}
+
+#[test]
 fn a_client_of_the_older_version_is_answered_in_its_terms() {
     let server = server(|request| {
         let last = if request.head.contains("/last") { "Connection: close\r\n" } else { "" };

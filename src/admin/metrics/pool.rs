@@ -8,9 +8,13 @@ use crate::admin::metrics::page::{Family, Labels, Page};
 use crate::admin::metrics::reading;
 use crate::agent::status::{PoolCache, PoolStatus};
 use crate::model::signal::CATALOGUE;
+use crate::sampler::pools::STANDS;
 
-/// Writes all pools.
+/// Writes all pools. Of one that has not answered yet, or not lately, nothing is known: its signals say so themselves.
 pub(super) fn write(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
+    let heard: Vec<&PoolStatus> =
+        pools.iter().filter(|pool| pool.asked.is_some_and(|asked| asked <= STANDS)).collect();
+    let pools = &*heard;
     for row in CATALOGUE.iter().filter(|row| row.name.starts_with("pool[].")) {
         let readings = pools.iter().filter_map(|pool| Some((labels(pool), *pool.signals.get(row.name)?)));
         reading::write(page, ("fdguard_pool_", row), readings)?;
@@ -34,7 +38,7 @@ fn labels(pool: &PoolStatus) -> Labels<'_> {
     vec![("pool", pool.name.as_str())]
 }
 
-fn events(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
+fn events(page: &mut Page<'_>, pools: &[&PoolStatus]) -> fmt::Result {
     let events = pools.iter().flat_map(|pool| {
         pool.counters.iter().map(move |(what, count)| {
             let (event, reason) = what.split_once('.').unwrap_or((what, ""));
@@ -45,7 +49,7 @@ fn events(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
     page.counters(Family::plain("fdguard_pool_events", "What happened in the pool, by reason"), events)
 }
 
-fn traffic(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
+fn traffic(page: &mut Page<'_>, pools: &[&PoolStatus]) -> fmt::Result {
     let counted = || pools.iter().filter_map(|pool| Some((pool, pool.traffic?)));
     let up = counted().map(|(pool, traffic)| (labels(pool), traffic.up as f64));
     page.counters(Family::of("fdguard_pool_sent", "Bytes from clients to servers", &Unit::Bytes), up)?;
@@ -53,7 +57,7 @@ fn traffic(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
     page.counters(Family::of("fdguard_pool_received", "Bytes from servers to clients", &Unit::Bytes), down)
 }
 
-fn cache(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
+fn cache(page: &mut Page<'_>, pools: &[&PoolStatus]) -> fmt::Result {
     type Value = fn(&PoolCache) -> u64;
     let caches = || pools.iter().filter_map(|pool| Some((labels(pool), pool.cache?)));
     let entries = Family::plain("fdguard_pool_cache_entries", "Answers that the read cache keeps");
@@ -73,7 +77,7 @@ fn cache(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
 }
 
 /// The order gate.
-fn gate(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
+fn gate(page: &mut Page<'_>, pools: &[&PoolStatus]) -> fmt::Result {
     let gates = || pools.iter().filter_map(|pool| Some((pool, pool.trading?)));
     let help = "What the order gate lets pass: 0 everything, 1 what adds no risk, 2 of orders only cancels";
     let states = gates().map(|(pool, trading)| (labels(pool), trading.state.figure()));

@@ -7,7 +7,7 @@ use crate::admin::metrics::page::{Family, Labels, Page};
 use crate::admin::metrics::reading;
 use crate::agent::status::{Counts, ProcessStatus, TargetStatus};
 use crate::model::name::Name;
-use crate::model::reading::Reading;
+use crate::model::reading::{Gap, Reading};
 use crate::model::signal::{Argument, CATALOGUE, Row, Source};
 
 /// A process with what its labels are made of.
@@ -85,10 +85,14 @@ fn signals(page: &mut Page<'_>, owners: &[Owner<'_>]) -> fmt::Result {
             }
         }
     }
-    let ticks = |row: &&Row| matches!(row.source, Source::FastTick | Source::FullTick);
     let missing = owners.iter().flat_map(|owner| {
-        let lost =
-            rows().filter(ticks).filter(|row| of(owner, row).is_some_and(|reading| reading.gap().is_some()));
+        let gap = |row: &Row| of(owner, row)?.gap();
+        let lost = rows().filter(move |row| match row.source {
+            Source::Clock | Source::Host => false,
+            Source::FastTick | Source::FullTick => gap(row).is_some(),
+            // What nobody has declared is not missed.
+            Source::Proxy | Source::Probe => gap(row).is_some_and(|gap| gap != Gap::NotConfigured),
+        });
         lost.map(|row| (owner.with(&[("signal", row.name)]), 1.0)).collect::<Vec<_>>()
     });
     page.gauges(

@@ -52,6 +52,7 @@ fn process() -> ProcessStatus {
 
 fn pool() -> PoolStatus {
     PoolStatus {
+        asked: Some(Duration::from_secs(1)),
         signals: signals("pool[]."),
         throttle: Some(5.0),
         counters: BTreeMap::from([("closed.reset".to_owned(), 3)]),
@@ -133,6 +134,30 @@ fn what_is_not_known_has_no_sample_and_is_named() {
         "{page}"
     );
     assert!(page.contains("fdguard_target_fd_tte_seconds{target=\"bot\",pid=\"7\"} inf\n"), "{page}");
+}
+
+#[test]
+fn of_a_pool_that_has_not_answered_lately_nothing_is_said() {
+    for asked in [None, Some(Duration::from_secs(6))] {
+        let mut status = full();
+        status.pools[0].asked = asked;
+        let page = write(status).unwrap();
+        assert!(!page.lines().any(|line| line.starts_with("fdguard_pool_") && line.contains('{')), "{page}");
+    }
+}
+
+#[test]
+fn what_a_probe_or_a_proxy_does_not_say_is_named_where_it_is_declared() {
+    let mut status = full();
+    let signals = &mut status.targets[0].processes[0].signals;
+    signals.insert("orders.open".to_owned(), Reading::Unavailable(Gap::Late));
+    signals.insert("trading.state".to_owned(), Reading::Unavailable(Gap::Late));
+    signals.insert("deadman.armed".to_owned(), Reading::Unavailable(Gap::NotConfigured));
+    let page = write(status).unwrap();
+    let names = |signal: &str| {
+        page.contains(&format!("fdguard_target_unavailable{{target=\"bot\",pid=\"7\",signal=\"{signal}\"}}"))
+    };
+    assert_eq!([names("orders.open"), names("trading.state"), names("deadman.armed")], [true, true, false]);
 }
 
 #[test]

@@ -64,6 +64,18 @@ impl Body {
             Self::UntilClose => Ok(bytes.len()),
         }
     }
+
+    /// The same, with their content appended to `out`: without the sizes of chunks, where it has any.
+    pub fn extract(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, Fault> {
+        match self {
+            Self::Chunked(chunks) => chunks.extract(bytes, out),
+            Self::Length(_) | Self::UntilClose => {
+                let here = self.advance(bytes)?;
+                out.extend_from_slice(&bytes[..here]);
+                Ok(here)
+            }
+        }
+    }
 }
 
 /// What a head says of the length.

@@ -81,6 +81,24 @@ impl Chunks {
         Ok(place)
     }
 
+    /// The same, with what they are content of appended to `out`.
+    pub fn extract(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, Fault> {
+        let mut place = 0;
+        while place < bytes.len() && !self.is_over() {
+            let here = if self.at == At::Data {
+                let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+                let here = left.min(bytes.len() - place);
+                out.extend_from_slice(&bytes[place..place + here]);
+                here
+            } else {
+                1
+            };
+            self.advance(&bytes[place..place + here])?;
+            place += here;
+        }
+        Ok(place)
+    }
+
     fn step(&mut self, byte: u8) -> Result<(), Fault> {
         self.at = match (self.at, byte) {
             (At::Size(0), b'\r' | b';') => return Err(Fault::Chunk),
@@ -127,19 +145,7 @@ impl Chunks {
 /// The content of a chunked body that is all there; none where it is not.
 pub fn content(sent: &[u8]) -> Option<Vec<u8>> {
     let (mut chunks, mut content) = (Chunks::default(), Vec::with_capacity(sent.len()));
-    let mut place = 0;
-    while place < sent.len() && !chunks.is_over() {
-        let here = if chunks.at == At::Data {
-            let left = usize::try_from(chunks.left).unwrap_or(usize::MAX);
-            let here = left.min(sent.len() - place);
-            content.extend_from_slice(&sent[place..place + here]);
-            here
-        } else {
-            1
-        };
-        chunks.advance(&sent[place..place + here]).ok()?;
-        place += here;
-    }
+    let place = chunks.extract(sent, &mut content).ok()?;
     (chunks.is_over() && place == sent.len()).then_some(content)
 }
 

@@ -54,7 +54,9 @@ impl Session {
 
     /// The upstream has said so many bytes, which lie in the scratch.
     fn said(&mut self, count: usize, tools: &mut Tools) {
-        if let (Answer::Body(body, after), true) = (self.ask.answer, self.answer.is_empty()) {
+        if let (Answer::Body(body, after), true) = (self.ask.answer, self.answer.is_empty())
+            && self.ask.version == Version::Http11
+        {
             return self.said_body((body, after), count, tools);
         }
         let Tools { scratch, out, fields } = tools;
@@ -118,13 +120,20 @@ impl Session {
                 out.extend_from_slice(&bytes[at..]);
                 return Ok(());
             }
-            self.write_head(&mut bytes[at - head.end..at], head, out, fields)?;
+            self.write_head(&mut bytes[at - head.end..at], head, out, fields);
         }
         let rest = &bytes[at..];
         match &mut self.ask.answer {
             Answer::Body(body, after) => {
-                let count = body.advance(rest)?;
-                out.extend_from_slice(&rest[..count]);
+                let count = match self.ask.version {
+                    // It would take the sizes of chunks for content.
+                    Version::Http10 => body.extract(rest, out)?,
+                    Version::Http11 => {
+                        let count = body.advance(rest)?;
+                        out.extend_from_slice(&rest[..count]);
+                        count
+                    }
+                };
                 if body.is_over() {
                     // More than was asked for: what it belongs to is not known.
                     let after = if count < rest.len() { After::Close } else { *after };
@@ -147,25 +156,21 @@ impl Session {
     }
 
     /// Writes a head as the client gets it.
-    fn write_head(
-        &mut self,
-        bytes: &mut [u8],
-        head: Response,
-        out: &mut Vec<u8>,
-        fields: &mut Fields,
-    ) -> Result<(), Fault> {
+    fn write_head(&mut self, bytes: &mut [u8], head: Response, out: &mut Vec<u8>, fields: &mut Fields) {
         let old = self.ask.version == Version::Http10;
         if head.is_interim() {
             if !old {
                 rewrite::write(bytes, fields, 0, &[], out);
             }
-            return Ok(());
+            return;
         }
-        if old && matches!(head.body, Body::Chunked(_)) {
-            // It would take the sizes for content.
-            return Err(Fault::Framing);
+        let unwrapped = old && matches!(head.body, Body::Chunked(_));
+        if unwrapped {
+            // Its end is that of the connection then.
+            fields.cut_named(bytes, b"transfer-encoding");
+            fields.cut_named(bytes, b"trailer");
         }
-        if head.body == Body::UntilClose || self.web.ending.get() {
+        if head.body == Body::UntilClose || unwrapped || self.web.ending.get() {
             self.ask.after = After::Close;
         }
         let extra: &[u8] = match (self.ask.after, old) {
@@ -179,7 +184,6 @@ impl Session {
         rewrite::write(bytes, fields, 0, &[extra], out);
         self.ask.answer =
             if head.body.is_over() { Answer::Over(head.after) } else { Answer::Body(head.body, head.after) };
-        Ok(())
     }
 
     /// The upstream goes over to another protocol: from here on bytes pass as they are.

@@ -11,7 +11,7 @@ use crate::proxy::http::reply::Reply;
 use crate::proxy::http::side::Heard;
 use crate::proxy::http::turns::Step;
 use crate::proxy::http::web::Tools;
-use crate::wire::http::head::{After, Finder, Request, request};
+use crate::wire::http::head::{After, Finder, Request, Version, request};
 use crate::wire::http::rewrite;
 
 /// What is put before an upgrade that is passed on.
@@ -37,7 +37,8 @@ impl Session {
         let Some(link) = &mut self.link else { return };
         let bytes = &self.held[..head.end];
         let mut extra: [&[u8]; 2] = [b"", b""];
-        if settings.host == HostRule::Upstream {
+        // One of HTTP/1.0 may come without.
+        if settings.host == HostRule::Upstream || head.host.is_none() {
             extra[0] = &settings.hosts[link.upstream.index()];
             if let Some(place) = head.host {
                 fields.cut(place);
@@ -52,6 +53,9 @@ impl Session {
         }
         out.clear();
         rewrite::write(bytes, fields, head.start, &extra, out);
+        if head.version == Version::Http10 {
+            speak_newer(out);
+        }
         self.ask.body = head.body;
         let count = match self.ask.body.advance(&self.held[head.end..]) {
             Ok(count) => count,
@@ -243,5 +247,13 @@ impl Session {
             Answer::Body(..) => self.break_off(Farewell::Cut, CloseReason::CommandLate),
             Answer::Over(_) => self.break_off(Farewell::Lost, CloseReason::ClientGone),
         }
+    }
+}
+
+/// Has a head of HTTP/1.0 say the version that is spoken towards upstreams: they keep the connection then.
+fn speak_newer(head: &mut [u8]) {
+    let end = memchr::memchr(b'\r', head).unwrap_or_default();
+    if let Some(minor) = end.checked_sub(1).and_then(|last| head.get_mut(last)) {
+        *minor = b'1';
     }
 }
