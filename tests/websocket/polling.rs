@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::guard::Guard;
 use crate::support::server::Server;
-use crate::support::{Open, client, json, serve, wait_for};
+use crate::support::{Open, client, json, serve, threads, wait_for};
 
 /// Says how often a connection is lost and replaced; 1,000 times without it.
 const CYCLES: &str = "FDGUARD_STREAM_CYCLES";
@@ -217,7 +217,7 @@ fn going_down_and_up_again_leaves_nothing_behind() {
     };
     // The first ones take what is kept from then on.
     (0..WARM).for_each(|_| cycle());
-    let seen = || (guard.descriptors(), guard.threads(), guard.memory() >> 10);
+    let seen = || (guard.descriptors(), threads(&guard), guard.memory() >> 10);
     let (before, begun) = (seen(), std::time::Instant::now());
     let rounds = cycles.div_ceil(CLIENTS);
     (0..rounds).for_each(|_| cycle());

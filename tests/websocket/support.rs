@@ -28,6 +28,11 @@ pub(crate) const PROTOCOL: &str = "websocket";
 /// An open WebSocket of this side.
 pub(crate) type Open = WebSocket<TcpStream>;
 
+/// Threads that the agent has.
+pub(crate) fn threads(guard: &Guard) -> usize {
+    std::fs::read_dir(format!("/proc/{}/task", guard.agent.id())).unwrap().count()
+}
+
 /// A client of the proxy whose WebSocket is open.
 pub(crate) fn client(guard: &Guard) -> Open {
     dial(guard).expect("the WebSocket opens")

@@ -119,11 +119,6 @@ impl Guard {
         fs::read_dir(format!("/proc/{}/fd", self.agent.id())).unwrap().count()
     }
 
-    /// Threads that it has.
-    pub(crate) fn threads(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/task", self.agent.id())).unwrap().count()
-    }
-
     /// Its resident memory, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.agent.id())).unwrap();

@@ -40,7 +40,7 @@ impl Record {
     }
 
     pub(super) fn wind(&mut self) {
-        self.seen.extend(self.lines.new());
+        self.seen.extend(self.lines.more());
     }
 
     /// What it saw between two times.
@@ -88,7 +88,7 @@ impl Said {
     }
 
     pub(super) fn wind(&mut self) {
-        self.ticks.extend(self.lines.new());
+        self.ticks.extend(self.lines.more());
     }
 
     /// Those of one process.
@@ -108,7 +108,7 @@ impl Lines {
         Self { file: file.to_owned(), read: 0 }
     }
 
-    fn new<T: DeserializeOwned>(&mut self) -> Vec<T> {
+    fn more<T: DeserializeOwned>(&mut self) -> Vec<T> {
         let Ok(text) = std::fs::read_to_string(&self.file) else { return Vec::new() };
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let new = text[self.read.min(whole)..whole].lines();
