@@ -16,7 +16,7 @@ pub use agent::{AgentArgs, ExplainArgs, HistoryArgs, TopArgs};
 pub use ctl::{After, CtlArgs, TradingWord, Verb, Which};
 pub use demo::{DemoArgs, DemoBotArgs};
 pub use file::{ConfigCommand, ExecArgs, FileArgs, RunArgs};
-pub use look::{BotArgs, DoctorArgs, InitArgs, InspectArgs};
+pub use look::{BotArgs, DoctorArgs, InitArgs, InitFiles, InspectArgs};
 pub use policy::{PolicyCommand, RecordingArgs, ReplayArgs};
 pub use pool::PoolVerb;
 

@@ -73,8 +73,8 @@ enum Fronting {
 fn propose(args: &InitArgs) -> Result<Exit, String> {
     let root = ProcRoot::default();
     let bot = Bot::find(&root, args)?;
-    let files = Files::of(&args.out, &bot.name);
-    files.refuse_taken(args.force)?;
+    let files = Files::of(&args.files.out, &bot.name);
+    files.refuse_taken(args.files.force)?;
     let words = Words::of(&bot.process);
     let resolving = fronts::resolve(words.hosts());
     let length = format_span(args.length);
@@ -85,7 +85,7 @@ fn propose(args: &InitArgs) -> Result<Exit, String> {
     }
     let base = Base::of(&report)?;
     let found = Fronts::of(&report, &words, &resolving.so_far());
-    let fronting = if args.proxies { Fronting::Settled } else { Fronting::Proposed };
+    let fronting = if args.files.proxies { Fronting::Settled } else { Fronting::Proposed };
     let fronts = found.with_listeners(bot::is_free);
     let (name, looked, day) = (bot.name.clone(), report.looked(), today());
     let known = Known { name, base, fronts, fronting, looked, day };

@@ -44,15 +44,9 @@ pub struct InitArgs {
     /// The target's name; its unit's, script's or program's where absent.
     #[arg(long)]
     pub name: Option<Name>,
-    /// Folder to write to: fdguard.toml, and the policy with its scenarios in policies/.
-    #[arg(long, default_value = ".")]
-    pub out: PathBuf,
-    /// Write the proposed proxies as settings, and not as comments.
-    #[arg(long)]
-    pub proxies: bool,
-    /// Write over files that are there.
-    #[arg(long)]
-    pub force: bool,
+    /// What is written, and where.
+    #[command(flatten)]
+    pub files: InitFiles,
     /// Tell what was found and written as JSON.
     #[arg(long)]
     pub json: bool,
@@ -68,4 +62,18 @@ pub struct BotArgs {
     /// Its systemd unit; of several processes the one with the most descriptors is looked at.
     #[arg(long)]
     pub unit: Option<String>,
+}
+
+/// What `fdguard init` writes, and where.
+#[derive(Args, Debug)]
+pub struct InitFiles {
+    /// Folder to write to: fdguard.toml, and the policy with its scenarios in policies/.
+    #[arg(long, default_value = ".")]
+    pub out: PathBuf,
+    /// Write the proposed proxies as settings, and not as comments.
+    #[arg(long)]
+    pub proxies: bool,
+    /// Write over files that are there.
+    #[arg(long)]
+    pub force: bool,
 }

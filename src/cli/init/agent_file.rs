@@ -47,7 +47,7 @@ fn target(known: &Known, bot: &Bot) -> String {
          # Remotes whose sockets no action may destroy or reap, such as the gateway that takes its orders:\n",
     );
     let gateway = known.fronts.iter().find(|front| front.protocol != "postgres");
-    let gateway = gateway.map_or_else(|| "gateway.broker.example:443".to_owned(), |front| bare(front));
+    let gateway = gateway.map_or_else(|| "gateway.broker.example:443".to_owned(), bare);
     let _ = writeln!(text, "# protect = [{}]", quoted(&gateway));
     text
 }

@@ -181,7 +181,7 @@ mod tests {
         let own = Adopted::open(&ProcRoot::default(), std::process::id()).expect("ourselves");
         let of =
             |line: &str| pattern(line, &Redactor::new().text(line), &own).map(|matches| matches.to_string());
-        assert_eq!(of("bot.py --live").expect("a line"), r#"{ command = '^bot\.py \-\-live$' }"#);
+        assert_eq!(of("bot.py --live").expect("a line"), r"{ command = '^bot\.py \-\-live$' }");
         let told = of("bot --token abc --live").expect("a line");
         assert!(told.contains(r"^bot \-\-token") && !told.contains("abc"), "{told}");
         assert!(of("").is_err());

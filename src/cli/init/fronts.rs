@@ -166,8 +166,11 @@ impl Fronts {
                 continue;
             };
             let stem = found.label.map_or_else(|| stem(&upstream.host), str::to_owned);
-            let name = (1..).map(|turn| numbered(&stem, turn)).find(|name| !names.contains(name));
-            let Some(name) = name else { continue };
+            let turns = 1..=FRONTS_MAX;
+            let Some(name) = turns.map(|turn| numbered(&stem, turn)).find(|name| !names.contains(name))
+            else {
+                continue;
+            };
             ports.insert(listen);
             names.insert(name.clone());
             let (sockets, variable) = (found.sockets, found.variable);
@@ -177,7 +180,7 @@ impl Fronts {
     }
 }
 
-fn numbered(stem: &str, turn: u32) -> String {
+fn numbered(stem: &str, turn: usize) -> String {
     if turn == 1 { stem.to_owned() } else { format!("{stem}-{turn}") }
 }
 
