@@ -11,7 +11,7 @@ leak  loses until an order of its is refused
 heal  lets go of what it has lost, by and by
 doom  loses, whatever is refused
 
-Its lines tell besides the kit's: `answers`, by request its number and the status; `heard`, the numbers of the feed in order,
+Its lines tell besides the kit's: `answers`, by request its number and the status; `numbers` of the feed in order,
 and `notices` of it.
 """
 
@@ -42,7 +42,7 @@ class Laddered(botkit.AsyncBot):
         self.lost: list[Any] = []
         self.refused = False
         self.answers: dict[str, tuple[str, int]] = {}
-        self.heard: list[int] = []
+        self.numbers: list[int] = []
         self.notices: list[dict[str, Any]] = []
 
     @classmethod
@@ -69,7 +69,7 @@ class Laddered(botkit.AsyncBot):
             async for said in self.stream:
                 message = json.loads(said)
                 if "n" in message:
-                    self.heard.append(message["n"])
+                    self.numbers.append(message["n"])
                 elif "notice" in message:
                     self.notices.append(message)
             self.notices.append({"notice": "the feed has ended"})
@@ -102,9 +102,9 @@ class Laddered(botkit.AsyncBot):
             self.answers[what] = (f"{os.getpid()}-{self.tick}", answer.status)
 
     def extra(self) -> dict[str, Any]:
-        heard, notices, answers = self.heard, self.notices, self.answers
-        self.heard, self.notices, self.answers = [], [], {}
-        return {"answers": answers, "heard": heard, "notices": notices}
+        numbers, notices, answers = self.numbers, self.notices, self.answers
+        self.numbers, self.notices, self.answers = [], [], {}
+        return {"answers": answers, "numbers": numbers, "notices": notices}
 
 
 def rest() -> str:

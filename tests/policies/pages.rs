@@ -40,6 +40,11 @@ fn default_of(schema: &Value, path: &[&str]) -> Option<String> {
     match &setting["default"] {
         Value::Null => required.then(|| "required".to_owned()),
         Value::String(text) => Some(format!("`{text}`")),
+        Value::Object(table) => {
+            // As the file has it.
+            let keys: Vec<_> = table.iter().map(|(key, value)| format!("\"{key}\" = {value}")).collect();
+            Some(format!("`{{ {} }}`", keys.join(", ")))
+        }
         other => Some(format!("`{other}`")),
     }
 }

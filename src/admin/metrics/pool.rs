@@ -1,4 +1,4 @@
-//! Pools: their signals, what happened by reason, bytes, the read cache, the word of their upstreams.
+//! Pools: their signals and those of their streams, what happened by reason, bytes, the read cache, the word of their upstreams.
 
 use std::fmt;
 
@@ -19,6 +19,7 @@ pub(super) fn write(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
         let readings = pools.iter().filter_map(|pool| Some((labels(pool), *pool.signals.get(row.name)?)));
         reading::write(page, ("fdguard_pool_", row), readings)?;
     }
+    streams(page, pools)?;
     let connecting = pools.iter().map(|pool| (labels(pool), f64::from(pool.connecting)));
     page.gauges(Family::plain("fdguard_pool_connecting", "Server connections being opened"), connecting)?;
     let running = pools.iter().map(|pool| (labels(pool), f64::from(u8::from(pool.mode == "running"))));
@@ -32,6 +33,18 @@ pub(super) fn write(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
     traffic(page, pools)?;
     cache(page, pools)?;
     gate(page, pools)
+}
+
+/// The streams of pools that carry WebSockets.
+fn streams(page: &mut Page<'_>, pools: &[&PoolStatus]) -> fmt::Result {
+    let carried: Vec<&PoolStatus> = pools.iter().filter(|pool| pool.stream.is_some()).copied().collect();
+    for row in CATALOGUE.iter().filter(|row| row.name.starts_with("stream[].")) {
+        let reading = |pool: &&PoolStatus| pool.signals.get(row.name).copied();
+        let readings =
+            carried.iter().filter_map(|pool| Some((vec![("stream", pool.name.as_str())], reading(pool)?)));
+        reading::write(page, ("fdguard_stream_", row), readings)?;
+    }
+    Ok(())
 }
 
 fn labels(pool: &PoolStatus) -> Labels<'_> {

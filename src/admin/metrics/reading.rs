@@ -19,7 +19,9 @@ pub(super) fn write<'a>(
     readings: impl IntoIterator<Item = Owned<'a>>,
 ) -> fmt::Result {
     let known = readings.into_iter().filter_map(|(labels, reading)| Some((labels, reading.known()?)));
-    let name = format!("{prefix}{}", row.name.trim_start_matches("pool[].").replace('.', "_"));
+    // Of what proxies feed the name says whose it is.
+    let own = row.name.split_once("[].").map_or(row.name, |(_, own)| own);
+    let name = format!("{prefix}{}", own.replace('.', "_"));
     let help = row.meaning.trim_end_matches('.');
     if let signal::Unit::Word(words) = row.unit {
         let samples = known.flat_map(|(labels, value)| {

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::agent::status::{
-    ActionCount, AgentStatus, Counts, HeldClient, PoolCache, PoolStatus, PoolTrading, PoolTraffic,
-    ProcessStatus, TargetStatus,
+    ActionCount, AgentStatus, Counts, HeldClient, PoolCache, PoolStatus, PoolStream, PoolTrading,
+    PoolTraffic, ProcessStatus, TargetStatus,
 };
 use crate::model::action::{Gate, Hold};
 use crate::model::clock::WallTime;
@@ -75,6 +75,26 @@ fn pool() -> PoolStatus {
     }
 }
 
+/// A pool that carries WebSockets.
+fn streaming() -> PoolStatus {
+    let stream = PoolStream {
+        state: "connected".to_owned(),
+        silence: Some(Duration::from_secs(1)),
+        messages: 1,
+        reconnects: 1,
+        dropped: 1,
+        gaps: 1,
+    };
+    PoolStatus {
+        asked: Some(Duration::from_secs(1)),
+        signals: signals("stream[]."),
+        stream: Some(stream),
+        name: name("quotes"),
+        mode: "running".to_owned(),
+        ..PoolStatus::blank()
+    }
+}
+
 /// A status in which nothing is missing.
 fn full() -> Status {
     let agent = AgentStatus {
@@ -111,7 +131,7 @@ fn full() -> Status {
         signal_losses: one(),
         notices_failed: BTreeMap::from([(name("slack"), 2)]),
     };
-    Status { agent, targets: vec![target], pools: vec![pool()], counts }
+    Status { agent, targets: vec![target], pools: vec![pool(), streaming()], counts }
 }
 
 #[test]
@@ -140,9 +160,13 @@ fn what_is_not_known_has_no_sample_and_is_named() {
 fn of_a_pool_that_has_not_answered_lately_nothing_is_said() {
     for asked in [None, Some(Duration::from_secs(6))] {
         let mut status = full();
-        status.pools[0].asked = asked;
+        status.pools.iter_mut().for_each(|pool| pool.asked = asked);
         let page = write(status).unwrap();
-        assert!(!page.lines().any(|line| line.starts_with("fdguard_pool_") && line.contains('{')), "{page}");
+        let said = |line: &str| {
+            let is_theirs = line.starts_with("fdguard_pool_") || line.starts_with("fdguard_stream_");
+            is_theirs && line.contains('{')
+        };
+        assert!(!page.lines().any(said), "{page}");
     }
 }
 

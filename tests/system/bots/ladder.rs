@@ -148,7 +148,7 @@ impl Scene {
 
 /// Whether each number that the process heard comes right behind the one before it, but where it was told of a gap.
 fn assert_whole(ticks: &[Tick]) {
-    let heard: Vec<u64> = ticks.iter().flat_map(|tick| tick.heard.clone()).collect();
+    let heard: Vec<u64> = ticks.iter().flat_map(|tick| tick.numbers.clone()).collect();
     let notices: Vec<_> = ticks.iter().flat_map(|tick| tick.notices.clone()).collect();
     assert!(heard.len() > LAST, "{heard:?}");
     let torn: Vec<&[u64]> = heard.windows(2).filter(|pair| pair[1] != pair[0] + 1).collect();
@@ -186,7 +186,7 @@ fn down_to_polls(scene: &mut Scene, pid: u32, own: &[u64]) {
     scene.until("and the venue has no feed open", |scene| scene.record.feeds().is_empty().then_some(()));
     assert_eq!(sockets_to(pid, scene.doors.feed)[..1], own[..1], "the client's socket stays");
     let polled = scene.ticks("polls serve", pid, LAST);
-    let heard: usize = polled.iter().map(|tick| tick.heard.len()).sum();
+    let heard: usize = polled.iter().map(|tick| tick.numbers.len()).sum();
     let passed = polled[LAST - 1].boot - polled[0].boot - POLLED_EVERY;
     assert!(
         heard as f64 >= passed * TICKS_A_SECOND * 0.8,

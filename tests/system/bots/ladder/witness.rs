@@ -72,7 +72,7 @@ pub(super) struct Tick {
     pub(super) fds: u64,
     /// By request: its number and the status.
     pub(super) answers: BTreeMap<String, (String, u16)>,
-    pub(super) heard: Vec<u64>,
+    pub(super) numbers: Vec<u64>,
     pub(super) notices: Vec<serde_json::Value>,
 }
 
