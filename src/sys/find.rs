@@ -125,10 +125,13 @@ pub fn whole_name(unit: &str) -> String {
 pub fn service_of(process: &Adopted) -> Option<String> {
     let groups = Memberships::read(process).ok()?;
     let path = UNITS_IN.iter().find_map(|hierarchy| groups.path(*hierarchy))?;
-    // The innermost one: a user's services lie below `user@1000.service`, which runs the whole session. Below a
-    // service there may be groups of its own.
-    let unit = path.rsplit('/').find(|part| part.ends_with(".service"))?;
-    (!unit.starts_with("user@")).then(|| unit.to_owned())
+    service_in(path).map(str::to_owned)
+}
+
+/// The innermost service of a path. A user's services lie below `user@1000.service`, which runs the whole session and is
+/// none itself; below a service there may be groups of its own.
+fn service_in(path: &str) -> Option<&str> {
+    path.rsplit('/').find(|part| part.ends_with(".service")).filter(|unit| !unit.starts_with("user@"))
 }
 
 /// The directory of a systemd unit's group; none where it does not run. A name without a suffix is a service.
@@ -178,6 +181,20 @@ mod tests {
     use super::*;
     use crate::sys::cgroup::members;
     use crate::sys::victim::Victim;
+
+    #[test]
+    fn a_path_tells_its_service_and_no_session() {
+        assert_eq!(service_in("/system.slice/bot.service"), Some("bot.service"));
+        assert_eq!(
+            service_in("/system.slice/system-bot.slice/bot@eth.service/worker"),
+            Some("bot@eth.service")
+        );
+        let own = "/user.slice/user-1000.slice/user@1000.service/app.slice/bot.service";
+        assert_eq!(service_in(own), Some("bot.service"));
+        assert_eq!(service_in("/user.slice/user-1000.slice/user@1000.service/session.slice"), None);
+        assert_eq!(service_in("/user.slice/user-1000.slice/session-3.scope"), None);
+        assert_eq!(service_in("/"), None);
+    }
 
     #[test]
     fn a_pidfile_may_be_missing_empty_good_or_bad() {
