@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::base::Base;
 use super::{Fronting, Known};
 use crate::model::units::format_span;
 
@@ -55,16 +56,21 @@ fn raises(known: &Known) -> bool {
     base.limit.is_some_and(|limit| base.hard.is_none_or(|hard| hard > limit))
 }
 
+/// Raise and clear of a tier: by its shares of the room, where there is room, and by what else tells of it.
+fn conditions(base: &Base, (raise, clear): (u64, u64), (or, and): (&str, &str)) -> (String, String) {
+    if !base.is_roomy() {
+        return (or.to_owned(), and.to_owned());
+    }
+    let count = base.tier(raise, clear);
+    (format!("fd.open > {} or {or}", count.raise), format!("fd.open < {} and {and}", count.clear))
+}
+
 fn attention(known: &Known) -> String {
     let base = &known.base;
     let leaked = base.leaked();
-    let count = base.tier(ATTENTION.0, ATTENTION.1);
-    let (mut raise, mut clear) =
-        (format!("socket.leaked(10m) > {}", leaked.raise), format!("socket.leaked(10m) < {}", leaked.clear));
-    if base.is_roomy() {
-        raise = format!("fd.open > {} or {raise}", count.raise);
-        clear = format!("fd.open < {} and {clear}", count.clear);
-    }
+    let dead = |sign: char, count: u64| format!("socket.leaked(10m) {sign} {count}");
+    let (raise, clear) = (dead('>', leaked.raise), dead('<', leaked.clear));
+    let (raise, clear) = conditions(base, ATTENTION, (&raise, &clear));
     let mut text = format!(
         "\n# Attention: more than it was seen with, or sockets that are dead for ten minutes, which no idle pool keeps.\n\
          [[ladder.descriptors.tier]]\n\
@@ -107,12 +113,7 @@ fn attention(known: &Known) -> String {
 }
 
 fn warning(known: &Known) -> String {
-    let count = known.base.tier(WARNING.0, WARNING.1);
-    let (mut raise, mut clear) = ("fd.tte < 30m".to_owned(), "fd.tte > 1h".to_owned());
-    if known.base.is_roomy() {
-        raise = format!("fd.open > {} or {raise}", count.raise);
-        clear = format!("fd.open < {} and {clear}", count.clear);
-    }
+    let (raise, clear) = conditions(&known.base, WARNING, ("fd.tte < 30m", "fd.tte > 1h"));
     format!(
         "\n# Warning: half an hour is what a person needs to come and look; the evidence is kept for them.\n\
          [[ladder.descriptors.tier]]\n\
@@ -128,12 +129,7 @@ fn warning(known: &Known) -> String {
 }
 
 fn critical(known: &Known) -> String {
-    let count = known.base.tier(CRITICAL.0, CRITICAL.1);
-    let (mut raise, mut clear) = ("fd.tte < 10m".to_owned(), "fd.tte > 45m".to_owned());
-    if known.base.is_roomy() {
-        raise = format!("fd.open > {} or {raise}", count.raise);
-        clear = format!("fd.open < {} and {clear}", count.clear);
-    }
+    let (raise, clear) = conditions(&known.base, CRITICAL, ("fd.tte < 10m", "fd.tte > 45m"));
     let tell = "{ notify = { to = \"journal\", message = \"descriptors all but exhausted\" } }";
     let act = if raises(known) {
         format!(
