@@ -186,6 +186,13 @@ impl Agent {
         serde_json::from_str(&body).unwrap()
     }
 
+    /// What the history has; nothing while the agent has only begun and there is none yet.
+    pub(crate) fn recall(&self, path: &str) -> Option<Value> {
+        let (code, head, body) = self.send("GET", path, &bearer(LOOK), "");
+        assert!(code == 200 || code == 503 && body.contains("no history yet"), "{path}: {head}\n{body}");
+        (code == 200).then(|| serde_json::from_str(&body).unwrap())
+    }
+
     /// A command, with the token that lets command.
     pub(crate) fn tell(&self, verb: &str, body: &Value) -> (u16, Value) {
         let headers = format!("{}Content-Type: application/json\r\n", bearer(COMMAND));

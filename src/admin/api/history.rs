@@ -86,7 +86,8 @@ impl Desk {
         let read = move || Blocking::open(&store).and_then(|mut reader| read(&mut reader));
         match tokio::task::spawn_blocking(read).await {
             Ok(Ok(found)) => Ok(found),
-            Ok(Err(QueryError::Absent(_))) => Err(say(StatusCode::NOT_FOUND, "there is no history yet")),
+            // It is made when the agent starts: whoever asks again soon finds it.
+            Ok(Err(QueryError::Absent(_))) => Err(full("there is no history yet")),
             Ok(Err(error)) => Err(say(StatusCode::SERVICE_UNAVAILABLE, &chain(&error))),
             Err(_) => Err(say(StatusCode::SERVICE_UNAVAILABLE, "the history can't be read")),
         }
