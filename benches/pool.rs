@@ -55,7 +55,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let clients = ClientLimits { max: CLIENTS, reserve: 0, idle: Duration::from_hours(1) };
+        let clients = ClientLimits { max: CLIENTS, reserve: 0, scarce: 0, idle: Duration::from_hours(1) };
         let limits = Limits {
             max: CONNECTIONS,
             min: CONNECTIONS,

@@ -13,6 +13,7 @@ mod pools;
 pub mod request;
 pub mod seek;
 pub mod settings;
+mod shortage;
 mod start;
 pub mod status;
 mod tally;

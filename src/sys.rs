@@ -40,6 +40,7 @@ pub mod sockstat;
 pub mod spawn;
 pub mod stat;
 pub mod tcp;
+pub mod tcp_turnover;
 pub mod terminal;
 pub mod user;
 #[cfg(test)]

@@ -133,7 +133,7 @@ fn still_dead(
     let records = close_wait(diag)?;
     let now = |cookie: &u64| {
         let record = records.iter().find(|record| record.cookie == Some(*cookie))?;
-        (!subject.protection.covers(record.remote)).then_some(*record)
+        (!subject.protection.covers(record.remote)).then_some(record.clone())
     };
     Ok(cookies.iter().filter_map(now).collect())
 }

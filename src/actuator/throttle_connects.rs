@@ -57,7 +57,7 @@ impl Throttles {
         let answer = proxies.tell(pool, Command::Admit(gate)).map_err(|error| error.to_string())?;
         answer.await.map_err(|_| "the proxies have ended".to_owned())?;
         let summary = match gate {
-            Gate::Open | Gate::Scarce => format!("{pool}: new clients are let in"),
+            Gate::Open => format!("{pool}: new clients are let in"),
             Gate::Throttled { rate } => {
                 format!("{pool}: {}/min new clients are let in beyond the reserve", rate * 60.0)
             }

@@ -30,6 +30,7 @@ use crate::agent::own::Own;
 use crate::agent::pools::{Heard, Pools};
 use crate::agent::seek::Seeker;
 use crate::agent::settings::Settings;
+use crate::agent::shortage::Shortages;
 use crate::agent::start::Ends;
 use crate::agent::target::Target;
 use crate::journal::recorder::Recorder;
@@ -90,6 +91,7 @@ pub(super) struct Control {
     ends: Ends,
     residents: Residents,
     pools: Pools,
+    shortages: Shortages,
     /// Processes that have ended while something was still under way on their target.
     departed: Vec<(Name, ProcessId)>,
     /// When to look at the keeper next.
@@ -117,6 +119,7 @@ impl Control {
             ends: parts.ends,
             residents: parts.residents,
             pools: parts.pools,
+            shortages: Shortages::default(),
             departed: Vec::new(),
             keeper_due: Timestamp::ZERO,
             history_lost: None,
@@ -161,7 +164,7 @@ impl Control {
                 Message::Asked(envelope) => self.answer(envelope),
                 Message::Book(book) => self.take_book(book),
                 Message::Probed { probe, asked, reading } => self.take_probe(&probe, asked, reading),
-                Message::Pool { name, asked, view } => self.take_pool(name, asked, view),
+                Message::Pool { name, asked, view } => self.take_pool(&name, asked, view),
                 Message::Truth { name, upstream, asked, told } => {
                     self.pools.take_truth(name, upstream, Heard { asked, told });
                 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::actuator::Subject;
 use crate::model::aged::AgedSockets;
 use crate::model::clock::{Timestamp, WallTime};
+use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::reading::Gap;
 use crate::model::signal::{Argument, CATALOGUE, Signal, Source};
@@ -32,6 +33,8 @@ pub(super) struct Guarded {
     pub(super) aged: Option<Arc<AgedSockets>>,
     /// Its sockets in the last scan: inode and descriptor, by inode; none where they were not seen.
     pub(super) sockets: Option<Arc<[(u64, u32)]>>,
+    /// The pools that it has clients of, and how few descriptors left mean that these let in nobody beyond their reserve.
+    pub(super) pools: BTreeMap<Name, u32>,
     /// The next fast look.
     pub(super) look_due: Timestamp,
     /// The next full scan.

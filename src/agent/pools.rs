@@ -14,7 +14,7 @@ use crate::model::reading::{Gap, Reading};
 use crate::model::signal::STREAM_STATES;
 use crate::pool::breaker::BreakerState;
 use crate::pool::counters::Counters;
-use crate::pool::gate::Gate;
+use crate::pool::gate::{Gate, Supply};
 use crate::pool::mode::Mode;
 use crate::pool::reason::{CloseReason, Farewell, OpenReason, Refusal};
 use crate::pool::snapshot::{Activity, ClientActivity};
@@ -125,8 +125,9 @@ impl Pools {
         status.clients_idle = view.pool.clients_idle;
         status.throttle = match view.gate {
             Gate::Throttled { rate } => Some(rate),
-            Gate::Open | Gate::Scarce => None,
+            Gate::Open => None,
         };
+        status.scarce = view.supply == Supply::Scarce;
         breaker(view.pool.breaker).clone_into(&mut status.breaker);
         status.counters = counters(&view.counters);
         status.servers = view.servers.iter().map(server).collect();
@@ -137,6 +138,13 @@ impl Pools {
         status.cache = view.cache.map(cache);
         status.trading = view.trading.map(PoolTrading::of);
         status
+    }
+
+    /// Whether a process with these sockets has clients of that pool.
+    pub(super) fn is_used_by(&self, name: &Name, sockets: &[(u64, u32)]) -> bool {
+        let clients = self.views.get(name).into_iter().flat_map(|(_, view)| &view.clients);
+        let mut inodes = clients.map(|client| client.identity.inode);
+        inodes.any(|inode| descriptor(sockets, inode).is_some())
     }
 
     /// The descriptors of a process that are clients of a pool, by the inodes of its sockets.

@@ -146,6 +146,8 @@ pub struct PoolStatus {
     pub clients_idle: u32,
     /// New clients a second, where they are throttled.
     pub throttle: Option<f64>,
+    /// Whether the process of a client has nearly no descriptors left, so that it lets in its reserve alone.
+    pub scarce: bool,
     /// The best of its breakers.
     pub breaker: String,
     /// What happened so far, by reason: `closed.reset`, `refused.throttled`; without what never did.
@@ -278,6 +280,7 @@ impl PoolStatus {
             connecting: 0,
             clients_idle: 0,
             throttle: None,
+            scarce: false,
             breaker: String::new(),
             counters: BTreeMap::new(),
             servers: Vec::new(),

@@ -57,6 +57,8 @@ impl Tally {
             | Fact::HistoryLost { .. }
             | Fact::HistoryBack { .. }
             | Fact::BoundHit { .. }
+            | Fact::DescriptorsScarce { .. }
+            | Fact::DescriptorsBack { .. }
             | Fact::StreamChanged { .. }
             | Fact::NoticeFailed { .. } => {}
         }

@@ -100,6 +100,8 @@ pub const POOL_RESET: super::proxy::Reset = super::proxy::Reset::Smart;
 pub const CLIENTS_MAX: u32 = 200;
 /// Of them, for the console and for what must come through a throttle.
 pub const CLIENTS_RESERVE: u32 = 4;
+/// Descriptors that a client's process has left when new clients would be its end: enough to cancel orders with, and for a leak in a hurry to be noticed.
+pub const CLIENTS_SCARCE: u32 = 16;
 /// Rest of a client: a leaked one is given back, one of a slow strategy is not.
 pub const CLIENTS_IDLE: Duration = Duration::from_mins(15);
 /// Login of a client: it is on this machine.

@@ -20,6 +20,8 @@ pub fn kind(fact: &Fact) -> &'static str {
         Fact::HoldReleased { .. } => "hold_released",
         Fact::Latched { .. } => "latched",
         Fact::Commanded { .. } => "commanded",
+        Fact::DescriptorsScarce { .. } => "descriptors_scarce",
+        Fact::DescriptorsBack { .. } => "descriptors_back",
         Fact::StreamChanged { .. } => "stream_changed",
         Fact::SignalLost { .. } => "signal_lost",
         Fact::SignalBack { .. } => "signal_back",
@@ -56,6 +58,8 @@ pub fn rule(fact: &Fact) -> Option<String> {
         | Fact::HoldTaken { .. }
         | Fact::HoldReleased { .. }
         | Fact::Commanded { .. }
+        | Fact::DescriptorsScarce { .. }
+        | Fact::DescriptorsBack { .. }
         | Fact::StreamChanged { .. }
         | Fact::SignalLost { .. }
         | Fact::SignalBack { .. }

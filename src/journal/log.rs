@@ -26,7 +26,7 @@
 //! | `code`, `restarts` | exit code; starts before this one |
 //! | `version`, `settings` | of the agent |
 //! | `lost` | records of the history lost |
-//! | `stream`, `client` | the proxy and the client whose stream changed |
+//! | `proxy`, `client` | the proxy, and the client whose stream changed |
 //! | `bound`, `receiver`, `sought` | which bound was hit, who could not be told, what was looked for |
 
 mod fields;
@@ -136,7 +136,7 @@ pub fn log(event: &Event) {
                 result = f.result,
                 error = f.error,
                 took_seconds = f.took_seconds,
-                why = f.why,
+                why = f.why.as_deref(),
                 signal = f.signal,
                 gap = f.gap,
                 command = f.command,
@@ -148,7 +148,7 @@ pub fn log(event: &Event) {
                 lost = f.lost,
                 bound = f.bound,
                 receiver = f.receiver,
-                stream = f.stream,
+                proxy = f.proxy,
                 client = f.client,
                 sought = f.sought,
                 "{message}"

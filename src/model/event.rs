@@ -109,6 +109,18 @@ pub enum Fact {
         /// User id of the one who asked.
         uid: u32,
     },
+    /// The process has nearly no descriptors left: a pool lets in nobody beyond its reserve.
+    DescriptorsScarce {
+        /// The pool.
+        pool: Name,
+        /// Descriptors left.
+        left: u64,
+    },
+    /// It has some again, or is no client any more: the pool is open as before.
+    DescriptorsBack {
+        /// The pool.
+        pool: Name,
+    },
     /// The stream of a client has changed its state.
     StreamChanged {
         /// The proxy.
@@ -216,6 +228,12 @@ impl Fact {
             Self::HoldReleased { .. } => (Loudness::Info, "hold released"),
             Self::Latched { .. } => (Loudness::Error, "budget spent: waits for a person"),
             Self::Commanded { .. } => (Loudness::Info, "command received"),
+            Self::DescriptorsScarce { .. } => {
+                (Loudness::Warn, "descriptors nearly gone, a pool lets in its reserve alone")
+            }
+            Self::DescriptorsBack { .. } => {
+                (Loudness::Info, "descriptors left again, the pool is open as before")
+            }
             Self::StreamChanged { to, .. } if is_trouble(to) => (Loudness::Warn, "stream changed its state"),
             Self::StreamChanged { .. } => (Loudness::Info, "stream changed its state"),
             Self::SignalLost { .. } => (Loudness::Warn, "signal lost"),

@@ -57,6 +57,8 @@ fn particulars(fact: &Fact) -> String {
         Fact::HoldTaken { hold } => hold.word().to_string(),
         Fact::HoldReleased { hold, why } => format!("{} by {why}", hold.word()),
         Fact::Commanded { command, uid } => format!("{command} (uid {uid})"),
+        Fact::DescriptorsScarce { pool, left } => format!("{pool}: {left} left"),
+        Fact::DescriptorsBack { pool } => pool.to_string(),
         Fact::StreamChanged { stream, client, from, to, why } => {
             format!("{stream}, client {client}: {from} to {to}: {why}")
         }

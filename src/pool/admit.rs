@@ -2,7 +2,7 @@
 
 use crate::model::clock::Timestamp;
 use crate::pool::client::Standing;
-use crate::pool::gate::Gate;
+use crate::pool::gate::{Gate, Supply};
 use crate::pool::id::{ClientId, ConnectionId};
 use crate::pool::mode::Mode;
 use crate::pool::reason::{Farewell, Refusal};
@@ -121,6 +121,16 @@ impl Pool {
     /// How new clients are let in.
     pub fn gate(&self) -> Gate {
         self.gate.stand()
+    }
+
+    /// Whether those that its clients belong to have descriptors left.
+    pub fn supply(&self) -> Supply {
+        self.gate.supply()
+    }
+
+    /// Says so.
+    pub fn set_supply(&mut self, supply: Supply) {
+        self.gate.set_supply(supply);
     }
 
     /// Sets how new clients are let in.

@@ -16,7 +16,15 @@ pub enum Gate {
         /// New clients a second.
         rate: f64,
     },
-    /// Beyond the reserve, nobody: descriptors are nearly gone.
+}
+
+/// Whether those that the clients belong to have descriptors left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Supply {
+    /// So far.
+    #[default]
+    Plenty,
+    /// They are nearly gone: beyond the reserve nobody is let in, however the gate stands.
     Scarce,
 }
 
@@ -24,6 +32,7 @@ pub enum Gate {
 #[derive(Clone, Debug)]
 pub(super) struct Gatekeeper {
     gate: Gate,
+    supply: Supply,
     /// Clients that may come in now, beyond the reserve.
     tokens: f64,
     at: Timestamp,
@@ -31,11 +40,20 @@ pub(super) struct Gatekeeper {
 
 impl Gatekeeper {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { gate: Gate::Open, tokens: 0.0, at: now }
+        Self { gate: Gate::Open, supply: Supply::Plenty, tokens: 0.0, at: now }
     }
 
     pub(super) fn stand(&self) -> Gate {
         self.gate
+    }
+
+    pub(super) fn supply(&self) -> Supply {
+        self.supply
+    }
+
+    /// Says whether descriptors are nearly gone. A throttle stays beside it.
+    pub(super) fn set_supply(&mut self, supply: Supply) {
+        self.supply = supply;
     }
 
     /// Sets the gate. A throttle begins without credit; one whose rate is changed keeps what it has.
@@ -60,10 +78,12 @@ impl Gatekeeper {
         if attached < limits.reserve {
             return Ok(());
         }
+        if self.supply == Supply::Scarce {
+            return Err(Refusal::Scarce);
+        }
         self.refill(now);
         match self.gate {
             Gate::Open => Ok(()),
-            Gate::Scarce => Err(Refusal::Scarce),
             Gate::Throttled { .. } if self.tokens >= 1.0 => {
                 self.tokens -= 1.0;
                 Ok(())
@@ -88,7 +108,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    const LIMITS: ClientLimits = ClientLimits { max: 10, reserve: 2, idle: Duration::MAX };
+    const LIMITS: ClientLimits = ClientLimits { max: 10, reserve: 2, scarce: 0, idle: Duration::MAX };
 
     fn at(millis: u64) -> Timestamp {
         Timestamp::from_millis(millis)
@@ -97,10 +117,10 @@ mod tests {
     #[test]
     fn the_reserve_comes_in_whatever_the_gate_says() {
         let mut gate = Gatekeeper::new(at(0));
-        gate.set(Gate::Scarce, at(0));
+        gate.set_supply(Supply::Scarce);
         assert_eq!(gate.admit(1, &LIMITS, at(0)), Ok(()));
         assert_eq!(gate.admit(2, &LIMITS, at(0)), Err(Refusal::Scarce));
-        gate.set(Gate::Open, at(0));
+        gate.set_supply(Supply::Plenty);
         assert_eq!(gate.admit(9, &LIMITS, at(0)), Ok(()));
         assert_eq!(gate.admit(10, &LIMITS, at(0)), Err(Refusal::ClientsFull));
     }

@@ -59,6 +59,8 @@ pub struct ClientLimits {
     pub max: u32,
     /// So many are let in however the gate stands.
     pub reserve: u32,
+    /// Descriptors are nearly gone where a process that has clients here has no more left; 0 means that nobody looks.
+    pub scarce: u32,
     /// How long a client stays without a unit of work.
     pub idle: Duration,
 }
@@ -82,7 +84,7 @@ impl Default for Limits {
             ping_timeout: Duration::from_secs(2),
             drain: Duration::from_secs(30),
             trip: Trip::default(),
-            clients: ClientLimits { max: 200, reserve: 4, idle: Duration::MAX },
+            clients: ClientLimits { max: 200, reserve: 4, scarce: 0, idle: Duration::MAX },
         }
     }
 }

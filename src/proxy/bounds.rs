@@ -35,6 +35,7 @@ pub fn limits(proxy: &Proxy) -> Limits {
         clients: ClientLimits {
             max: proxy.clients.max,
             reserve: proxy.clients.reserve,
+            scarce: proxy.clients.scarce.unwrap_or(0),
             idle: proxy.clients.idle.unwrap_or(Duration::MAX),
         },
         per_upstream: match &proxy.protocol {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::model::action::{Gate as OrderGate, ResetHow};
-use crate::pool::gate::Gate;
+use crate::pool::gate::{Gate, Supply};
 use crate::pool::limits::Limits;
 use crate::proxy::view::GateView;
 use crate::stream::order::Wanted;
@@ -21,6 +21,8 @@ pub enum Command {
     },
     /// Say how new clients are let in.
     Admit(Gate),
+    /// Say whether those that the clients belong to have descriptors left.
+    Supply(Supply),
     /// New work waits; server connections are closed as they come free.
     Pause,
     /// Back to work.

@@ -61,6 +61,7 @@ pub(in crate::proxy) fn obey(pool: &mut Pool, command: Command, now: Timestamp) 
             pool.reset(Reset { how, share, scope: Scope::All, cause: ResetCause::Asked }, now);
         }
         Command::Admit(gate) => pool.set_gate(gate, now),
+        Command::Supply(supply) => pool.set_supply(supply),
         Command::Pause => pool.pause(now),
         Command::Resume => pool.resume(now),
         Command::Reconnect => {

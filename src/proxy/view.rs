@@ -14,7 +14,7 @@ use crate::model::trading::Trading;
 use crate::model::units::format_span;
 use crate::pool::Pool;
 use crate::pool::counters::Counters;
-use crate::pool::gate::Gate;
+use crate::pool::gate::{Gate, Supply};
 use crate::pool::id::ConnectionId;
 use crate::pool::limits::Limits;
 use crate::pool::reason::CloseReason;
@@ -34,6 +34,8 @@ pub struct View {
     pub limits: Limits,
     /// How new clients are let in.
     pub gate: Gate,
+    /// Whether those that its clients belong to have descriptors left.
+    pub supply: Supply,
     /// What was opened, closed and refused so far, by reason.
     pub counters: Counters,
     /// Clients, those longest without work first, at most [`CLIENTS_SHOWN_MAX`].

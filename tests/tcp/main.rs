@@ -13,6 +13,7 @@ mod ends;
 mod limits;
 mod redis;
 mod resets;
+mod scarce;
 mod strangers;
 mod support;
 mod upstreams;

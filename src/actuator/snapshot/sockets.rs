@@ -55,7 +55,7 @@ pub(super) fn row(record: &SocketRecord) -> Row {
         record.receive_queue.to_string(),
         record.send_queue.to_string(),
     ];
-    if let Some(info) = record.info {
+    if let Some(info) = &record.info {
         let count = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
         row.extend([
             info.since_sent.as_millis().to_string(),

@@ -311,7 +311,7 @@ fn a_loop_that_keeps_books_by_number_is_refused() {
 fn wait_for_close_wait(subject: &Subject, inode: u64) -> SocketRecord {
     loop {
         match records(subject).get(&inode) {
-            Some(record) if record.state == TcpState::CloseWait => return *record,
+            Some(record) if record.state == TcpState::CloseWait => return record.clone(),
             Some(_) => std::thread::yield_now(),
             None => panic!("it is in a table"),
         }

@@ -29,6 +29,9 @@ pub(super) fn write(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
     )?;
     let throttles = pools.iter().filter_map(|pool| Some((labels(pool), pool.throttle?)));
     page.gauges(Family::plain("fdguard_pool_throttle", "New clients let in per second"), throttles)?;
+    let scarce = pools.iter().map(|pool| (labels(pool), f64::from(u8::from(pool.scarce))));
+    let help = "1 while the process of a client has nearly no descriptors left and no more than the reserve is let in";
+    page.gauges(Family::plain("fdguard_pool_scarce", help), scarce)?;
     events(page, pools)?;
     traffic(page, pools)?;
     cache(page, pools)?;

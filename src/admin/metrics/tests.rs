@@ -55,6 +55,7 @@ fn pool() -> PoolStatus {
         asked: Some(Duration::from_secs(1)),
         signals: signals("pool[]."),
         throttle: Some(5.0),
+        scarce: false,
         counters: BTreeMap::from([("closed.reset".to_owned(), 3)]),
         traffic: Some(PoolTraffic { up: 10, down: 20 }),
         cache: Some(PoolCache { entries: 1, bytes: 2, hits: 3, misses: 4, dropped: 5 }),

@@ -188,6 +188,7 @@ impl Control {
             since: SystemClock.wall(),
             aged: None,
             sockets: None,
+            pools: BTreeMap::new(),
             look_due: now,
             scan_due: now,
             sample_due: now,
@@ -219,6 +220,8 @@ impl Control {
         target.spent = target.edition.map(|edition| (id.pid, edition));
         target.search_anew(now);
         self.scanner.forget(id);
+        let turns = self.shortages.forget(id);
+        self.turn(About::process(&name, id), None, turns);
         if let Some(actuator) = &self.actuator {
             actuator.lift(id);
         }

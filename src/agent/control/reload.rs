@@ -92,6 +92,8 @@ impl Control {
     fn dismiss(&mut self, target: &Target) {
         for id in target.guarded.keys() {
             self.scanner.forget(*id);
+            let turns = self.shortages.forget(*id);
+            self.turn(About::process(target.name(), *id), None, turns);
             if let Some(actuator) = &self.actuator {
                 actuator.let_go(*id, "it is not guarded any more");
                 actuator.lift(*id);

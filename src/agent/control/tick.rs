@@ -7,12 +7,17 @@ use crate::actuator::Finished;
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::settings::SAMPLE_EVERY;
+use crate::agent::shortage::Turn;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::decision::Report;
 use crate::model::event::Fact;
 use crate::model::name::Name;
+use crate::model::observation::Observation;
 use crate::model::process::ProcessId;
 use crate::model::reading::Reading;
+use crate::model::signal::Signal;
+use crate::pool::gate::Supply;
+use crate::proxy::Command;
 use crate::proxy::view::View;
 use crate::sampler::eye::Answer;
 use crate::sampler::remotes::RemoteBook;
@@ -55,8 +60,32 @@ impl Control {
             guarded.scan_due = now + self.settings.scan.period;
         }
         self.own.ticked();
+        let left = left(observation);
+        let turns = self.shortages.weigh(id, left, &guarded.pools);
         let evaluation = target.engine.step(&id, observation);
+        if !turns.is_empty() {
+            let name = target.settings.name.clone();
+            self.turn(About::process(&name, id), left, turns);
+        }
         self.carry_out(place, id, evaluation);
+    }
+
+    /// Tells pools whether the processes of their clients have descriptors left.
+    pub(super) fn turn(&mut self, about: About<'_>, left: Option<u64>, turns: Vec<Turn>) {
+        for Turn { pool, supply } in turns {
+            self.supply(&pool, supply);
+            let fact = match supply {
+                Supply::Scarce => Fact::DescriptorsScarce { pool, left: left.unwrap_or_default() },
+                Supply::Plenty => Fact::DescriptorsBack { pool },
+            };
+            self.herald.tell(about, fact);
+        }
+    }
+
+    fn supply(&self, pool: &Name, supply: Supply) {
+        if let Err(why) = self.pools.tell(pool, Command::Supply(supply)) {
+            tracing::warn!(%pool, %why, "the pool can't be told how many descriptors are left");
+        }
     }
 
     /// What a full scan found joins the eye; a loss of sight is told.
@@ -134,15 +163,27 @@ impl Control {
     }
 
     /// What a pool said goes to every process.
-    pub(super) fn take_pool(&mut self, name: Name, asked: Timestamp, view: Box<View>) {
-        for change in self.pools.changes(&name, &view) {
+    pub(super) fn take_pool(&mut self, name: &Name, asked: Timestamp, view: Box<View>) {
+        for change in self.pools.changes(name, &view) {
             self.herald.tell(About::default(), change);
         }
-        self.pools.take(name, asked, view);
+        let few = view.limits.clients.scarce;
+        // A pool that has begun anew, or has not heard it, hears it again.
+        let supply = self.shortages.of(name);
+        if supply != view.supply {
+            self.supply(name, supply);
+        }
+        self.pools.take(name.clone(), asked, view);
         for target in &mut self.targets {
             let gates = &target.settings.trading.gates;
             for guarded in target.guarded.values_mut() {
-                let answers = self.pools.answers_to(guarded.sockets.as_deref());
+                let sockets = guarded.sockets.as_deref();
+                if sockets.is_some_and(|sockets| self.pools.is_used_by(name, sockets)) {
+                    guarded.pools.insert(name.clone(), few);
+                } else {
+                    guarded.pools.remove(name);
+                }
+                let answers = self.pools.answers_to(sockets);
                 guarded.eye.tell_pools(Arc::new(answers), gates);
             }
         }
@@ -151,4 +192,16 @@ impl Control {
     pub(super) fn place_of(&self, id: &ProcessId) -> Option<usize> {
         self.targets.iter().position(|target| target.guarded.contains_key(id))
     }
+}
+
+/// How many descriptors a process may still open; nothing where that is not known.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a whole number, and none below 0"
+)]
+fn left(observation: &Observation) -> Option<u64> {
+    let known = |signal| observation.plain(signal).known();
+    let left = known(Signal::FdLimit)? - known(Signal::FdOpen)?;
+    Some(left.max(0.0) as u64)
 }

@@ -52,6 +52,9 @@ pub(super) fn render(pools: &[PoolStatus]) -> String {
         if let Some(rate) = pool.throttle {
             let _ = writeln!(text, "{}: THROTTLED to {:.1}/min new clients", pool.name, rate * 60.0);
         }
+        if pool.scarce {
+            let _ = writeln!(text, "{}: LETS IN ITS RESERVE ALONE, descriptors are nearly gone", pool.name);
+        }
         if pool.signals.values().any(|reading| *reading == Reading::Unavailable(Gap::Late)) {
             let _ = writeln!(text, "{}: does not answer", pool.name);
         }

@@ -8,7 +8,7 @@ use crate::config::show::Size;
 use crate::config::{defaults, read};
 use crate::model::diagnostic::Diagnostic;
 
-/// The most clients of one proxy.
+/// The most clients of one proxy, and the most descriptors that may count as few.
 const CLIENTS_MAX: u32 = 100_000;
 const KIB: u64 = 1 << 10;
 
@@ -19,6 +19,8 @@ pub struct Clients {
     pub max: u32,
     /// Of them, let in while new clients are throttled.
     pub reserve: u32,
+    /// While a guarded process that is a client has at most so many descriptors left, nobody is let in beyond the reserve.
+    pub scarce: Option<u32>,
     /// One that rests so long outside of work is closed.
     pub idle: Option<Duration>,
     /// The most bytes held for one, in each direction.
@@ -30,6 +32,8 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) 
     let max = section.or(cx, "max", defaults::CLIENTS_MAX, read::number(1..=CLIENTS_MAX));
     let reserve = section.or(cx, "reserve", defaults::CLIENTS_RESERVE, read::number(0..=CLIENTS_MAX));
     let idle = read::span(Duration::from_millis(100)..=Duration::from_hours(24 * 30));
+    let scarce = read::or_none(read::number(1..=CLIENTS_MAX));
+    let scarce = section.or(cx, "scarce", Some(defaults::CLIENTS_SCARCE), scarce);
     // A stream may be quiet for long and still be listened to: its clients are watched by pings.
     let usual = if kind == Kind::WebSocket { None } else { Some(defaults::CLIENTS_IDLE) };
     let idle =
@@ -48,5 +52,5 @@ pub(super) fn read(section: &mut Section<'_>, kind: Kind, cx: &mut Context<'_>) 
         Kind::Http => foreign::refuse(section, foreign::HTTP, foreign::HTTP_CLIENTS, cx),
         Kind::Postgres => {}
     }
-    Clients { max, reserve, idle, buffer }
+    Clients { max, reserve, scarce, idle, buffer }
 }

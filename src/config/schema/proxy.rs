@@ -116,13 +116,18 @@ fn clients() -> Value {
     });
     let auth = words("How they log in.", &["trust", "md5", "scram-sha-256", "password"]);
     let buffer = pattern("The most bytes held for one, in each direction.", SIZE);
-    let reserve = "Of them, let in under a throttle.";
+    let reserve = "Of them, let in under a throttle, and where descriptors are nearly gone.";
+    let mut scarce = json!({ "type": ["integer", "string"], "minimum": 1, "pattern": format!("^{NONE}$") });
+    scarce["description"] = json!(
+        "Nobody is let in beyond the reserve while the process of a client has so few descriptors left."
+    );
     let tries = pattern("So many logins may fail, for each user of this machine.", QUOTA);
     table(
         "Its clients.",
         json!({
             "max": number("At most so many.", (1, 100_000), defaults::CLIENTS_MAX),
             "reserve": number(reserve, (0, 100_000), defaults::CLIENTS_RESERVE),
+            "scarce": usual(scarce, u64::from(defaults::CLIENTS_SCARCE)),
             "idle": span_or_none("One that rests so long is closed.", Some(defaults::CLIENTS_IDLE)),
             "login": span("For the login.", defaults::CLIENTS_LOGIN),
             "head": span("For the head of a request.", defaults::HTTP_HEAD),

@@ -83,6 +83,8 @@ pub(crate) fn facts() -> Vec<Fact> {
         Fact::HoldReleased { hold, why: text("tier cleared") },
         Fact::Latched { rule: path().to_string() },
         Fact::Commanded { command: text("release bot"), uid: 1000 },
+        Fact::DescriptorsScarce { pool: name("orders-db"), left: 12 },
+        Fact::DescriptorsBack { pool: name("orders-db") },
         Fact::StreamChanged {
             stream: name("quotes"),
             client: text("unix"),

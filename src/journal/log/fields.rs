@@ -1,5 +1,7 @@
 //! An event as the fields of a log record.
 
+use std::borrow::Cow;
+
 use crate::journal::facts::{kind, rule};
 use crate::model::decision::{Cause, Decision, DryRun, Verdict, Work};
 use crate::model::event::{Event, Fact};
@@ -25,7 +27,7 @@ pub(super) struct Fields<'a> {
     pub(super) result: Option<&'a str>,
     pub(super) error: Option<&'a str>,
     pub(super) took_seconds: Option<f64>,
-    pub(super) why: Option<&'a str>,
+    pub(super) why: Option<Cow<'a, str>>,
     pub(super) signal: Option<&'static str>,
     pub(super) gap: Option<String>,
     pub(super) command: Option<&'a str>,
@@ -37,7 +39,7 @@ pub(super) struct Fields<'a> {
     pub(super) lost: Option<u64>,
     pub(super) bound: Option<&'a str>,
     pub(super) receiver: Option<&'a str>,
-    pub(super) stream: Option<&'a str>,
+    pub(super) proxy: Option<&'a str>,
     pub(super) client: Option<&'a str>,
     pub(super) sought: Option<&'a str>,
 }
@@ -62,7 +64,7 @@ impl<'a> Fields<'a> {
             Fact::AgentStopping { why }
             | Fact::StaysDown { why }
             | Fact::ReloadRefused { why }
-            | Fact::HistoryLost { why } => Self { why: Some(why), ..self },
+            | Fact::HistoryLost { why } => Self { why: Some(Cow::Borrowed(why)), ..self },
             Fact::Adopted { command, again: _ } => Self { command: Some(command), ..self },
             Fact::TargetAbsent { sought } => Self { sought: Some(sought), ..self },
             Fact::Exited { code } => Self { code: *code, ..self },
@@ -90,17 +92,22 @@ impl<'a> Fields<'a> {
             },
             Fact::HoldTaken { hold } => Self { action: Some(hold.word().name()), ..self },
             Fact::HoldReleased { hold, why } => {
-                Self { action: Some(hold.word().name()), why: Some(why), ..self }
+                Self { action: Some(hold.word().name()), why: Some(Cow::Borrowed(why)), ..self }
             }
             // The rule is all there is to say.
             Fact::Latched { rule: _ } => self,
             Fact::Commanded { command, uid } => Self { command: Some(command), uid: Some(*uid), ..self },
+            Fact::DescriptorsScarce { pool, left } => {
+                let why = Some(Cow::Owned(format!("{left} descriptors left")));
+                Self { proxy: Some(pool.as_str()), why, ..self }
+            }
+            Fact::DescriptorsBack { pool } => Self { proxy: Some(pool.as_str()), ..self },
             Fact::StreamChanged { stream, client, from, to, why } => Self {
-                stream: Some(stream.as_str()),
+                proxy: Some(stream.as_str()),
                 client: Some(client),
                 from: Some(from),
                 to: Some(to),
-                why: Some(why),
+                why: Some(Cow::Borrowed(why)),
                 ..self
             },
             Fact::SignalLost { signal, gap } => {
@@ -111,7 +118,9 @@ impl<'a> Fields<'a> {
             Fact::ShadowDiffers { policy: _, how } => Self { because: Some(how), ..self },
             Fact::HistoryBack { lost } => Self { lost: Some(*lost), ..self },
             Fact::BoundHit { bound } => Self { bound: Some(bound), ..self },
-            Fact::NoticeFailed { to, why } => Self { receiver: Some(to.as_str()), why: Some(why), ..self },
+            Fact::NoticeFailed { to, why } => {
+                Self { receiver: Some(to.as_str()), why: Some(Cow::Borrowed(why)), ..self }
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use super::hands::{HOME, Hands, OTHER, connects};
 use crate::model::action::ResetHow;
 use crate::model::clock::Timestamp;
 use crate::pool::check_out::{CheckOut, Released};
-use crate::pool::gate::Gate;
+use crate::pool::gate::Supply;
 use crate::pool::id::{ClientId, ConnectionId};
 use crate::pool::limits::{ClientLimits, Limits};
 use crate::pool::order::Order;
@@ -23,17 +23,17 @@ fn dismissed(orders: &[Order]) -> Vec<(u32, Farewell)> {
 }
 
 fn hands(idle: Duration) -> Hands {
-    let clients = ClientLimits { max: 10, reserve: 2, idle };
+    let clients = ClientLimits { max: 10, reserve: 2, scarce: 0, idle };
     Hands::new(&Limits { max: 2, clients, ..Limits::default() })
 }
 
 #[test]
 fn clients_are_bounded_and_the_gate_keeps_a_reserve() {
     let mut hands = hands(Duration::MAX);
-    hands.pool.set_gate(Gate::Scarce, hands.now);
+    hands.pool.set_supply(Supply::Scarce);
     hands.attach(0..2);
     assert_eq!(hands.pool.attach(ClientId(2), hands.now), Err(Refusal::Scarce));
-    hands.pool.set_gate(Gate::Open, hands.now);
+    hands.pool.set_supply(Supply::Plenty);
     hands.attach(2..10);
     assert_eq!(hands.pool.attach(ClientId(10), hands.now), Err(Refusal::ClientsFull));
     assert_eq!(hands.pool.counters().refused(Refusal::ClientsFull), 1);

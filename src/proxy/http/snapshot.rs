@@ -26,6 +26,7 @@ impl Web {
             pool: room.pool.snapshot(now),
             limits: *room.pool.limits(),
             gate: room.pool.gate(),
+            supply: room.pool.supply(),
             counters: *room.pool.counters(),
             clients: clients.iter().filter_map(view).collect(),
             clients_more,

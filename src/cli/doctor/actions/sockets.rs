@@ -183,7 +183,7 @@ fn dead(child: &Adopted) -> Option<(SocketRecord, Doomed)> {
     listing.table().iter().rev().filter(|row| row.kind == Kind::Socket).find_map(|row| {
         let inode = row.inode?;
         let record = records.iter().find(|record| u64::from(record.inode) == inode)?;
-        Some((*record, Doomed { number: row.number, inode }))
+        Some((record.clone(), Doomed { number: row.number, inode }))
     })
 }
 

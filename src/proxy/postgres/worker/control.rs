@@ -33,6 +33,7 @@ impl Owner for Worker {
             }
             Command::Reset { .. }
             | Command::Admit(_)
+            | Command::Supply(_)
             | Command::Resume
             | Command::Stream(_)
             | Command::Trade(..)

@@ -22,6 +22,7 @@ impl Worker {
             pool: room.pool.snapshot(self.now),
             limits: *room.pool.limits(),
             gate: room.pool.gate(),
+            supply: room.pool.supply(),
             counters: *room.pool.counters(),
             clients: clients.iter().map(|(place, client)| self.client_view(room, *place, client)).collect(),
             clients_more,

@@ -21,6 +21,7 @@ impl Worker {
             pool: room.pool.snapshot(self.now),
             limits: *room.pool.limits(),
             gate: room.pool.gate(),
+            supply: room.pool.supply(),
             counters: *room.pool.counters(),
             clients: clients.iter().map(|(place, session)| self.client_view(room, *place, session)).collect(),
             clients_more,
