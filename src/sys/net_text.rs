@@ -166,7 +166,7 @@ sys.stdin.read()
             let common = |record: &SocketRecord| {
                 let listens = record.state == TcpState::Listen;
                 let send_queue = if listens { 0 } else { record.send_queue };
-                SocketRecord { cookie: None, send_queue, ..*record }
+                SocketRecord { cookie: None, send_queue, ..record.clone() }
             };
             held.map(|record| (record.inode, common(record))).collect()
         };

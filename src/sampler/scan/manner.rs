@@ -75,7 +75,7 @@ impl Manner {
 
     /// These are all the sockets that the process has.
     pub(super) fn know<'a>(&mut self, records: impl Iterator<Item = &'a SocketRecord>) {
-        let known: Vec<SocketRecord> = records.take(KNOWN_MAX + 1).copied().collect();
+        let known: Vec<SocketRecord> = records.take(KNOWN_MAX + 1).cloned().collect();
         let can_be_asked = known.len() <= KNOWN_MAX && known.iter().all(|record| record.cookie.is_some());
         self.known = can_be_asked.then_some(known);
     }

@@ -41,7 +41,7 @@ pub struct TcpInfo {
 }
 
 /// One TCP socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SocketRecord {
     /// The family it was made with.
     pub family: Family,
@@ -62,8 +62,8 @@ pub struct SocketRecord {
     pub receive_queue: u32,
     /// Bytes sent and not acknowledged. For a listener: how many may wait, 0 from text files.
     pub send_queue: u32,
-    /// Only where it was asked for.
-    pub info: Option<TcpInfo>,
+    /// Only where it was asked for: in a box, since a dump of thousands that does without is to be small.
+    pub info: Option<Box<TcpInfo>>,
 }
 
 impl SocketRecord {
@@ -90,7 +90,7 @@ impl SocketRecord {
             cookie: Some(u64::from(word(payload, 44)?) | u64::from(word(payload, 48)?) << 32),
             receive_queue: word(payload, 56)?,
             send_queue: word(payload, 60)?,
-            info: attributes::find(info, attributes::TCP_INFO).and_then(attributes::tcp_info),
+            info: attributes::find(info, attributes::TCP_INFO).and_then(attributes::tcp_info).map(Box::new),
         })
     }
 }

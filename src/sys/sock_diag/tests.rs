@@ -14,7 +14,7 @@ fn inode(socket: impl AsFd) -> u32 {
 
 fn find(records: &[SocketRecord], socket: impl AsFd) -> Option<SocketRecord> {
     let inode = inode(socket);
-    records.iter().find(|record| record.inode == inode).copied()
+    records.iter().find(|record| record.inode == inode).cloned()
 }
 
 /// Dumps until the socket is in the state: the peer's FIN takes a moment, even on loopback.
@@ -46,8 +46,8 @@ fn a_close_wait_is_found_by_the_mask_and_says_whether_its_end_was_read() {
     assert_eq!(record.receive_queue, 6, "five bytes and the end");
     assert_eq!(record.uid, nix::unistd::geteuid().as_raw());
     assert!(record.cookie.is_some_and(|cookie| cookie != 0));
-    assert_eq!(record.info.unwrap().bytes_received, Some(6));
-    assert!(record.info.unwrap().rtt.as_micros() > 0);
+    assert_eq!(record.info.as_ref().unwrap().bytes_received, Some(6));
+    assert!(record.info.as_ref().unwrap().rtt.as_micros() > 0);
 
     let mut text = String::new();
     std::io::Read::read_to_string(&mut client, &mut text).unwrap();
