@@ -20,6 +20,7 @@ mod manager;
 mod metrics;
 mod network;
 mod pages;
+mod readme;
 mod restart;
 mod room;
 mod soak;
