@@ -65,6 +65,7 @@ pub fn differ_in_limits_alone(old: &Proxy, new: &Proxy) -> bool {
     same.drain = old.drain;
     same.clients.max = old.clients.max;
     same.clients.reserve = old.clients.reserve;
+    same.clients.scarce = old.clients.scarce;
     same.clients.idle = old.clients.idle;
     let (kept, pool) = (&old.pool, &mut same.pool);
     (pool.min, pool.max, pool.waiters) = (kept.min, kept.max, kept.waiters);
@@ -99,7 +100,7 @@ mod tests {
         for alive in [
             "pool = { max = 7, min = 0, wait = \"1s\", waiters = 3, idle = \"9s\" }",
             "pool = { lifetime = \"1h\", max_uses = 9, connects = 1, check = \"9s\" }",
-            "clients = { max = 9, reserve = 2, idle = \"1m\" }\ndrain = \"1s\"",
+            "clients = { max = 9, reserve = 2, scarce = 3, idle = \"1m\" }\ndrain = \"1s\"",
         ] {
             let new = proxy(alive);
             assert_ne!(old, new, "{alive}");
