@@ -5,6 +5,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod child;
+pub(crate) mod contest;
 pub(crate) mod ground;
 pub(crate) mod machine;
 pub(crate) mod process;

@@ -3,17 +3,12 @@
 use std::fmt;
 
 use crate::common::Args;
+use crate::common::contest::chosen;
+use crate::common::contest::subject::Upstream;
 
 /// Bytes of a small answer and of a large one.
 pub(crate) const SMALL: usize = 248;
 pub(crate) const LARGE: usize = 100_000;
-
-/// How the upstream is spoken to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Upstream {
-    Plain,
-    Tls,
-}
 
 /// One line of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,8 +21,6 @@ pub(crate) struct Cell {
 impl Cell {
     /// All of them; those that `--only` names a part of, where it does.
     pub(crate) fn all(args: Args) -> Vec<Self> {
-        let only: Vec<String> =
-            std::env::args().filter_map(|word| word.strip_prefix("--only=").map(str::to_owned)).collect();
         let mut cells = Vec::new();
         for upstream in [Upstream::Plain, Upstream::Tls] {
             for body in [SMALL, LARGE] {
@@ -36,7 +29,7 @@ impl Cell {
                 }
             }
         }
-        cells.retain(|cell| only.is_empty() || only.iter().any(|part| cell.to_string().contains(part)));
+        cells.retain(|cell| chosen(&cell.to_string()));
         cells
     }
 

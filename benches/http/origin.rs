@@ -4,51 +4,33 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-
 use crate::common::Attempt;
-use crate::http::lab::Lab;
+use crate::common::contest::lab::Lab;
+use crate::common::contest::subject::Origin;
 
-/// Where it listens.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin {
-    pub(crate) plain: u16,
-    pub(crate) tls: u16,
-}
-
-impl Origin {
-    /// Listens in both ways until the bench ends.
-    pub(crate) fn start(lab: &Lab) -> Attempt<Self> {
-        let certs = CertificateDer::pem_file_iter(lab.path("cert.pem"))?.collect::<Result<Vec<_>, _>>()?;
-        let key = PrivateKeyDer::from_pem_file(lab.path("key.pem"))?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(certs, key)?;
-        let (plain, tls) = (lab.port()?, lab.port()?);
-        let (listener, secure) =
-            (TcpListener::bind(("127.0.0.1", plain))?, TcpListener::bind(("127.0.0.1", tls))?);
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let _slow = client.set_nodelay(true);
-                std::thread::spawn(move || serve(client));
-            }
-        });
-        let config = Arc::new(config);
-        std::thread::spawn(move || {
-            for client in secure.incoming().flatten() {
-                let _slow = client.set_nodelay(true);
-                let config = Arc::clone(&config);
-                std::thread::spawn(move || {
-                    let Ok(session) = rustls::ServerConnection::new(config) else { return };
-                    serve(rustls::StreamOwned::new(session, client));
-                });
-            }
-        });
-        Ok(Self { plain, tls })
-    }
+/// Listens in both ways until the bench ends.
+pub(crate) fn start(lab: &Lab) -> Attempt<Origin> {
+    let config = lab.tls()?;
+    let (plain, tls) = (lab.port()?, lab.port()?);
+    let (listener, secure) =
+        (TcpListener::bind(("127.0.0.1", plain))?, TcpListener::bind(("127.0.0.1", tls))?);
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let _slow = client.set_nodelay(true);
+            std::thread::spawn(move || serve(client));
+        }
+    });
+    std::thread::spawn(move || {
+        for client in secure.incoming().flatten() {
+            let _slow = client.set_nodelay(true);
+            let config = Arc::clone(&config);
+            std::thread::spawn(move || {
+                let Ok(session) = rustls::ServerConnection::new(config) else { return };
+                serve(rustls::StreamOwned::new(session, client));
+            });
+        }
+    });
+    Ok(Origin { plain, tls })
 }
 
 /// Answers until the connection ends.

@@ -10,6 +10,7 @@
 )]
 
 mod breaker;
+mod browser;
 mod clients;
 mod hostile;
 mod node;

@@ -12,8 +12,7 @@ use crate::support::server::Server;
 use crate::support::{Open, PATIENCE, client, json, serve, text};
 
 /// Subscriptions as venues have them, with quick retries.
-const SUBSCRIBES: &str = r#"
-[proxy.bus.stream]
+pub(crate) const SUBSCRIBED: &str = r#"
 pauses    = ["100ms"]
 tries     = 1000
 subscribe = { "/method" = "SUBSCRIBE" }
@@ -56,7 +55,7 @@ fn it_is_subscribed_again_and_what_is_missing_is_marked() {
     let handle = venue(&numbers, &heard);
     let server = Server::doing(move |stream| serve(stream, &handle));
     let address = server.address;
-    let guard = Guard::start(&[address], SUBSCRIBES);
+    let guard = Guard::start(&[address], &format!("[proxy.bus.stream]{SUBSCRIBED}"));
     let mut client = client(&guard);
     client.send(Message::text(r#"{"method":"LOGIN","key":"k"}"#)).unwrap();
     assert_eq!(json(&mut client), json!({"login": "ok"}));

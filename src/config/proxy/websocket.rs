@@ -30,6 +30,8 @@ pub struct WebSocket {
     pub message: u64,
     /// What its clients speak.
     pub speaks: Speaks,
+    /// Pages in a browser that may connect, by their origins.
+    pub origins: Vec<String>,
     /// What is done with a client that does not keep up.
     pub slow: Slow,
     /// How an open connection is watched, and a lost one replaced.
@@ -170,6 +172,7 @@ pub(super) fn read(
         head,
         message,
         speaks: inner.or(cx, "speaks", Speaks::Json, words::speaks),
+        origins: inner.or(cx, "origins", Vec::new(), read::list(words::origin)),
         slow: inner.or(cx, "slow", Slow::Wait, words::slow),
         keeping: keeping(&mut inner, cx),
         subscriptions: subscriptions(&mut inner, cx),

@@ -10,6 +10,7 @@ use crate::config::show::NONE;
 use crate::model::units::{format_bytes, format_span};
 
 const POINTER: &str = "^(/.*)?$";
+const ORIGIN: &str = "^[a-z-]+://[a-z0-9.:_\\[\\]-]+$";
 
 fn span_or_none(about: &str, default: Option<Duration>) -> Value {
     let default = default.map_or_else(|| NONE.to_owned(), format_span);
@@ -35,6 +36,7 @@ pub(super) fn stream() -> Value {
         json!({
             "message": usual(size, format_bytes(defaults::STREAM_MESSAGE)),
             "speaks": usual(speaks, "json"),
+            "origins": list("Pages in a browser that may connect.", pattern("An origin.", ORIGIN)),
             "slow": usual(slow, "wait"),
             "heartbeat": span_or_none("A ping so often.", Some(defaults::STREAM_HEARTBEAT)),
             "pong": span("Its answer within.", defaults::STREAM_PONG),

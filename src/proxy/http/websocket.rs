@@ -24,6 +24,7 @@ mod gauge;
 mod node;
 mod opening;
 mod orders;
+mod page;
 mod poll;
 mod refusal;
 mod replay;

@@ -208,3 +208,29 @@ pub(super) fn url(value: Value<'_>, faults: &mut Faults) -> Option<String> {
     faults.push(fault.help("write for example \"https://api.venue.example/ticker?symbol={topic}\""));
     None
 }
+
+/// Where pages come from, as a browser writes it.
+pub(super) fn origin(value: Value<'_>, faults: &mut Faults) -> Option<String> {
+    let text = read::text(value, faults)?;
+    let mut parts = text.splitn(2, "://");
+    let fits = |host: &str| {
+        let letter =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte);
+        !host.is_empty() && host.len() <= 256 && host.bytes().all(letter)
+    };
+    let is_scheme = |scheme: &str| {
+        !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    let usual = [("http://", ":80"), ("https://", ":443")];
+    let is_long = usual.iter().any(|(scheme, port)| text.starts_with(scheme) && text.ends_with(port));
+    if parts.next().is_some_and(is_scheme) && parts.next().is_some_and(fits) && !is_long {
+        return Some(text);
+    }
+    let message =
+        "this is no origin: a scheme and a host, in small letters, with a port that is not the usual one";
+    let fault = Diagnostic::error("bad-value", value.span(), message);
+    faults.push(fault.help(
+        "write it as the browser does, for example \"https://desk.example\" or \"http://127.0.0.1:8000\"",
+    ));
+    None
+}

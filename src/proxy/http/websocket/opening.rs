@@ -6,6 +6,7 @@ use crate::pool::reason::Farewell;
 use crate::proxy::http::side::Heard;
 use crate::proxy::http::turns::{Attached, Step};
 use crate::proxy::http::web::Tools;
+use crate::proxy::http::websocket::page::{Source, is_origin, source};
 use crate::proxy::http::websocket::session::{Phase, Session};
 use crate::wire::http::fields::Fields;
 use crate::wire::http::head::{After, HEAD_MAX, Method, Request as Head, Version, request};
@@ -34,6 +35,7 @@ pub(super) struct Ask {
     pub(super) protocols: Vec<String>,
     pub(super) target: String,
     pub(super) fields: Vec<(String, Vec<u8>)>,
+    pub(super) source: Source,
 }
 
 impl Session {
@@ -69,7 +71,12 @@ impl Session {
             return self.part(Farewell::Refused);
         }
         let bytes = std::mem::take(&mut self.held);
-        match read(&bytes, head, &tools.fields) {
+        match read(&bytes, (head, &tools.fields), &self.stream().origins) {
+            Ok(ask) if ask.source == Source::Foreign => {
+                self.warn("a page in a browser may not connect: `stream.origins` names those that may");
+                let why = "Pages of this origin may not connect; stream.origins names those that may.";
+                return self.refuse((403, why), Farewell::Refused);
+            }
             Ok(ask) => self.ask = ask,
             Err((status, why)) => return self.refuse((status, &why), Farewell::Refused),
         }
@@ -107,7 +114,7 @@ impl Session {
 }
 
 /// What a request asks for; why not, where it can't be had.
-fn read(bytes: &[u8], head: &Head, fields: &Fields) -> Result<Ask, (u16, String)> {
+fn read(bytes: &[u8], (head, fields): (&Head, &Fields), origins: &[String]) -> Result<Ask, (u16, String)> {
     let bytes = &bytes[..head.end];
     if head.form != Target::Origin {
         return Err((400, "The request names no path of this proxy.".to_owned()));
@@ -118,7 +125,10 @@ fn read(bytes: &[u8], head: &Head, fields: &Fields) -> Result<Ask, (u16, String)
     let minor = u8::from(head.version == Version::Http11);
     let request = Request::parse(Line { method, minor }, &all)
         .map_err(|error| (error.status().0, error.to_string()))?;
-    let own = |name: &str| OWN.iter().any(|own| own.eq_ignore_ascii_case(name));
+    let source = source(&all, origins);
+    let own = |name: &str| {
+        OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) || (source == Source::Ours && is_origin(name))
+    };
     let kept = (0..fields.len()).filter(|place| !fields.is_cut(*place)).map(|place| fields.at(bytes, place));
     let kept = kept.filter_map(text).filter(|(name, _)| !own(name));
     Ok(Ask {
@@ -126,6 +136,7 @@ fn read(bytes: &[u8], head: &Head, fields: &Fields) -> Result<Ask, (u16, String)
         protocols: request.protocols,
         target: String::from_utf8_lossy(&bytes[head.target.clone()]).into_owned(),
         fields: kept.map(|(name, value)| (name.to_owned(), value.to_vec())).collect(),
+        source,
     })
 }
 

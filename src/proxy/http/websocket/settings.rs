@@ -20,6 +20,8 @@ const PRIME_BUFFER: usize = 4 << 20;
 /// What a stream is set to.
 pub(in crate::proxy::http) struct StreamSettings {
     speaks: Speaks,
+    /// Pages that may connect.
+    pub(super) origins: Vec<String>,
     pub(super) machine: Settings,
     pub(super) rule: Rule,
     pub(super) reading: Reading,
@@ -79,6 +81,7 @@ pub(in crate::proxy::http) fn settings(
     };
     Ok(StreamSettings {
         speaks: stream.speaks,
+        origins: stream.origins.clone(),
         machine,
         rule: Rule { step, reset_after: stream.marks.recount },
         reading: if reads { Reading::Text } else { Reading::Nothing },

@@ -8,6 +8,7 @@ use crate::proxy::http::serving::reason_of;
 use crate::proxy::http::side::Rest;
 use crate::proxy::http::web::{Tools, client_of};
 use crate::proxy::http::websocket::channel::Channel;
+use crate::proxy::http::websocket::page::Source;
 use crate::proxy::http::websocket::refusal::{Read, Refusing, Trouble};
 use crate::proxy::http::websocket::session::{Session, nonce};
 use crate::stream::generation::Generation;
@@ -142,15 +143,15 @@ impl Session {
         let key = Key::of(nonce);
         let line = &self.settings().hosts[link.upstream.index()];
         let host = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-        let opening = Opening {
-            host: host.trim_start_matches("Host: "),
-            target: &self.ask.target,
-            key: &key,
-            protocols: &self.ask.protocols,
-        };
+        let host = host.trim_start_matches("Host: ");
+        let scheme = if self.settings().tls.is_some() { "https" } else { "http" };
+        let origin = format!("{scheme}://{host}");
+        let opening = Opening { host, target: &self.ask.target, key: &key, protocols: &self.ask.protocols };
         let mut out = Vec::new();
         let fields = self.ask.fields.iter().map(|(name, value)| -> Field<'_> { (name, value) });
-        opening.write(&mut out, fields);
+        let named: Option<Field<'_>> =
+            (self.ask.source == Source::Ours).then_some(("Origin", origin.as_bytes()));
+        opening.write(&mut out, fields.chain(named));
         // What it breaks is heard when it is read.
         let _heard = link.side.send(&out);
         self.count(out.len(), 0);

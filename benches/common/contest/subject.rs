@@ -1,15 +1,15 @@
-//! Who is measured: something that listens, and asks the upstream by kept connections.
+//! Who is measured: something that listens, and leads to the upstream.
 
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::common::Attempt;
 use crate::common::child::{Account, End, Running, command};
+use crate::common::contest::lab::Lab;
+use crate::common::contest::peers;
 use crate::common::process::{self, Usage, descendants, usage};
-use crate::http::cell::{Cell, Upstream};
-use crate::http::lab::Lab;
-use crate::http::{load, peers};
 
 /// A start takes no longer.
 const UP_WITHIN: Duration = Duration::from_secs(15);
@@ -29,6 +29,45 @@ enum Kind {
     Fdguard,
     Nginx,
     HaProxy,
+}
+
+/// How the upstream is spoken to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Upstream {
+    Plain,
+    Tls,
+}
+
+/// Where the upstream listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) plain: u16,
+    pub(crate) tls: u16,
+}
+
+impl Origin {
+    /// Where it is spoken to so.
+    pub(crate) fn at(self, kind: Upstream) -> u16 {
+        match kind {
+            Upstream::Plain => self.plain,
+            Upstream::Tls => self.tls,
+        }
+    }
+}
+
+/// What all subjects are set to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    /// What fdguard calls the protocol, and its URLs do; these have an `s` more with TLS.
+    pub(crate) protocol: [&'static str; 2],
+    /// More lines for fdguard's proxy.
+    pub(crate) fdguard: String,
+    /// More for nginx's upstream, and for its way there.
+    pub(crate) nginx: [String; 2],
+    /// More for HAProxy's defaults, and for its server.
+    pub(crate) haproxy: [String; 2],
+    /// Asks once at a port.
+    pub(crate) ask: fn(u16) -> Attempt<TcpStream>,
 }
 
 /// What a subject is told when it starts.
@@ -70,24 +109,29 @@ impl Subject {
         self.kind != Kind::Fdguard
     }
 
-    /// Starts it; returns once it has answered a request.
-    pub(crate) fn start(&self, lab: &Lab, upstream: u16, kind: Upstream) -> Attempt<Started> {
+    /// Starts it; returns once it has answered.
+    pub(crate) fn start(
+        &self,
+        lab: &Lab,
+        work: &Work,
+        (upstream, kind): (u16, Upstream),
+    ) -> Attempt<Started> {
         let task = Task { listen: lab.port()?, upstream, kind };
         // A start has a folder of its own, named by its port.
         let folder = lab.path(&task.listen.to_string());
         std::fs::create_dir(&folder)?;
         std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
+        let place = (self.program.as_path(), folder.as_path());
         let mut command = match self.kind {
-            Kind::Fdguard => fdguard(lab, &self.program, &folder, task)?,
-            Kind::Nginx => peers::nginx(lab, &self.program, &folder, task)?,
-            Kind::HaProxy => peers::haproxy(lab, &self.program, &folder, task)?,
+            Kind::Fdguard => fdguard(lab, place, work, task)?,
+            Kind::Nginx => peers::nginx(lab, place, work, task)?,
+            Kind::HaProxy => peers::haproxy(lab, place, work, task)?,
         };
         let log = folder.join("log");
         let mut process = Running::start(&mut command, End::Kill, &log)?;
-        let one = Cell { upstream: kind, body: crate::http::cell::SMALL, connections: 1 };
         let mut last = String::new();
         for _ in 0..UP_WITHIN.as_millis() / LOOK.as_millis() {
-            match load::run(&one, task.listen, LOOK) {
+            match (work.ask)(task.listen) {
                 Ok(_) => return Ok(Started { port: task.listen, process }),
                 Err(error) => last = error.to_string(),
             }
@@ -101,25 +145,25 @@ impl Subject {
     }
 }
 
-fn fdguard(lab: &Lab, program: &Path, folder: &Path, task: Task) -> Attempt<Command> {
+fn fdguard(lab: &Lab, (program, folder): (&Path, &Path), work: &Work, task: Task) -> Attempt<Command> {
     let Task { listen, upstream, kind } = task;
-    let (scheme, tls) = match kind {
-        Upstream::Plain => ("http", String::new()),
+    let [protocol, scheme] = work.protocol;
+    let (secure, tls) = match kind {
+        Upstream::Plain => ("", String::new()),
         Upstream::Tls => {
             let cert = lab.path("ca.pem");
-            ("https", format!("tls = {{ ca_file = \"{}\", name = \"localhost\" }}\n", cert.display()))
+            ("s", format!("tls = {{ ca_file = \"{}\", name = \"localhost\" }}\n", cert.display()))
         }
     };
     let path = |name: &str| folder.join(name).display().to_string();
     let settings = format!(
-        "schema = 1\n\n[proxy.bench]\nprotocol = \"http\"\nlisten   = \"127.0.0.1:{listen}\"\n\
-         upstream = \"{scheme}://127.0.0.1:{upstream}\"\n\
-         pool     = {{ max = {kept}, per_host = {kept}, lifetime = \"none\" }}\nclients  = {{ max = 4000 }}\n{tls}\n\
+        "schema = 1\n\n[proxy.bench]\nprotocol = \"{protocol}\"\nlisten   = \"127.0.0.1:{listen}\"\n\
+         upstream = \"{scheme}{secure}://127.0.0.1:{upstream}\"\n{more}\n{tls}\n\
          [history]\nstore = \"sqlite:{}\"\n\n[admin]\nsocket = \"{}\"\n\n[agent]\nevidence = {{ dir = \"{}\" }}\n",
         path("history.db"),
         path("agent.sock"),
         path("evidence"),
-        kept = peers::KEPT,
+        more = work.fdguard,
     );
     let file = folder.join("fdguard.toml");
     std::fs::write(&file, settings)?;

@@ -1,16 +1,12 @@
-//! nginx and HAProxy as they are meant to be set for this work: one worker, kept connections on both sides, no log.
+//! nginx and HAProxy as they are meant to be set: one worker, no log, the upstream's certificate checked.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::Attempt;
 use crate::common::child::{Account, End, command};
-use crate::http::cell::Upstream;
-use crate::http::lab::Lab;
-use crate::http::subject::Task;
-
-/// Connections kept to the upstream.
-pub(crate) const KEPT: usize = 100;
+use crate::common::contest::lab::Lab;
+use crate::common::contest::subject::{Task, Upstream, Work};
 
 /// A program: that which the environment names, else the first of these that is there.
 pub(crate) fn find(variable: &str, name: &str) -> Attempt<PathBuf> {
@@ -25,7 +21,12 @@ pub(crate) fn find(variable: &str, name: &str) -> Attempt<PathBuf> {
 }
 
 /// nginx in the foreground.
-pub(crate) fn nginx(lab: &Lab, program: &Path, folder: &Path, task: Task) -> Attempt<Command> {
+pub(crate) fn nginx(
+    lab: &Lab,
+    (program, folder): (&Path, &Path),
+    work: &Work,
+    task: Task,
+) -> Attempt<Command> {
     let Task { listen, upstream, kind } = task;
     let (scheme, tls) = match kind {
         Upstream::Plain => ("http", String::new()),
@@ -42,13 +43,14 @@ pub(crate) fn nginx(lab: &Lab, program: &Path, folder: &Path, task: Task) -> Att
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("    {name}_temp_path {place}/{name};\n"))
         .concat();
+    let [server, location] = &work.nginx;
     let settings = format!(
         "daemon off; worker_processes 1; pid {place}/pid; error_log {place}/errors;\n\
          events {{ worker_connections 4096; }}\n\
          http {{\n    access_log off; keepalive_requests 1000000000; tcp_nodelay on;\n{temporary}\
-         \x20   upstream origin {{ server 127.0.0.1:{upstream}; keepalive {KEPT}; keepalive_requests 1000000000; }}\n\
+         \x20   upstream origin {{ server 127.0.0.1:{upstream}; {server} }}\n\
          \x20   server {{\n        listen 127.0.0.1:{listen} backlog=4096;\n\
-         \x20       location / {{ proxy_pass {scheme}://origin; proxy_http_version 1.1; proxy_set_header Connection \"\"; {tls} }}\n    }}\n}}\n"
+         \x20       location / {{ proxy_pass {scheme}://origin; proxy_http_version 1.1; {location} {tls} }}\n    }}\n}}\n"
     );
     let file = folder.join("nginx.conf");
     std::fs::write(&file, settings)?;
@@ -58,7 +60,12 @@ pub(crate) fn nginx(lab: &Lab, program: &Path, folder: &Path, task: Task) -> Att
 }
 
 /// HAProxy in the foreground.
-pub(crate) fn haproxy(lab: &Lab, program: &Path, folder: &Path, task: Task) -> Attempt<Command> {
+pub(crate) fn haproxy(
+    lab: &Lab,
+    (program, folder): (&Path, &Path),
+    work: &Work,
+    task: Task,
+) -> Attempt<Command> {
     let Task { listen, upstream, kind } = task;
     let tls = match kind {
         Upstream::Plain => String::new(),
@@ -67,11 +74,12 @@ pub(crate) fn haproxy(lab: &Lab, program: &Path, folder: &Path, task: Task) -> A
             format!("ssl verify required ca-file {} sni str(localhost) verifyhost localhost", cert.display())
         }
     };
+    let [defaults, server] = &work.haproxy;
     let settings = format!(
         "global\n    nbthread 1\n    maxconn 4096\n\
-         defaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    timeout server 60s\n    http-reuse always\n\
+         defaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    timeout server 60s\n    {defaults}\n\
          frontend in\n    bind 127.0.0.1:{listen}\n    default_backend out\n\
-         backend out\n    server origin 127.0.0.1:{upstream} pool-max-conn {KEPT} {tls}\n"
+         backend out\n    server origin 127.0.0.1:{upstream} {server} {tls}\n"
     );
     let file = folder.join("haproxy.cfg");
     std::fs::write(&file, settings)?;

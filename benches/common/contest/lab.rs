@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::common::Attempt;
 use crate::common::ground::{Ports, pin};
@@ -51,6 +56,18 @@ impl Lab {
             return Ok(());
         }
         Err(format!("openssl: {}", String::from_utf8_lossy(&made.stderr)).into())
+    }
+
+    /// What the upstream needs to speak TLS with that certificate.
+    pub(crate) fn tls(&self) -> Attempt<Arc<ServerConfig>> {
+        let certs = CertificateDer::pem_file_iter(self.path("cert.pem"))?.collect::<Result<Vec<_>, _>>()?;
+        let key = PrivateKeyDer::from_pem_file(self.path("key.pem"))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(certs, key)?;
+        Ok(Arc::new(config))
     }
 
     /// A path of this run's own; gone with the lab.
