@@ -88,3 +88,69 @@ fn what_was_under_way_is_asked_again_where_it_only_reads() {
     let refused: Value = serde_json::from_str(&refusal(&list, "no")).unwrap();
     assert_eq!((refused[0]["id"].clone(), refused[1]["id"].clone()), (json!(7), json!(8)));
 }
+
+#[test]
+fn more_logs_than_are_kept_as_text_come_once_as_well() {
+    let mut scene = Scene::new();
+    for what in ["newHeads", "logs"] {
+        scene.subscribe(what);
+    }
+    (0..4).for_each(|_| scene.node.mine(2_500));
+    scene.hear_all();
+    scene.lose();
+    scene.node.mine(1);
+    scene.walk();
+    assert_eq!(scene.logs.len(), 4 * 2_500 + 1, "those of the last blocks are asked for again");
+}
+
+#[test]
+fn logs_of_a_branch_that_a_new_node_never_had_are_taken_back() {
+    let mut scene = Scene::new();
+    for what in ["newHeads", "logs"] {
+        scene.subscribe(what);
+    }
+    (0..3).for_each(|_| scene.node.mine(2));
+    scene.hear_all();
+    scene.lose();
+    scene.reconnect();
+    scene.node.revert(2);
+    // It tells of its own branch alone.
+    scene.node.queues.iter_mut().for_each(VecDeque::clear);
+    (0..3).for_each(|_| scene.node.mine(1));
+    scene.hear_all();
+    assert_eq!(scene.link, Link::Up);
+    assert_eq!(scene.logs.iter().filter(|log| log["removed"] == true).count(), 4);
+    scene.assert_whole(2);
+}
+
+#[test]
+fn a_subscription_in_a_list_is_refused_and_not_left_without_a_word() {
+    let mut chain = Chain::new(1);
+    let list = json!([
+        { "id": 1, "method": "eth_chainId", "params": [] },
+        { "id": 2, "method": "eth_subscribe", "params": ["newHeads"] },
+    ]);
+    for link in [Link::Up, Link::Down] {
+        let acts = chain.heard(&list.to_string(), &list, link);
+        let [Act::Tell(told)] = &acts[..] else { panic!("{acts:?}") };
+        let told: Value = serde_json::from_str(told).unwrap();
+        assert!(
+            told[1]["id"] == 2 && told[1]["error"]["message"].as_str().unwrap().contains("list"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn subscriptions_that_are_being_asked_for_count_as_well() {
+    let mut chain = Chain::new(1);
+    let mut ask = |id: usize, address: &str| {
+        let request =
+            json!({ "id": id, "method": "eth_subscribe", "params": ["logs", { "address": address }] });
+        let acts = chain.heard(&request.to_string(), &request, Link::Up);
+        matches!(acts.last(), Some(Act::Say(_)))
+    };
+    assert!(!ask(0, &"x".repeat(SUBSCRIPTION_BYTES)));
+    let taken = (1..400).filter(|id| ask(*id, "0x1")).count();
+    assert_eq!(taken, SUBSCRIPTIONS_MAX);
+}

@@ -151,7 +151,9 @@ impl Scene {
 
     pub(super) fn event(&mut self, event: &str) {
         let event: Value = serde_json::from_str(event).unwrap();
-        match self.chain.judge(&event) {
+        let judged = self.chain.judge(&event);
+        self.chain.taken_back().iter().for_each(|event| self.event(event));
+        match judged {
             (Judged::New, true) => {
                 let result = event["params"]["result"].clone();
                 let told = if result.get("logIndex").is_some() { &mut self.logs } else { &mut self.heads };
