@@ -14,6 +14,7 @@ pub mod block;
 mod filling;
 mod request;
 mod subscription;
+mod told;
 pub mod walk;
 
 use std::collections::BTreeMap;
@@ -23,15 +24,17 @@ use serde_json::{Value, json};
 pub use request::refusal;
 use request::{Pending, is_read};
 pub use subscription::Judged;
-use subscription::Subscription;
+use subscription::{Kind, Subscription};
+use told::Room;
 
 use crate::stream::cursor::Gap;
 use crate::stream::ledger::Step;
 
 /// The clock's name; no client's subscription is called so.
 const CLOCK: &str = "clock";
-/// The most subscriptions of one client.
+/// The most subscriptions of one client, with those that are being asked for; and the bytes of all their requests.
 const SUBSCRIPTIONS_MAX: usize = 256;
+const SUBSCRIPTION_BYTES: usize = 4 << 20;
 /// Requests under way whose answers are waited for, and their bytes; further ones are not known again.
 const PENDING_MAX: usize = 1_024;
 const PENDING_BYTES: usize = 1 << 20;
@@ -93,6 +96,8 @@ pub struct Chain {
     unsettled: bool,
     /// Whether the clock was asked for.
     ticks: bool,
+    /// Logs that are to be taken back.
+    gone: Vec<String>,
 }
 
 impl Chain {
@@ -109,14 +114,21 @@ impl Chain {
             number: 0,
             unsettled: false,
             ticks: false,
+            gone: Vec::new(),
         }
     }
 
     /// A message of the client.
     pub fn heard(&mut self, text: &str, message: &Value, link: Link) -> Vec<Act> {
         let method = message.get("method").and_then(Value::as_str);
+        if names_subscriptions(message) {
+            return vec![Act::Tell(refusal(
+                message,
+                "a subscription is asked for by itself and not in a list",
+            ))];
+        }
         match (method, message.get("id").filter(|id| !id.is_null()), link) {
-            (Some("eth_subscribe"), Some(_), _) if self.own.len() >= SUBSCRIPTIONS_MAX => {
+            (Some("eth_subscribe"), Some(_), _) if self.is_full(text.len()) => {
                 vec![Act::Tell(refusal(message, "too many subscriptions"))]
             }
             (Some("eth_subscribe"), Some(_), Link::Up) => self.ask_height(message),
@@ -141,6 +153,14 @@ impl Chain {
         let question = self.numbered("eth_blockNumber", &json!([]), Pending::Height(message.clone()));
         acts.push(Act::Say(question));
         acts
+    }
+
+    /// Whether there is no room for one more subscription, with a request of so many bytes.
+    fn is_full(&self, bytes: usize) -> bool {
+        let asked = self.pending.values().filter_map(Pending::weight);
+        let (count, asked) = asked.fold((0, 0), |(count, sum), weight| (count + 1, sum + weight));
+        let had: usize = self.own.values().map(|own| own.weight).sum();
+        self.own.len() + count >= SUBSCRIPTIONS_MAX || had + asked + bytes > SUBSCRIPTION_BYTES
     }
 
     fn height(&self) -> Option<u64> {
@@ -276,17 +296,39 @@ impl Chain {
     }
 
     /// An event whose turn has come, as [`said`](Self::said) or [`walked`](Self::walked) gave it; and whether the client
-    /// is told of it.
+    /// is told of it. What is to be taken back before what comes next gives [`taken_back`](Self::taken_back).
     pub fn judge(&mut self, event: &Value) -> (Judged, bool) {
         let name = event.pointer("/params/subscription").and_then(Value::as_str).unwrap_or_default();
         let Some(result) = event.pointer("/params/result") else { return (Judged::Old, false) };
+        let subscriptions = self.own.values().filter(|own| matches!(own.kind, Kind::Logs(_))).count();
+        let room = Room::of_one_of(subscriptions);
         if name == CLOCK {
-            return (self.clock.judge(result), false);
+            let replaced = self.replaced_by(result);
+            let judged = self.clock.judge(result, room);
+            if judged == Judged::New && !replaced.is_empty() {
+                let is_gone = |_: u64, hash: &str| replaced.iter().any(|gone| gone == hash);
+                self.gone.extend(self.logs_of_gone(is_gone));
+            }
+            return (judged, false);
         }
         match self.own.get_mut(name) {
-            Some(subscription) => (subscription.judge(result), true),
+            Some(subscription) => (subscription.judge(result, room), true),
             None => (Judged::Old, false),
         }
+    }
+
+    /// Logs of blocks that the last event has replaced, to be judged as events: a node that was never on their branch does
+    /// not take them back.
+    pub fn taken_back(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// The blocks of the clock that are gone once this one is the newest, by their hashes.
+    fn replaced_by(&self, header: &Value) -> Vec<String> {
+        let Some(block) = block::Block::parse(header) else { return Vec::new() };
+        let last = self.clock.blocks.last().map_or(0, |last| last.number);
+        let above = (block.number..=last).take(block::KEPT).filter_map(|number| self.clock.blocks.at(number));
+        above.filter(|known| known.hash != block.hash).map(|known| known.hash.clone()).collect()
     }
 
     /// A hole that no walk could fill: it is told, and the event taken as it comes.
@@ -299,6 +341,15 @@ impl Chain {
         self.own.get_mut(name)?.forgive(to);
         Some(gap(name, from, to))
     }
+}
+
+/// Whether a list has anything about subscriptions in it: its answer has no place for their names.
+fn names_subscriptions(message: &Value) -> bool {
+    let is_one = |one: &Value| {
+        let method = one.get("method").and_then(Value::as_str);
+        matches!(method, Some("eth_subscribe" | "eth_unsubscribe"))
+    };
+    message.as_array().is_some_and(|list| list.iter().any(is_one))
 }
 
 fn gap(name: &str, from: u64, to: u64) -> Gap {

@@ -1,7 +1,9 @@
 //! The stream against scenes and against random histories.
 
 mod random;
+mod scene;
 mod scenes;
+mod ways_back;
 
 use std::time::Duration;
 

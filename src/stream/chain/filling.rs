@@ -48,7 +48,7 @@ impl Chain {
 
     /// What a walk found, as events in order; and what it could not reach.
     pub fn walked(&mut self, walked: Walked) -> (Vec<String>, Vec<Gap>) {
-        let (mut events, mut gaps) = (self.taken_back(&walked), Vec::new());
+        let (mut events, mut gaps) = (self.left_behind(&walked), Vec::new());
         if let Some(anchor) = walked.anchor {
             for subscription in self.own.values_mut() {
                 subscription.since.get_or_insert(anchor.number);
@@ -80,21 +80,21 @@ impl Chain {
     }
 
     /// Logs of blocks that are gone, the newest first.
-    fn taken_back(&self, walked: &Walked) -> Vec<String> {
-        let mut events = Vec::new();
-        for (name, subscription) in &self.own {
-            for log in subscription.logs.iter().rev() {
-                let found =
-                    walked.blocks.iter().map(|(block, _)| block).find(|block| block.number == log.number);
-                let known = self.clock.blocks.at(log.number).filter(|block| block.number <= walked.fork);
-                if found.or(known).is_some_and(|block| block.hash != log.block) {
-                    let mut value = log.value.clone();
-                    value["removed"] = true.into();
-                    events.push(event(name, &value));
-                }
-            }
-        }
-        events
+    fn left_behind(&self, walked: &Walked) -> Vec<String> {
+        let is_gone = |number: u64, hash: &str| {
+            let found = walked.blocks.iter().map(|(block, _)| block).find(|block| block.number == number);
+            let known = self.clock.blocks.at(number).filter(|block| block.number <= walked.fork);
+            found.or(known).is_some_and(|block| block.hash != hash)
+        };
+        self.logs_of_gone(is_gone)
+    }
+
+    /// Logs of all subscriptions that lie in blocks which are gone, as events that take them back.
+    pub(super) fn logs_of_gone(&self, is_gone: impl Fn(u64, &str) -> bool) -> Vec<String> {
+        let of = |(name, own): (&String, &Subscription)| {
+            own.logs.of_gone(&is_gone).iter().map(|log| event(name, log)).collect::<Vec<_>>()
+        };
+        self.own.iter().flat_map(of).collect()
     }
 
     /// What lies before the first block of a walk and was not delivered is given up, and told.

@@ -48,6 +48,14 @@ impl Pending {
         }
     }
 
+    /// The bytes of a subscription that is being asked for; none for anything else.
+    pub(super) fn weight(&self) -> Option<usize> {
+        match self {
+            Self::Height(request) | Self::Subscribe(request, _) => Some(request.to_string().len()),
+            Self::Call { .. } | Self::Again(_) => None,
+        }
+    }
+
     /// Whether it is kept in mind however many there are: subscriptions have a bound of their own.
     pub(super) fn is_kept(&self) -> bool {
         match self {

@@ -1,15 +1,9 @@
 //! One subscription of a client, and what of it was delivered.
 
-use std::collections::VecDeque;
-
 use serde_json::Value;
 
-use super::block::{Block, Recents, quantity};
-
-/// Logs that are kept in mind, to know them again and to take them back.
-const LOGS_KEPT: usize = 4_096;
-/// And their bytes.
-const LOG_BYTES: usize = 4 << 20;
+use super::block::{Block, Recents};
+use super::told::{Place, Room, Told};
 
 /// What it tells of.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,27 +27,17 @@ pub enum Judged {
     Hole(u64, u64),
 }
 
-/// A log that was delivered.
-#[derive(Clone, Debug)]
-pub(super) struct Log {
-    pub(super) number: u64,
-    pub(super) block: String,
-    index: u64,
-    pub(super) value: Value,
-    bytes: usize,
-}
-
 /// See the module.
 #[derive(Clone, Debug)]
 pub(super) struct Subscription {
-    /// As the client asked for it.
+    /// As the client asked for it, and its bytes.
     pub(super) params: Value,
+    pub(super) weight: usize,
     pub(super) kind: Kind,
     /// The height at its beginning: what is not above it is not its.
     pub(super) since: Option<u64>,
     pub(super) blocks: Recents,
-    pub(super) logs: VecDeque<Log>,
-    bytes: usize,
+    pub(super) logs: Told,
 }
 
 impl Subscription {
@@ -64,14 +48,15 @@ impl Subscription {
             Some("logs") => Kind::Logs(params.get(1).cloned().unwrap_or_default()),
             Some(_) | None => Kind::Other,
         };
-        Self { params, kind, since, blocks: Recents::default(), logs: VecDeque::new(), bytes: 0 }
+        let weight = params.to_string().len();
+        Self { params, weight, kind, since, blocks: Recents::default(), logs: Told::default() }
     }
 
     /// What becomes of an event; counts it as delivered where it is.
-    pub(super) fn judge(&mut self, event: &Value) -> Judged {
+    pub(super) fn judge(&mut self, event: &Value, room: Room) -> Judged {
         match self.kind {
             Kind::Heads => self.head(event),
-            Kind::Logs(_) => self.log(event),
+            Kind::Logs(_) => self.log(event, room),
             Kind::Other => Judged::New,
         }
     }
@@ -99,26 +84,15 @@ impl Subscription {
         Judged::New
     }
 
-    fn log(&mut self, value: &Value) -> Judged {
-        let number = value.get("blockNumber").and_then(quantity);
-        let index = value.get("logIndex").and_then(quantity);
-        let block = value.get("blockHash").and_then(Value::as_str);
-        let (Some(number), Some(index), Some(block)) = (number, index, block) else { return Judged::New };
-        let known = self.logs.iter().rposition(|log| log.index == index && log.block == block);
-        if value.get("removed") == Some(&Value::Bool(true)) {
-            let Some(place) = known else { return Judged::Old };
-            self.bytes -= self.logs.remove(place).map_or(0, |log| log.bytes);
-            return Judged::New;
+    fn log(&mut self, log: &Value, room: Room) -> Judged {
+        let Some(place) = Place::of(log) else { return Judged::New };
+        if log.get("removed") == Some(&Value::Bool(true)) {
+            return if self.logs.forget(place) { Judged::New } else { Judged::Old };
         }
-        if known.is_some() || self.since.is_some_and(|since| number <= since) {
+        if self.logs.knows(place) || self.since.is_some_and(|since| place.number <= since) {
             return Judged::Old;
         }
-        let bytes = value.to_string().len();
-        self.bytes += bytes;
-        self.logs.push_back(Log { number, block: block.to_owned(), index, value: value.clone(), bytes });
-        while self.logs.len() > LOGS_KEPT || self.bytes > LOG_BYTES {
-            self.bytes -= self.logs.pop_front().map_or(0, |log| log.bytes);
-        }
+        self.logs.add(place, log, room);
         Judged::New
     }
 

@@ -111,6 +111,11 @@ impl Session {
         let Some(node) = &mut self.node else { return Judged::Old };
         let Ok(value) = serde_json::from_slice::<Value>(event) else { return Judged::Old };
         let (mut judged, mut told) = node.chain.judge(&value);
+        // What takes a log back replaces no block, so this goes no deeper.
+        for gone in node.chain.taken_back() {
+            self.take_event(gone.as_bytes());
+        }
+        let Some(node) = &mut self.node else { return judged };
         if let Judged::Hole(from, to) = judged {
             // What comes of a connection that was given up already is found by the next walk.
             let is_up = matches!(self.wire, Wire::Open(..));
