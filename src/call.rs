@@ -6,4 +6,5 @@
 pub mod capture;
 pub mod endpoint;
 pub mod excerpt;
+pub mod probe;
 pub mod web;

@@ -43,7 +43,7 @@ use toml::de::DeTable;
 
 pub use api::Api;
 pub use call::{Command, HttpCall, Method};
-pub use hook::{Hook, HookCall};
+pub use hook::{Hook, HookCall, Until};
 pub use input::{Folders, Input, SourceFile};
 pub use matching::{Child, Match, Pattern};
 pub use metrics::Metrics;
@@ -190,7 +190,7 @@ fn read_root(mut root: Section<'_>, input: &Input, cx: &mut Context<'_>) -> Conf
     let targets = entries(&mut root, ("target", target::TARGETS_MAX), cx, &mut places.targets, target::read);
     let proxies = entries(&mut root, ("proxy", proxy::PROXIES_MAX), cx, &mut places.proxies, proxy::read);
     let probes = entries(&mut root, ("probe", probe::PROBES_MAX), cx, &mut places.probes, probe::read);
-    let hooks = entries(&mut root, ("hook", hook::HOOKS_MAX), cx, &mut Vec::new(), hook::read);
+    let hooks = entries(&mut root, ("hook", hook::HOOKS_MAX), cx, &mut places.hooks, hook::read);
     let mut told = Vec::new();
     let receivers = entries(&mut root, ("notify", receiver::RECEIVERS_MAX), cx, &mut told, receiver::read);
     if let Some((_, span)) = told.iter().find(|(name, _)| name.as_str() == JOURNAL) {

@@ -10,7 +10,6 @@ mod load;
 pub mod pace;
 pub mod pools;
 mod precision;
-pub mod probe;
 pub mod remotes;
 pub mod scan;
 pub mod scanner;

@@ -28,6 +28,7 @@ use super::dispatch::{Carried, carry_out};
 use super::kit::Kit;
 use super::order::{Finished, Order, Told};
 use super::pause_trading::{Pauses, warden};
+use super::settings::Hook;
 
 /// What the handle sends.
 pub(super) enum Message {
@@ -206,7 +207,7 @@ impl Crew {
 async fn under_deadline(kit: Arc<Kit>, ticket: Arc<Ticket>) -> Finished {
     let order = &ticket.order;
     let begun = kit.settings.clock.now();
-    let hook = |name: &Name| kit.settings.hooks.get(name).map_or(Duration::ZERO, |hook| hook.timeout);
+    let hook = |name: &Name| kit.settings.hooks.get(name).map_or(Duration::ZERO, Hook::longest);
     let limit = deadline::of(&order.work, hook);
     let carried = tokio::time::timeout(limit, carry_out(&kit, order)).await;
     let took = kit.settings.clock.now().since(begun);

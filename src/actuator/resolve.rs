@@ -83,7 +83,7 @@ impl Settings {
         let mut faults = Vec::new();
         let mut hooks = BTreeMap::new();
         for (name, hook) in &config.hooks {
-            keep(&mut hooks, name, resolve_hook(hook), &mut faults);
+            keep(&mut hooks, name, resolve_hook(hook, &config.probes), &mut faults);
         }
         let mut receivers = BTreeMap::new();
         for (name, receiver) in &config.receivers {
@@ -113,7 +113,7 @@ fn keep<T>(
     }
 }
 
-fn resolve_hook(hook: &config::Hook) -> Result<Hook, ResolveError> {
+fn resolve_hook(hook: &config::Hook, probes: &BTreeMap<Name, config::Probe>) -> Result<Hook, ResolveError> {
     let name = &hook.name;
     let call = match &hook.call {
         config::HookCall::Run(config::Command { argv, env, user }) => {
@@ -127,7 +127,8 @@ fn resolve_hook(hook: &config::Hook) -> Result<Hook, ResolveError> {
             HookCall::Http(HookRequest { endpoint, method: *method, body: body.clone() })
         }
     };
-    Ok(Hook { call, timeout: hook.timeout })
+    let until = hook.until.as_ref().and_then(|until| Some((probes.get(&until.probe)?.clone(), until.within)));
+    Ok(Hook { call, timeout: hook.timeout, until })
 }
 
 fn resolve_user(name: &Name, user: &str) -> Result<user::UserIds, ResolveError> {

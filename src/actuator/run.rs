@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config;
+use crate::call::probe;
+use crate::config::{self, Probe};
 use crate::model::decision::Done;
 use crate::model::name::Name;
 
@@ -13,6 +14,11 @@ use crate::call::capture::{self, Command};
 use crate::call::excerpt::Excerpt;
 use crate::call::web::{Call, method};
 use crate::model::chain::chain;
+use crate::model::reading::{Gap, Reading};
+use crate::model::units::format_span;
+
+/// From one question whether a hook's work is done to the next.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Runs a hook to its end or its time limit. What it said goes, without secrets, into the summary.
 pub(super) async fn run(kit: &Kit, order: &Order, hook: &Name) -> Result<Done, String> {
@@ -34,6 +40,10 @@ pub(super) async fn run_with(
         HookCall::Command(call) => command(call, &told, settings.timeout).await,
         HookCall::Http(request) => http(kit, request, &told, settings.timeout).await,
     };
+    let went = match &settings.until {
+        Some((probe, within)) => confirm(kit, went, (probe, *within)).await,
+        None => went,
+    };
     let said = said.map(|said| kit.redactor.text(&said.text())).filter(|said| !said.is_empty());
     let tell = |how: &str| match &said {
         Some(said) => format!("hook {hook}: {how}; it said: {said}"),
@@ -42,6 +52,34 @@ pub(super) async fn run_with(
     match went {
         Ok(how) => Ok(Done { summary: tell(&how) }),
         Err(how) => Err(tell(&how)),
+    }
+}
+
+/// Asks a probe until it says 0: that counts, whatever the call itself said.
+async fn confirm(
+    kit: &Kit,
+    went: Result<String, String>,
+    (probe, within): (&Probe, Duration),
+) -> Result<String, String> {
+    let clock = &kit.settings.clock;
+    let begun = clock.now();
+    let called = went.unwrap_or_else(|why| format!("failed: {why}"));
+    loop {
+        let left = within.saturating_sub(clock.now().since(begun));
+        let asked = tokio::time::timeout(left, probe::ask(probe, &kit.web)).await;
+        let reading = asked.unwrap_or(Reading::Unavailable(Gap::Late));
+        let took = clock.now().since(begun);
+        if reading == Reading::Known(0.0) {
+            return Ok(format!("{called}; {} says 0 after {}", probe.name, format_span(took)));
+        }
+        if took + ASK_AGAIN > within {
+            let said = match reading {
+                Reading::Known(value) => format!("still says {value}"),
+                Reading::Unavailable(gap) => format!("is not known: {gap}"),
+            };
+            return Err(format!("{called}; {} {said} after {}", probe.name, format_span(took)));
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
     }
 }
 

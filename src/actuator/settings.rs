@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Method, Secret};
+use crate::config::{Method, Probe, Secret};
 use crate::model::clock::Clock;
 use crate::model::name::Name;
 use crate::proxy::Proxies;
@@ -53,6 +53,15 @@ pub struct Hook {
     pub call: HookCall,
     /// It is given up, and a command killed, after so long.
     pub timeout: Duration,
+    /// What shows that its work is done, where it is not the call's own word: a probe, asked for so long until it says 0.
+    pub until: Option<(Probe, Duration)>,
+}
+
+impl Hook {
+    /// How long it takes at most: the call, then the wait for what shows that its work is done.
+    pub fn longest(&self) -> Duration {
+        self.timeout + self.until.as_ref().map_or(Duration::ZERO, |(_, within)| *within)
+    }
 }
 
 /// What a hook calls.

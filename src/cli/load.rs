@@ -204,7 +204,7 @@ fn means(config: &Config, target: &Target, ability: &Ability) -> Means {
         no_restart: equip::no_restart(target),
         pools: pools(config),
         streams: streams(config),
-        hooks: config.hooks.values().map(|hook| (hook.name.clone(), hook.timeout)).collect(),
+        hooks: config.hooks.values().map(|hook| (hook.name.clone(), hook.longest())).collect(),
         receivers: config.receivers.keys().cloned().collect(),
         protect: target.protect.clone(),
         dry_run: config.agent.dry_run || target.dry_run,
@@ -259,7 +259,7 @@ fn settings(config: &Config, targets: Vec<TargetSettings>, fingerprint: String) 
         name: probe.name.clone(),
         feeds: probe.feeds,
         targets: probe.targets.clone(),
-        stands: crate::sampler::probe::stands(probe),
+        stands: crate::call::probe::stands(probe),
     };
     Settings {
         targets,

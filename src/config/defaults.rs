@@ -44,6 +44,8 @@ pub const HISTORY_SIZE: u64 = 512 * MIB;
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A hook's run: cancelling all orders at a slow venue takes seconds.
 pub const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Until a venue shows what a hook has done: its own list of orders lags behind by seconds.
+pub const HOOK_UNTIL: Duration = Duration::from_secs(20);
 
 /// One attempt to deliver a notice.
 pub const NOTIFY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -19,6 +19,24 @@ pub struct Hook {
     pub call: HookCall,
     /// It is given up after so long: the command is killed.
     pub timeout: Duration,
+    /// What shows that its work is done, where it is not the call's own word.
+    pub until: Option<Until>,
+}
+
+/// What shows that a hook's work is done: a probe, asked until it says 0.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Until {
+    /// The probe.
+    pub probe: Name,
+    /// How long it is asked.
+    pub within: Duration,
+}
+
+impl Hook {
+    /// How long it takes at most: the call, then the wait for what shows that its work is done.
+    pub fn longest(&self) -> Duration {
+        self.timeout + self.until.as_ref().map_or(Duration::ZERO, |until| until.within)
+    }
 }
 
 /// What a hook does.
@@ -47,7 +65,13 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
         None => None,
     };
     let span = Duration::from_millis(10)..=Duration::from_mins(10);
-    let timeout = section.or(cx, "timeout", defaults::HOOK_TIMEOUT, read::span(span));
+    let timeout = section.or(cx, "timeout", defaults::HOOK_TIMEOUT, read::span(span.clone()));
+    let until = section.present(cx, "until").and_then(|mut until| {
+        let probe = until.need(cx, "probe", |value, faults| value.parsed(faults, Name::parse));
+        let within = until.or(cx, "within", defaults::HOOK_UNTIL, read::span(span));
+        until.finish(cx);
+        Some(Until { probe: probe?, within })
+    });
     section.finish(cx);
-    Some(Hook { name, call: call?, timeout })
+    Some(Hook { name, call: call?, timeout, until })
 }

@@ -14,6 +14,7 @@ use crate::model::name::Name;
 pub(super) struct Places {
     pub(super) targets: Vec<(Name, Range<usize>)>,
     pub(super) probes: Vec<(Name, Range<usize>)>,
+    pub(super) hooks: Vec<(Name, Range<usize>)>,
     pub(super) proxies: Vec<(Name, Range<usize>)>,
 }
 
@@ -43,6 +44,13 @@ pub(super) fn check(config: &Config, places: &Places, cx: &mut Context<'_>) {
             let message = format!("`{}` and `{}` match the same processes", twin.name, target.name);
             let help = "one target may have several policies: policy = [\"a.toml\", \"b.toml\"]";
             cx.faults.push(Diagnostic::error("same-match", span, message).help(help));
+        }
+    }
+    for hook in config.hooks.values() {
+        let Some(until) = &hook.until else { continue };
+        if !config.probes.contains_key(until.probe.as_str()) {
+            let message = format!("`{}` names the probe `{}`, which does not exist", hook.name, until.probe);
+            missing(cx, place(&places.hooks, &hook.name), message, &until.probe, config.probes.keys());
         }
     }
     super::proxy::check(&config.proxies, &config.admin, &places.proxies, cx);

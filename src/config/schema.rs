@@ -210,6 +210,10 @@ fn probe() -> Value {
 }
 
 fn hook() -> Value {
+    let until = json!({
+        "probe": text("A probe, asked until it says 0."),
+        "within": span("It is asked so long.", defaults::HOOK_UNTIL),
+    });
     table(
         "A command or an HTTP call of the operator's own.",
         json!({
@@ -218,6 +222,7 @@ fn hook() -> Value {
             "user": text("The user it runs as."),
             "http": call(&json!({})),
             "timeout": span("It is given up after so long.", defaults::HOOK_TIMEOUT),
+            "until": table("What shows that its work is done.", until, &["probe"]),
         }),
         &[],
     )

@@ -144,7 +144,9 @@ impl Bench {
         Self::start(Path::new("/nonexistent"), |settings| {
             for (hook, words, millis) in hooks {
                 let call = HookCall::Command(HookCommand { argv: argv(words), ..HookCommand::default() });
-                settings.hooks.insert(name(hook), Hook { call, timeout: Duration::from_millis(*millis) });
+                settings
+                    .hooks
+                    .insert(name(hook), Hook { call, timeout: Duration::from_millis(*millis), until: None });
             }
         })
     }
