@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::scene::{POLLS, Scene};
 use super::settings;
-use crate::stream::feed::Item;
+use crate::stream::feed::{Item, Verdict};
 use crate::stream::health::Watch;
 use crate::stream::machine::{Fallback, Settings};
 use crate::stream::order::{Wanted, Why};
