@@ -1,6 +1,7 @@
 //! An event as the fields of a log record.
 
 use crate::journal::facts::{kind, rule};
+use crate::model::asker::Asker;
 use crate::model::decision::{Cause, Decision, DryRun, Verdict, Work};
 use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
@@ -30,6 +31,8 @@ pub(super) struct Fields<'a> {
     pub(super) gap: Option<String>,
     pub(super) command: Option<&'a str>,
     pub(super) uid: Option<u32>,
+    pub(super) token: Option<&'static str>,
+    pub(super) peer: Option<String>,
     pub(super) code: Option<i32>,
     pub(super) restarts: Option<u32>,
     pub(super) version: Option<&'a str>,
@@ -52,6 +55,15 @@ impl<'a> Fields<'a> {
             ..Self::default()
         };
         fields.with(&event.fact)
+    }
+
+    fn by(self, asker: Asker) -> Self {
+        match asker {
+            Asker::User { uid } => Self { uid: Some(uid), ..self },
+            Asker::Token { token, from } => {
+                Self { token: Some(token.name()), peer: Some(from.to_string()), ..self }
+            }
+        }
     }
 
     fn with(self, fact: &'a Fact) -> Self {
@@ -94,7 +106,7 @@ impl<'a> Fields<'a> {
             }
             // The rule is all there is to say.
             Fact::Latched { rule: _ } => self,
-            Fact::Commanded { command, uid } => Self { command: Some(command), uid: Some(*uid), ..self },
+            Fact::Commanded { command, by } => Self { command: Some(command), ..self.by(*by) },
             Fact::StreamChanged { stream, client, from, to, why } => Self {
                 stream: Some(stream.as_str()),
                 client: Some(client),
