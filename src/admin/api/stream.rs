@@ -303,10 +303,9 @@ fn between(
     let gone = match missed {
         _ if is_full => Gone::Some(None),
         Some(missed) if told < missed => Gone::Some(Some(missed - told)),
-        Some(_) => Gone::Nothing,
         None if found.unreadable > 0 => Gone::Some(Some(found.unreadable)),
         None if was_set_back => Gone::Some(None),
-        None => Gone::Nothing,
+        Some(_) | None => Gone::Nothing,
     };
     (events, gone)
 }
