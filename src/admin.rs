@@ -12,6 +12,6 @@ mod server;
 
 pub use api::Desk;
 pub use api_server::ApiServer;
-pub use keys::{Keys, Tokens};
+pub use keys::{Keys, TokenFile, Tokens};
 pub use metrics_server::MetricsServer;
 pub use server::{AdminError, Rights, listen, serve};

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod aged;
 pub mod ages;
+pub mod asker;
 pub mod chain;
 pub mod clock;
 pub mod column;

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::admin::metrics;
 use crate::agent::request::{Answer, Envelope, Request};
+use crate::model::asker::Asker;
 
 /// A response: whole, or one that flows on.
 pub(super) type Reply = Response<Either<Full<Bytes>, Flow>>;
@@ -35,16 +36,16 @@ impl Body for Flow {
     }
 }
 
-/// Asks the control loop, for a user.
-pub(super) async fn ask(request: Request, uid: u32, submit: &(impl Fn(Envelope) + ?Sized)) -> Answer {
+/// Asks the control loop, for somebody.
+pub(super) async fn ask(request: Request, by: Asker, submit: &(impl Fn(Envelope) + ?Sized)) -> Answer {
     let (reply, answer) = oneshot::channel();
-    submit(Envelope { request, uid, reply });
+    submit(Envelope { request, by, reply });
     answer.await.unwrap_or_else(|_| Answer::Refused("the agent is stopping".to_owned()))
 }
 
 /// The page of metrics.
-pub(super) async fn metrics(uid: u32, submit: &(impl Fn(Envelope) + ?Sized)) -> Reply {
-    let Answer::Status(status) = ask(Request::Status, uid, submit).await else {
+pub(super) async fn metrics(by: Asker, submit: &(impl Fn(Envelope) + ?Sized)) -> Reply {
+    let Answer::Status(status) = ask(Request::Status, by, submit).await else {
         return say(StatusCode::SERVICE_UNAVAILABLE, "the agent is busy or ending");
     };
     match metrics::write(*status) {
@@ -90,9 +91,10 @@ pub(super) fn respond(status: StatusCode, kind: &'static str, body: Bytes) -> Re
     response
 }
 
-/// A response that goes on for as long as frames come.
+/// A response that goes on for as long as frames come. Its connection ends with it, so that the end is seen.
 pub(super) fn flow(kind: &'static str, frames: mpsc::Receiver<Bytes>, place: OwnedSemaphorePermit) -> Reply {
     let mut response = Response::new(Either::Right(Flow { frames, _place: place }));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

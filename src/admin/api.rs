@@ -16,18 +16,18 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use crate::admin::answer::{self, Reply, json, only, respond, say};
-use crate::admin::door::Patience;
-use crate::admin::keys::{Role, Tokens, foreign};
+use crate::admin::door::{CameFrom, Patience};
+use crate::admin::keys::{Tokens, foreign};
 use crate::agent::feed::Feed;
 use crate::agent::request::{self, Answer, Envelope};
+use crate::model::asker::{Asker, Role};
 use crate::model::name::Name;
-use crate::sys::peer::own_uid;
 use query::Query;
 use route::{Found, Route};
 
@@ -64,7 +64,7 @@ pub struct Desk {
     store: Option<PathBuf>,
     streams: Arc<Semaphore>,
     socket_streams: Arc<Semaphore>,
-    reads: Semaphore,
+    reads: Arc<Semaphore>,
     shared: Mutex<Option<(Instant, Bytes)>>,
 }
 
@@ -77,63 +77,85 @@ impl Desk {
             store,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             socket_streams: Arc::new(Semaphore::new(stream::SOCKET_STREAMS_MAX)),
-            reads: Semaphore::new(READS_MAX),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
             shared: Mutex::new(None),
         })
     }
 
-    /// Asks the control loop, for a user.
-    pub(super) async fn ask(&self, request: request::Request, uid: u32) -> Answer {
-        let asked = timeout(ANSWER_TIME_MAX, answer::ask(request, uid, &*self.submit)).await;
+    /// Asks the control loop, for somebody.
+    pub(super) async fn ask(&self, request: request::Request, by: Asker) -> Answer {
+        let asked = timeout(ANSWER_TIME_MAX, answer::ask(request, by, &*self.submit)).await;
         asked.unwrap_or_else(|_| Answer::Refused("the agent does not answer in time".to_owned()))
     }
 
     /// The status as JSON, asked once for all who want it in the same second.
-    async fn shared_status(&self, uid: u32) -> Option<Bytes> {
+    async fn shared_status(&self, by: Asker) -> Option<Bytes> {
         let mut shared = self.shared.lock().await;
         if let Some((at, bytes)) = &*shared
             && at.elapsed() < SHARED_FOR
         {
             return Some(bytes.clone());
         }
-        let Answer::Status(status) = self.ask(request::Request::Status, uid).await else { return None };
+        let Answer::Status(status) = self.ask(request::Request::Status, by).await else { return None };
         let bytes = Bytes::from(serde_json::to_vec(&status).ok()?);
         *shared = Some((Instant::now(), bytes.clone()));
         Some(bytes)
     }
 }
 
-/// Who asks.
+/// Who comes.
 pub(super) struct Visitor<'v> {
-    uid: u32,
     patience: &'v Rc<Patience>,
-    /// None: the kernel has said that this one may do everything.
-    tokens: Option<&'v Tokens>,
+    known: Known<'v>,
+}
+
+/// What is known of one who comes.
+#[derive(Clone, Copy)]
+enum Known<'v> {
+    /// The kernel has said which user it is; such a one may do everything.
+    User(u32),
+    /// No more than the token that it brings.
+    Token(&'v Tokens),
+}
+
+/// One who is let in.
+struct Guest<'v> {
+    by: Asker,
+    visitor: &'v Visitor<'v>,
+    desk: &'v Rc<Desk>,
 }
 
 impl<'v> Visitor<'v> {
     /// One whom the kernel has named, and who may do everything.
     pub(super) fn known(uid: u32, patience: &'v Rc<Patience>) -> Self {
-        Self { uid, patience, tokens: None }
+        Self { patience, known: Known::User(uid) }
     }
 
-    /// One who shows by a token what it may do; the agent does it in its own name.
+    /// One who shows by a token what it may do.
     pub(super) fn unknown(tokens: &'v Tokens, patience: &'v Rc<Patience>) -> Self {
-        Self { uid: own_uid(), patience, tokens: Some(tokens) }
+        Self { patience, known: Known::Token(tokens) }
     }
 
-    /// What this one may do, where that is asked; or what it is told where it may not go there.
-    fn admit<B>(&self, needs: Option<Role>, request: &Request<B>) -> Result<Option<Role>, Box<Reply>> {
-        let Some(needs) = needs else { return Ok(None) };
-        let Some(tokens) = self.tokens else { return Ok(Some(Role::Write)) };
+    /// Who this is and what it may do, where that is asked; or what it is told where it may not go there.
+    fn admit<B>(&self, needs: Role, request: &Request<B>) -> Result<(Role, Asker), Box<Reply>> {
+        let tokens = match self.known {
+            Known::User(uid) => return Ok((Role::Write, Asker::User { uid })),
+            Known::Token(tokens) => tokens,
+        };
         if let Some(refusal) = foreign(request) {
             return Err(Box::new(refusal));
         }
-        let role = tokens.role(request)?;
-        if role < needs {
+        let token = tokens.role(request.headers().get(AUTHORIZATION))?;
+        if token < needs {
             return Err(Box::new(say(StatusCode::FORBIDDEN, "this token lets look and not command")));
         }
-        Ok(Some(role))
+        let Some(CameFrom(from)) = request.extensions().get().copied() else {
+            return Err(Box::new(say(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "nobody knows where this comes from",
+            )));
+        };
+        Ok((token, Asker::Token { token, from }))
     }
 }
 
@@ -144,16 +166,18 @@ pub(super) async fn serve(request: Request<Incoming>, visitor: &Visitor<'_>, des
             say(StatusCode::NOT_FOUND, "there is no such place; /openapi.json tells which there are")
         }
         Found::Other(method) => only(method),
-        Found::Here(route, rest) => match visitor.admit(route.needs(), &request) {
-            Err(refusal) => *refusal,
-            Ok(role) => {
-                let rest = rest.to_owned();
-                let mut reply = give(route, &rest, request, (visitor, desk)).await;
-                if let Some(role) = role {
+        Found::Here(route, rest) => match route.needs() {
+            None => public(route, rest),
+            Some(needs) => match visitor.admit(needs, &request) {
+                Err(refusal) => *refusal,
+                Ok((role, by)) => {
+                    visitor.patience.welcome();
+                    let rest = rest.to_owned();
+                    let mut reply = give(route, &rest, request, &Guest { by, visitor, desk }).await;
                     reply.headers_mut().insert(ROLE, HeaderValue::from_static(role.name()));
+                    reply
                 }
-                reply
-            }
+            },
         },
     };
     for (name, value) in HEADERS {
@@ -162,47 +186,58 @@ pub(super) async fn serve(request: Request<Incoming>, visitor: &Visitor<'_>, des
     reply
 }
 
-async fn give(
-    route: Route,
-    rest: &str,
-    request: Request<Incoming>,
-    (visitor, desk): (&Visitor<'_>, &Rc<Desk>),
-) -> Reply {
-    let query = Query::of(request.uri());
+/// What tells nothing of the agent.
+fn public(route: Route, rest: &str) -> Reply {
     match route {
         Route::Page => page::root(),
         Route::PageFile => page::file(rest),
         Route::Document => respond(StatusCode::OK, "application/json", page::DOCUMENT.into()),
-        Route::Health => match desk.ask(request::Request::Status, visitor.uid).await {
+        Route::Health
+        | Route::Metrics
+        | Route::Status
+        | Route::Explain
+        | Route::Events
+        | Route::HistoryEvents
+        | Route::HistorySeries
+        | Route::Command => say(StatusCode::NOT_FOUND, "there is no such place"),
+    }
+}
+
+async fn give(route: Route, rest: &str, request: Request<Incoming>, guest: &Guest<'_>) -> Reply {
+    let query = Query::of(request.uri());
+    let (desk, by) = (guest.desk, guest.by);
+    match route {
+        Route::Page | Route::PageFile | Route::Document => public(route, rest),
+        Route::Health => match desk.ask(request::Request::Status, by).await {
             Answer::Status(_) => respond(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".into()),
             Answer::Refused(why) => say(StatusCode::SERVICE_UNAVAILABLE, &why),
             other => refused(other),
         },
-        Route::Metrics => answer::metrics(visitor.uid, &*desk.submit).await,
-        Route::Status => match desk.ask(request::Request::Status, visitor.uid).await {
+        Route::Metrics => answer::metrics(by, &*desk.submit).await,
+        Route::Status => match desk.ask(request::Request::Status, by).await {
             Answer::Status(status) => json(&status),
             other => refused(other),
         },
-        Route::Explain => explain(&query, visitor.uid, desk).await,
-        Route::Events => stream::open(&query, request.headers(), (visitor, desk)),
+        Route::Explain => explain(&query, by, desk).await,
+        Route::Events => stream::open(&query, request.headers(), guest),
         Route::HistoryEvents => history::events(&query, desk).await,
         Route::HistorySeries => history::series(&query, desk).await,
-        Route::Command => command(rest, request, (visitor, desk)).await,
+        Route::Command => command(rest, request, guest).await,
     }
 }
 
-async fn explain(query: &Query, uid: u32, desk: &Desk) -> Reply {
+async fn explain(query: &Query, by: Asker, desk: &Desk) -> Reply {
     let target = match query.only(&["target"]).and_then(|()| query.parsed("target", Name::parse)) {
         Ok(target) => target,
         Err(why) => return say(StatusCode::BAD_REQUEST, &why),
     };
-    match desk.ask(request::Request::Explain { target }, uid).await {
+    match desk.ask(request::Request::Explain { target }, by).await {
         Answer::Explained(all) => json(&all),
         other => refused(other),
     }
 }
 
-async fn command(verb: &str, request: Request<Incoming>, (visitor, desk): (&Visitor<'_>, &Desk)) -> Reply {
+async fn command(verb: &str, request: Request<Incoming>, guest: &Guest<'_>) -> Reply {
     // What a form of another page can send is something else.
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next().map(str::trim) != Some("application/json") {
@@ -215,14 +250,8 @@ async fn command(verb: &str, request: Request<Incoming>, (visitor, desk): (&Visi
         Ok(command) => command,
         Err(why) => return say(StatusCode::BAD_REQUEST, &why),
     };
-    let words = command.to_string();
-    match desk.ask(request::Request::Do(command), visitor.uid).await {
-        Answer::Taken(what) => {
-            if visitor.tokens.is_some() {
-                tracing::info!(command = words, "a command was given over the status API");
-            }
-            json(&serde_json::json!({ "taken": what }))
-        }
+    match guest.desk.ask(request::Request::Do(command), guest.by).await {
+        Answer::Taken(what) => json(&serde_json::json!({ "taken": what })),
         other => refused(other),
     }
 }

@@ -22,9 +22,11 @@ use crate::admin::server::AdminError;
 
 /// The head of the only request of a connection must have come after so long.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(2);
-/// The head of a request on a kept connection, and so how long one may rest.
+/// The same for the first request of a connection that may be kept: strangers can open them.
+const FIRST_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a connection may rest whose last request was welcome.
 const REST_MAX: Duration = Duration::from_mins(2);
-/// A connection with one request may take so long, and a kept one for each of its requests after it rested.
+/// A connection may take so long for a request, and for all of its rest where that was not welcome.
 const TIME_MAX: Duration = Duration::from_secs(30);
 /// Bytes of a head, and bytes that wait to be taken by a slow reader.
 const BUFFER_MAX: usize = 16 << 10;
@@ -51,12 +53,21 @@ impl Patience {
         self.until.set(Instant::now() + span);
     }
 
+    /// The request was one that may be made here: the connection may rest.
+    pub(super) fn welcome(&self) {
+        self.renew(REST_MAX + TIME_MAX);
+    }
+
     async fn spent(&self) {
         while Instant::now() < self.until.get() {
             sleep_until(self.until.get()).await;
         }
     }
 }
+
+/// The other end of a connection to an address, beside each of its requests.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CameFrom(pub(super) SocketAddr);
 
 /// How a connection is treated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,7 +89,7 @@ impl Manner {
     fn patience(self) -> Duration {
         match self {
             Self::Once => TIME_MAX,
-            Self::Kept => REST_MAX + TIME_MAX,
+            Self::Kept => FIRST_TIME_MAX,
         }
     }
 }
@@ -91,7 +102,7 @@ where
 {
     let patience = Patience::new(manner.patience());
     let service = service_fn(async |request| {
-        patience.renew(manner.patience());
+        patience.renew(TIME_MAX);
         Ok::<_, Infallible>(handle(request, &patience).await)
     });
     let mut connection = http1::Builder::new();
@@ -125,7 +136,7 @@ where
     let handle = Rc::new(handle);
     let (seats, turned_away) = (Arc::new(Semaphore::new(most)), Arc::new(Semaphore::new(TURNED_AWAY_MAX)));
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, from)) = listener.accept().await else {
             tokio::time::sleep(AGAIN).await;
             continue;
         };
@@ -133,7 +144,11 @@ where
         if let Ok(seat) = Arc::clone(&seats).try_acquire_owned() {
             let handle = Rc::clone(&handle);
             tokio::task::spawn_local(async move {
-                attend(io, Manner::Kept, &*handle).await;
+                let handle = async |mut request: Request<Incoming>, patience: &Rc<Patience>| {
+                    request.extensions_mut().insert(CameFrom(from));
+                    handle(request, patience).await
+                };
+                attend(io, Manner::Kept, handle).await;
                 drop(seat);
             });
         } else if let Ok(Ok(place)) = timeout(TELL_WITHIN, Arc::clone(&turned_away).acquire_owned()).await {

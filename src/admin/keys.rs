@@ -1,14 +1,21 @@
 //! Who may ask over an address: tokens from files that others can't read, and no page of another place in a browser.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hyper::header::{AUTHORIZATION, CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 use subtle::ConstantTimeEq as _;
+use tokio::time::Instant;
 
 use crate::admin::answer::{Reply, say};
+use crate::model::asker::Role;
 use crate::proxy::read_password;
+
+/// That a token's file is bad is told so often: whoever has no token could fill the log with it.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 /// By what a browser tells where a request was begun.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -18,18 +25,18 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub enum Keys {
     /// Nothing: programs of this machine may read.
     None,
-    /// The token in this file, read anew for each request.
-    Token(PathBuf),
+    /// The token in this file.
+    Token(TokenFile),
 }
 
 impl Keys {
     /// What who may not read is told.
     pub(super) fn refusal<B>(&self, request: &Request<B>) -> Option<Reply> {
-        let path = match self {
+        let file = match self {
             Self::None => return misdirected(request),
-            Self::Token(path) => path,
+            Self::Token(file) => file,
         };
-        match opens(path, request) {
+        match file.opens(request.headers().get(AUTHORIZATION)) {
             Ok(true) => None,
             Ok(false) => Some(unauthorized()),
             Err(refusal) => Some(*refusal),
@@ -37,40 +44,60 @@ impl Keys {
     }
 }
 
-/// What somebody may.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Role {
-    /// Look.
-    Read,
-    /// Look and command.
-    Write,
+/// A file with a token, read anew for each request that brings one.
+#[derive(Clone, Debug)]
+pub struct TokenFile {
+    path: PathBuf,
+    told: Arc<Mutex<Option<Instant>>>,
 }
 
-impl Role {
-    /// The word for it.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
+impl TokenFile {
+    /// At this place.
+    pub fn at(path: PathBuf) -> Self {
+        Self { path, told: Arc::default() }
+    }
+
+    /// Whether what stands in a request is this token. Who brings none has no file read.
+    fn opens(&self, told: Option<&HeaderValue>) -> Result<bool, Box<Reply>> {
+        let Some(brought) = told.and_then(brought) else { return Ok(false) };
+        match read_password(&self.path) {
+            // An empty one is none.
+            Ok(token) => Ok(!token.is_empty() && bool::from(brought.ct_eq(&token))),
+            Err(error) => {
+                if self.is_due() {
+                    tracing::warn!(error = error.to_string(), "a token can't be read");
+                }
+                let text = "the token can't be read: the agent's log says why";
+                Err(Box::new(say(StatusCode::SERVICE_UNAVAILABLE, text)))
+            }
         }
+    }
+
+    fn is_due(&self) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = told.is_none_or(|told| told.elapsed() >= TOLD_EVERY);
+        if is_due {
+            *told = Some(Instant::now());
+        }
+        is_due
     }
 }
 
-/// The files of the tokens of the API, read anew for each request.
+/// The tokens of the API.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// Of the one that lets somebody look.
-    pub read: Option<PathBuf>,
-    /// Of the one that lets somebody look and command.
-    pub write: Option<PathBuf>,
+    /// The one that lets somebody look.
+    pub read: Option<TokenFile>,
+    /// The one that lets somebody look and command.
+    pub write: Option<TokenFile>,
 }
 
 impl Tokens {
-    /// What the token of a request lets its bearer do, or what it is told.
-    pub(super) fn role<B>(&self, request: &Request<B>) -> Result<Role, Box<Reply>> {
+    /// What a token lets its bearer do, as it stands in a request; or what that is told.
+    pub(super) fn role(&self, told: Option<&HeaderValue>) -> Result<Role, Box<Reply>> {
         let mut refusal = None;
-        for (path, role) in [(&self.write, Role::Write), (&self.read, Role::Read)] {
-            match path.as_ref().map_or(Ok(false), |path| opens(path, request)) {
+        for (file, role) in [(&self.write, Role::Write), (&self.read, Role::Read)] {
+            match file.as_ref().map_or(Ok(false), |file| file.opens(told)) {
                 Ok(true) => return Ok(role),
                 Ok(false) => {}
                 Err(why) => refusal = Some(why),
@@ -87,31 +114,24 @@ pub(super) fn misdirected<B>(request: &Request<B>) -> Option<Reply> {
     (!is_named_by_address(request)).then(|| say(StatusCode::MISDIRECTED_REQUEST, text))
 }
 
+/// The same for the control socket, which a tunnel can put on an address of a person's machine: there the kernel names
+/// the tunnel. A name without a dot is nobody's, and what programs of this machine write.
+pub(super) fn bent<B>(request: &Request<B>) -> Option<Reply> {
+    let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or("."));
+    let is_plain = host.is_none_or(|host| !host.contains('.')) || is_named_by_address(request);
+    if is_plain { foreign(request) } else { misdirected(request) }
+}
+
 /// What a request is told that a page of another place has made.
 pub(super) fn foreign<B>(request: &Request<B>) -> Option<Reply> {
     let text = "pages of other places may not ask";
     is_foreign(request).then(|| say(StatusCode::FORBIDDEN, text))
 }
 
-/// Whether the request brings the token of a file.
-fn opens<B>(path: &Path, request: &Request<B>) -> Result<bool, Box<Reply>> {
-    match read_password(path) {
-        Ok(token) => Ok(bears(request, &token)),
-        Err(error) => {
-            tracing::warn!(error = error.to_string(), "a token can't be read");
-            let text = "the token can't be read: the agent's log says why";
-            Err(Box::new(say(StatusCode::SERVICE_UNAVAILABLE, text)))
-        }
-    }
-}
-
-/// Whether it brings the token. An empty one is none.
-fn bears<B>(request: &Request<B>, token: &[u8]) -> bool {
-    let value = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let Some((scheme, brought)) = value.and_then(|value| value.split_at_checked("Bearer ".len())) else {
-        return false;
-    };
-    scheme.eq_ignore_ascii_case(b"Bearer ") && !token.is_empty() && bool::from(brought.ct_eq(token))
+/// What stands behind `Bearer`.
+fn brought(told: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, brought) = told.as_bytes().split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(brought)
 }
 
 fn unauthorized() -> Reply {
@@ -165,13 +185,39 @@ mod tests {
 
     #[test]
     fn only_the_token_itself_opens() {
-        let bearer = |value: &str| bears(&request(&[("authorization", value)]), b"s3cret");
-        assert!(bearer("Bearer s3cret") && bearer("bearer s3cret"));
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let hold = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        };
+        let file = TokenFile::at(path.clone());
+        let opens = |value: &str| file.opens(Some(&HeaderValue::from_str(value).unwrap())).map_err(|_| ());
+        hold("s3cret\n");
+        assert_eq!([opens("Bearer s3cret"), opens("bearer s3cret")], [Ok(true), Ok(true)]);
         for wrong in ["Bearer s3cre", "Bearer s3crett", "Basic s3cret", "s3cret", "Bearer", "Bearer ", ""] {
-            assert!(!bearer(wrong), "{wrong}");
+            assert_eq!(opens(wrong), Ok(false), "{wrong}");
         }
-        assert!(!bears(&request(&[]), b"s3cret"));
-        assert!(!bears(&request(&[("authorization", "Bearer ")]), b""), "an empty token opens nothing");
+        assert_eq!(file.opens(None).map_err(|_| ()), Ok(false));
+        hold("");
+        assert_eq!(opens("Bearer "), Ok(false), "an empty token opens nothing");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(opens("Bearer s3cret"), Err(()));
+        assert_eq!(file.opens(None).map_err(|_| ()), Ok(false), "who brings none has no file read");
+        assert!(!file.is_due(), "it was told, and is told once a minute");
+    }
+
+    #[test]
+    fn a_page_that_reaches_the_control_socket_through_a_tunnel_gets_nowhere() {
+        let refused = |headers: &[(&str, &str)]| bent(&request(headers)).map(|reply| reply.status().as_u16());
+        for host in ["fdguard", "localhost", "d", "127.0.0.1:9466"] {
+            assert_eq!(refused(&[("host", host)]), None, "{host}");
+        }
+        assert_eq!(refused(&[]), None);
+        assert_eq!(refused(&[("host", "127.0.0.1:9466"), ("origin", "http://127.0.0.1:9466")]), None);
+        assert_eq!(refused(&[("host", "127.0.0.1:9466"), ("origin", "http://evil.example")]), Some(403));
+        assert_eq!(refused(&[("host", "evil.example:9466")]), Some(421));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -13,10 +14,11 @@ use hyper::{Method, Request, StatusCode};
 use tokio::net::TcpListener;
 
 use crate::admin::answer::{Reply, metrics, only, respond, say};
-use crate::admin::door;
+use crate::admin::door::{self, Patience};
 use crate::admin::keys::Keys;
 use crate::admin::server::AdminError;
 use crate::agent::request::Envelope;
+use crate::model::asker::Asker;
 use crate::sys::peer::own_uid;
 
 /// Connections at once.
@@ -44,7 +46,13 @@ impl MetricsServer {
     /// Serves it until the future is dropped. Runs on a local set.
     pub async fn serve(self, submit: impl Fn(Envelope) + 'static) -> Infallible {
         let keys = self.keys;
-        let handle = async move |request, _: &_| handle(&request, &keys, &submit).await;
+        let handle = async move |request, patience: &Rc<Patience>| {
+            let reply = handle(&request, &keys, &submit).await;
+            if reply.status().is_success() {
+                patience.welcome();
+            }
+            reply
+        };
         door::serve(self.listener, CONNECTIONS_MAX, handle).await
     }
 }
@@ -60,7 +68,7 @@ async fn handle(request: &Request<Incoming>, keys: &Keys, submit: &impl Fn(Envel
     if request.method() != Method::GET {
         return only("GET");
     }
-    let page = tokio::time::timeout(ANSWER_TIME_MAX, metrics(own_uid(), submit)).await;
+    let page = tokio::time::timeout(ANSWER_TIME_MAX, metrics(Asker::User { uid: own_uid() }, submit)).await;
     match page {
         Ok(page) if path == "/healthz" && page.status().is_success() => {
             respond(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".into())

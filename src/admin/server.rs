@@ -20,7 +20,9 @@ use tokio::sync::Semaphore;
 use crate::admin::answer::{Reply, json, say};
 use crate::admin::api::{self, Desk, Visitor};
 use crate::admin::door::{self, Manner, Patience};
+use crate::admin::keys::bent;
 use crate::agent::request::Request;
+use crate::model::asker::Asker;
 use crate::sys::peer::Peer;
 use crate::sys::socket_file::{SocketFile, is_socket};
 use crate::sys::user;
@@ -163,6 +165,9 @@ async fn handle(
         Caller::Stranger(uid) => return say(StatusCode::FORBIDDEN, &stranger(uid)),
         Caller::Unknown => return say(StatusCode::FORBIDDEN, "the peer is unknown"),
     };
+    if let Some(refusal) = bent(&request) {
+        return refusal;
+    }
     if (request.method(), request.uri().path()) != (&Method::POST, "/v1/request") {
         return api::serve(request, &Visitor::known(uid, patience), desk).await;
     }
@@ -170,7 +175,7 @@ async fn handle(
         return say(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large or broken");
     };
     match serde_json::from_slice::<Request>(&body.to_bytes()) {
-        Ok(request) => json(&desk.ask(request, uid).await),
+        Ok(request) => json(&desk.ask(request, Asker::User { uid }).await),
         Err(error) => say(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }

@@ -168,8 +168,8 @@ impl Control {
                 Message::Truth { name, upstream, asked, told } => {
                     self.pools.take_truth(name, upstream, Heard { asked, told });
                 }
-                Message::Commanded { command, uid } => {
-                    self.herald.tell(About::default(), Fact::Commanded { command, uid });
+                Message::Commanded { command, by } => {
+                    self.herald.tell(About::default(), Fact::Commanded { command, by });
                 }
                 Message::Reload(settings, asked) => self.reload(settings, asked),
                 Message::Forward(signal) => self.forward(signal),

@@ -7,6 +7,7 @@ use crate::actuator::Told;
 use crate::agent::request::Envelope;
 use crate::agent::seek::Found;
 use crate::agent::settings::Settings;
+use crate::model::asker::Asker;
 use crate::model::clock::Timestamp;
 use crate::model::event::Fact;
 use crate::model::name::Name;
@@ -67,8 +68,8 @@ pub enum Message {
     Commanded {
         /// What, as typed.
         command: String,
-        /// User id of the one who asked.
-        uid: u32,
+        /// Who asked.
+        by: Asker,
     },
     /// Settings were read anew, or could not be; a person may wait for the answer.
     Reload(Result<Box<Settings>, String>, Option<Envelope>),

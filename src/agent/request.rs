@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::status::{PoolTrading, Status};
 use crate::model::action::{ResetHow, Then};
+use crate::model::asker::Asker;
 use crate::model::event::Event;
 use crate::model::name::Name;
 use crate::model::trading::Trading;
@@ -245,8 +246,8 @@ pub struct Explained {
 pub struct Envelope {
     /// What is asked.
     pub request: Request,
-    /// User id of the one who asks.
-    pub uid: u32,
+    /// Who asks.
+    pub by: Asker,
     /// Where the answer goes.
     pub reply: tokio::sync::oneshot::Sender<Answer>,
 }

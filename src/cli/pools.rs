@@ -15,6 +15,7 @@ use crate::agent::request::{Answer, Command, Envelope, PoolWork, Request};
 use crate::agent::settings::Settings;
 use crate::config::Config;
 use crate::config::proxy::{Access, Id};
+use crate::model::asker::Asker;
 use crate::model::clock::Clock as _;
 use crate::model::name::Name;
 use crate::proxy::console::Word;
@@ -85,11 +86,14 @@ pub(super) async fn hear(
     while let Some(word) = words.recv().await {
         match word {
             // A loop that has no room loses a line of the history; the pool has done it all the same.
-            Word::Done { command, uid } => drop(mailbox.post(Message::Commanded { command, uid })),
+            Word::Done { command, uid } => {
+                let by = Asker::User { uid };
+                drop(mailbox.post(Message::Commanded { command, by }));
+            }
             Word::Reload { uid, reply } => {
                 let (answer, answered) = oneshot::channel();
                 let request = Request::Do(Command::Reload);
-                let envelope = Envelope { request, uid, reply: answer };
+                let envelope = Envelope { request, by: Asker::User { uid }, reply: answer };
                 if mailbox.post(Message::Reload(reload(), Some(envelope))).is_ok() {
                     tokio::task::spawn_local(pass_on(answered, reply));
                 }
@@ -142,7 +146,7 @@ pub(super) fn command(
             },
         };
         if matches!(answer, Answer::Taken(_)) {
-            drop(mailbox.post(Message::Commanded { command: words, uid: envelope.uid }));
+            drop(mailbox.post(Message::Commanded { command: words, by: envelope.by }));
         }
         drop(envelope.reply.send(answer));
     });

@@ -10,6 +10,7 @@ mod screen;
 mod view;
 
 use std::path::Path;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -23,6 +24,7 @@ use crate::cli::exit::Exit;
 use crate::cli::{print, reach, usual};
 use crate::model::chain::chain;
 use crate::model::clock::Clock as _;
+use crate::model::event::Event;
 use crate::sys::clock::SystemClock;
 use crate::sys::terminal;
 use keys::{Key, keys};
@@ -64,7 +66,8 @@ pub(super) fn run(args: &TopArgs) -> Exit {
 /// One frame, as high as it is.
 async fn once(socket: &Path, status: Status) -> Exit {
     let mut view = View::new();
-    hear(&mut view, socket, Ok(status)).await;
+    view.see(status);
+    view.hear(events(socket, view.told()).await);
     let width = terminal::width().unwrap_or(PIPE_WIDTH);
     for line in frame::whole(&view, width, SystemClock.wall()) {
         print::out(&format!("{}\n", line.plain().trim_end()));
@@ -72,14 +75,22 @@ async fn once(socket: &Path, status: Status) -> Exit {
     Exit::Good
 }
 
+/// A question under way.
+type Asking<'s> = Pin<Box<dyn Future<Output = Result<Look, ClientError>> + 's>>;
+
+/// What is seen at once: how things stand, and what happened since the last one.
+type Look = (Status, Vec<(u64, Event)>);
+
+/// Keys and signals are heeded also while the agent does not answer.
 async fn live(socket: &Path, status: Status, every: Duration) -> std::io::Result<()> {
     let mut ends = Ends::new()?;
     let mut screen = Screen::enter()?;
     let mut pressed = keys(KEYS_MAX)?;
     let mut view = View::new();
-    hear(&mut view, socket, Ok(status)).await;
+    view.see(status);
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut asking: Option<Asking<'_>> = None;
     loop {
         screen.draw(|width, height| frame::fitted(&view, (width, height), SystemClock.wall()))?;
         tokio::select! {
@@ -92,28 +103,46 @@ async fn live(socket: &Path, status: Status, every: Duration) -> std::io::Result
                 Some(Key::Pause) => view.pause(),
                 Some(Key::Sort) => view.sort(),
             },
-            _ = ticks.tick() => {
-                if !view.is_paused() {
-                    let status = status_of(socket).await;
-                    hear(&mut view, socket, status).await;
-                }
+            seen = answered(&mut asking) => {
+                asking = None;
+                take(&mut view, seen);
+            }
+            _ = ticks.tick(), if asking.is_none() && !view.is_paused() => {
+                asking = Some(Box::pin(look(socket, view.told())));
             }
         }
     }
 }
 
-/// Takes a status in, and the events since the last one.
-async fn hear(view: &mut View, socket: &Path, status: Result<Status, ClientError>) {
-    match status {
-        Ok(status) => {
+/// What the question under way gives; never where there is none.
+async fn answered(asking: &mut Option<Asking<'_>>) -> Result<Look, ClientError> {
+    match asking {
+        Some(asking) => asking.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One that comes while all stands still is not shown.
+fn take(view: &mut View, seen: Result<Look, ClientError>) {
+    match seen {
+        _ if view.is_paused() => {}
+        Ok((status, events)) => {
             view.see(status);
-            if let Ok(Answer::Events(events)) =
-                client::ask(socket, &Request::Events { after: view.told() }).await
-            {
-                view.hear(events);
-            }
+            view.hear(events);
         }
         Err(error) => view.miss(chain(&error)),
+    }
+}
+
+async fn look(socket: &Path, told: u64) -> Result<Look, ClientError> {
+    Ok((status_of(socket).await?, events(socket, told).await))
+}
+
+/// What happened since the event of this number; nothing where the agent does not say, since it is asked again.
+async fn events(socket: &Path, after: u64) -> Vec<(u64, Event)> {
+    match client::ask(socket, &Request::Events { after }).await {
+        Ok(Answer::Events(events)) => events,
+        Ok(_) | Err(_) => Vec::new(),
     }
 }
 

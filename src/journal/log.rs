@@ -23,6 +23,7 @@
 //! | `why` | the reason of what is not a decision |
 //! | `signal`, `gap` | the signal, and why it can't be seen |
 //! | `command`, `uid` | a command line; or what a person asked for, and who |
+//! | `token`, `peer` | where it was asked over the status API: by which token, from where |
 //! | `code`, `restarts` | exit code; starts before this one |
 //! | `version`, `settings` | of the agent |
 //! | `lost` | records of the history lost |
@@ -141,6 +142,8 @@ pub fn log(event: &Event) {
                 gap = f.gap,
                 command = f.command,
                 uid = f.uid,
+                token = f.token,
+                peer = f.peer,
                 code = f.code,
                 restarts = f.restarts,
                 version = f.version,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::action::Hold;
+use crate::model::asker::Asker;
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::decision::{Decision, DecisionId, Judged, Outcome, Transition, Verdict};
 use crate::model::name::Name;
@@ -106,8 +107,9 @@ pub enum Fact {
     Commanded {
         /// What was asked for.
         command: String,
-        /// User id of the one who asked.
-        uid: u32,
+        /// Who asked.
+        #[serde(flatten)]
+        by: Asker,
     },
     /// The process has nearly no descriptors left: a pool lets in nobody beyond its reserve.
     DescriptorsScarce {

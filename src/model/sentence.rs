@@ -56,7 +56,7 @@ fn particulars(fact: &Fact) -> String {
         }
         Fact::HoldTaken { hold } => hold.word().to_string(),
         Fact::HoldReleased { hold, why } => format!("{} by {why}", hold.word()),
-        Fact::Commanded { command, uid } => format!("{command} (uid {uid})"),
+        Fact::Commanded { command, by } => format!("{command} ({by})"),
         Fact::DescriptorsScarce { pool, left } => format!("{pool}: {left} left"),
         Fact::DescriptorsBack { pool } => pool.to_string(),
         Fact::StreamChanged { stream, client, from, to, why } => {

@@ -140,3 +140,15 @@ fn the_file_of_the_kubernetes_pod_is_good() {
     let checked = fdguard([Path::new("config"), Path::new("check"), &agent, Path::new("--strict")]);
     assert_eq!((checked.code, checked.err.as_str()), (Some(0), ""), "{checked:?}");
 }
+
+/// The metrics want a token, and so does their /healthz, which a kubelet does not have; and the bot's last words pass through
+/// proxies, so the guard ends after the bot.
+#[test]
+fn the_kubernetes_pod_is_ready_without_a_token_and_its_guard_outlives_the_bot() {
+    let manifest = std::fs::read_to_string(file("deploy/kubernetes/sidecar.yaml")).unwrap();
+    assert!(manifest.contains("token_file") && !manifest.contains("httpGet"), "{manifest}");
+    let (before, bot) = manifest.split_once("\n  containers:\n").unwrap();
+    let (_, guard) = before.split_once("\n  initContainers:\n").unwrap();
+    assert!(guard.contains("name: fdguard") && guard.contains("restartPolicy: Always"), "{guard}");
+    assert!(guard.contains("startupProbe:") && bot.contains("name: bot"), "{manifest}");
+}

@@ -9,15 +9,18 @@ use crate::leaker::Leaker;
 
 /// A bot with a database: five connections to a port that one of its variables names.
 fn bot_with_a_database(port: u16) -> Leaker {
-    let program = format!(
+    let url = format!("postgresql+asyncpg://bot:p@ss@localhost:{port}/orders");
+    Leaker::start_with(&with_a_database(port), &[("DATABASE_URL", &url), ("API_SECRET", "hunter2")])
+}
+
+fn with_a_database(port: u16) -> String {
+    format!(
         "
 database = socket.socket(); database.bind(('127.0.0.1', {port})); database.listen(64)
 for _ in range(5):
     kept.append(socket.create_connection(database.getsockname())); kept.append(database.accept()[0])
 "
-    );
-    let url = format!("postgresql+asyncpg://bot:p@ss@localhost:{port}/orders");
-    Leaker::start_with(&program, &[("DATABASE_URL", &url), ("API_SECRET", "hunter2")])
+    )
 }
 
 /// Below the ephemeral ports, so that it is no client's.
@@ -120,6 +123,25 @@ fn a_command_line_writes_no_settings() {
     let shown = fdguard([Path::new("config"), Path::new("show"), &folder.path().join("fdguard.toml")]);
     let evil: Vec<_> = shown.out.lines().filter(|line| line.starts_with("hook")).collect();
     assert!(evil.is_empty() && shown.out.contains("evil"), "{}", shown.out);
+}
+
+#[test]
+fn a_bot_of_another_user_that_its_command_line_tells_is_let_in_by_its_number() {
+    if std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) != 0) {
+        eprintln!("left out: another user can only be played by root");
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let program = format!("{}import os; os.setuid(65534)\n", with_a_database(port));
+    let leaker = Leaker::start_with(&program, &[]);
+    let ran = init(&leaker, folder.path(), &["--proxies"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let agent = read(folder.path(), "fdguard.toml");
+    assert!(
+        agent.contains("match  = { command") && agent.contains("allow    = { uid = [65534] }"),
+        "{agent}"
+    );
+    is_good(folder.path());
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::process::{Command, Stdio};
 
 use crate::support::guard::Guard;
-use crate::support::is_served;
 use crate::support::server::Server;
+use crate::support::{is_served, wait_for};
 
 /// Says something to the proxy as another user, and prints what it hears.
 const CLIENT: &str = "\
@@ -48,4 +48,24 @@ fn strangers_are_closed_before_anything_is_carried() {
     for place in [guard.address.port().to_string(), socket.display().to_string()] {
         assert_eq!(as_stranger(&place), "ping", "{place}");
     }
+}
+
+#[test]
+fn who_starts_a_program_of_the_same_name_is_no_user_of_the_target() {
+    if std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) != 0) {
+        eprintln!("left out: another user can only be played by root");
+        return;
+    }
+    let server = Server::echo();
+    let imitated = "\n[target.imitated]\nmatch = { command = '^sleep 98761$' }\npolicy = []\n";
+    let guard = Guard::start(&[server.address], imitated);
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "sleep", "98761"]);
+    let mut imitator = command.spawn().unwrap();
+    wait_for("it is taken for the target's", || guard.log().contains("process adopted").then_some(()));
+    let told = as_stranger(&guard.address.port().to_string());
+    imitator.kill().unwrap();
+    imitator.wait().unwrap();
+    assert_eq!(told, "");
+    assert!(guard.log().contains("user 65534 of this machine may not use this proxy"), "{}", guard.log());
 }

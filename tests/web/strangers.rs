@@ -1,8 +1,12 @@
 //! Who is let in, and what of another place is not.
 
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+
 use serde_json::json;
 
-use crate::support::{Agent, COMMAND, Guards, LOOK, bearer};
+use crate::support::wait::wait_for;
+use crate::support::{Agent, COMMAND, Guards, LOOK, PATIENCE, bearer};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 const HOLD: &str = r#"{"target": "bot"}"#;
@@ -119,4 +123,50 @@ fn what_is_too_large_or_too_long_ago_is_refused() {
     assert_eq!(agent.send("GET", "/v1/history/series", &bearer(LOOK), "").0, 400);
     assert_eq!(agent.send("GET", "/v1/history/events?limit=100000", &bearer(LOOK), "").0, 400);
     assert_eq!(agent.send("GET", "/v1/events?from=yesterday", &bearer(LOOK), "").0, 400);
+}
+
+#[test]
+fn a_command_is_recorded_with_its_token_and_its_place() {
+    let agent = Agent::start(Guards::Sleeping);
+    assert_eq!(agent.tell("hold", &json!({ "target": "bot" })).0, 200);
+    let event = || {
+        let told = agent.recall("/v1/history/events?last=1h")?;
+        told["events"].as_array()?.iter().find(|event| event["kind"] == "commanded").cloned()
+    };
+    let event = wait_for("the command is recorded", PATIENCE, event, || agent.log());
+    let fact = &event["fact"]["commanded"];
+    assert_eq!((&fact["command"], &fact["token"]), (&json!("hold bot"), &json!("write")), "{event}");
+    assert!(fact["from"].as_str().unwrap().starts_with("127.0.0.1:"), "{event}");
+    assert!(event["text"].as_str().unwrap().contains("by the write token, from 127.0.0.1:"), "{event}");
+}
+
+#[test]
+fn a_page_that_reaches_the_control_socket_through_a_tunnel_commands_nothing() {
+    let agent = Agent::start(Guards::Sleeping);
+    let post = |headers: &str| {
+        let body = r#"{"do":{"hold":{"target":"bot"}}}"#;
+        let mut socket = UnixStream::connect(agent.socket()).unwrap();
+        let head =
+            format!("POST /v1/request HTTP/1.0\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len());
+        socket.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).and_then(|code| code.parse::<u16>().ok())
+    };
+    let form = "Content-Type: text/plain\r\n";
+    assert_eq!(post(&format!("Host: 127.0.0.1:9466\r\nOrigin: http://evil.example\r\n{form}")), Some(403));
+    let bent = format!("Host: evil.example:9466\r\nOrigin: http://evil.example:9466\r\n{form}");
+    assert_eq!(post(&bent), Some(421));
+    assert_eq!(agent.get("/v1/status")["targets"][0]["human_hold"], json!(false));
+    assert_eq!(post("Host: localhost\r\n"), Some(200));
+}
+
+#[test]
+fn strangers_fill_no_log_while_a_token_is_bad() {
+    let agent = Agent::start(Guards::Sleeping);
+    std::fs::remove_file(agent.file("read")).unwrap();
+    for token in ["", &bearer("guessed"), &bearer("again")].repeat(20) {
+        assert_ne!(agent.send("GET", "/v1/status", token, "").0, 200);
+    }
+    assert_eq!(agent.log().matches("a token can't be read").count(), 1, "{}", agent.log());
 }

@@ -1,6 +1,7 @@
 //! The stream of events: what it tells, where it goes on after a break, and what many or slow listeners cost.
 
 use std::io::{BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Instant;
@@ -152,7 +153,32 @@ fn listeners_on_the_control_socket_leave_room_for_commands() {
 fn silent_connections_keep_nobody_out_for_long() {
     let agent = Agent::start(Guards::Sleeping);
     let silent: Vec<_> = (0..300).map(|_| agent.connect()).collect();
-    drop(silent);
-    let served = || (agent.send("GET", "/v1/status", &bearer(LOOK), "").0 == 200).then_some(());
+    // They stay, and so do those that were given what everybody is given.
+    let page = agent.request("GET", "/", "", "").replace("HTTP/1.0", "HTTP/1.1");
+    let resting: Vec<_> = (0..100).map(|_| agent.connect()).collect();
+    resting.iter().for_each(|mut stream| drop(stream.write_all(page.as_bytes())));
+    let served = || {
+        let mut stream = TcpStream::connect(("127.0.0.1", agent.port)).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.write_all(agent.request("GET", "/v1/status", &bearer(LOOK), "").as_bytes()).ok()?;
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).ok()?;
+        head.ends_with(b"200").then_some(())
+    };
     wait_for("served again", PATIENCE, served, || agent.log());
+    drop((silent, resting));
+}
+
+#[test]
+fn a_stream_ends_with_its_token() {
+    let agent = Agent::start(Guards::Sleeping);
+    let (code, mut stream) = agent.listen("/v1/events?status=true", "");
+    assert_eq!(code, 200);
+    assert_eq!(frame(&mut stream).expect("a status").0, "status");
+    std::fs::write(agent.file("read"), "another\n").unwrap();
+    let began = Instant::now();
+    while frame(&mut stream).is_some() {
+        assert!(began.elapsed() < PATIENCE, "it goes on");
+    }
+    assert_eq!(agent.listen("/v1/events", "").0, 401);
 }

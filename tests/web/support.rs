@@ -137,11 +137,15 @@ impl Agent {
 
     /// Ends it in order and starts it again on the same folder.
     pub(crate) fn restart(&mut self) {
-        let pid = i32::try_from(self.child.id()).unwrap();
-        fdguard::sys::pidfd::PidFd::open(pid).unwrap().signal(fdguard::sys::pidfd::Signal::TERM).unwrap();
+        self.signal(fdguard::sys::pidfd::Signal::TERM);
         self.child.wait().unwrap();
         self.child = launch(&self.folder);
         self.until_up();
+    }
+
+    pub(crate) fn signal(&self, signal: fdguard::sys::pidfd::Signal) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        fdguard::sys::pidfd::PidFd::open(pid).unwrap().signal(signal).unwrap();
     }
 
     pub(crate) fn url(&self) -> String {
@@ -172,7 +176,7 @@ impl Agent {
         exchange(self.connect(), &self.request(method, path, headers, body))
     }
 
-    fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
         let has_host = headers.to_ascii_lowercase().contains("host:");
         let host = if has_host { String::new() } else { format!("Host: 127.0.0.1:{}\r\n", self.port) };
         let length = body.len();

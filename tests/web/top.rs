@@ -169,3 +169,19 @@ fn one_frame_goes_into_a_pipe() {
         Command::new(FDGUARD).args(["top", "--socket"]).arg(agent.socket()).stdin(Stdio::null()).output();
     assert_eq!(ran.unwrap().status.code(), Some(2));
 }
+
+#[test]
+fn keys_are_heeded_while_the_agent_does_not_answer() {
+    let agent = Agent::start(Guards::Sleeping);
+    let mut terminal = Terminal::start(&agent, (80, 24), true);
+    terminal.until("all quiet: 1 guarded");
+    agent.signal(Signal::STOP);
+    // A question is under way once a frame is older than the time between two.
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    terminal.press("s");
+    terminal.until("s sort: exhaustion");
+    assert!(!terminal.text().contains("no word from the agent"), "before it was given up");
+    terminal.press("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    agent.signal(Signal::CONT);
+}

@@ -1,20 +1,23 @@
 //! The history over the API: events and series of a bounded window, read beside the runtime.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 use tokio::time::timeout;
 
 use super::Desk;
 use super::event::Told;
 use super::query::Query;
 use crate::admin::answer::{Reply, full, json, say};
-use crate::journal::query::{Blocking, Bucket, EventFilter, Order, QueryError, Range, Recorded};
+use crate::journal::query::{Blocking, Bucket, EventFilter, Events, Order, QueryError, Range, Recorded};
 use crate::model::chain::chain;
 use crate::model::clock::{Clock as _, WallTime};
 use crate::model::column::Column;
-use crate::model::event::{Event, Loudness};
+use crate::model::event::Loudness;
 use crate::model::name::Name;
 use crate::model::units::parse_span;
 use crate::sys::clock::SystemClock;
@@ -66,10 +69,10 @@ pub(super) async fn series(query: &Query, desk: &Desk) -> Reply {
 
 impl Desk {
     /// Events of that time, oldest first, no more than so many; none where they can't be had.
-    pub(super) async fn recorded(&self, range: Range, most: u32) -> Option<Vec<Event>> {
+    pub(super) async fn recorded(&self, range: Range, most: u32) -> Option<Events> {
         let filter =
             EventFilter { range, order: Order::OldestFirst, limit: Some(most), ..EventFilter::default() };
-        self.read(move |reader| reader.events(&filter)).await.ok().map(|found| found.events)
+        self.read(move |reader| reader.events(&filter)).await.ok()
     }
 
     /// Reads the history on a thread that may wait for the disk.
@@ -80,11 +83,8 @@ impl Desk {
         let Some(store) = self.store.clone() else {
             return Err(say(StatusCode::NOT_FOUND, "the agent keeps no history"));
         };
-        let Ok(Ok(_turn)) = timeout(TURN_WITHIN, self.reads.acquire()).await else {
-            return Err(full("the history is being read by others"));
-        };
         let read = move || Blocking::open(&store).and_then(|mut reader| read(&mut reader));
-        match tokio::task::spawn_blocking(read).await {
+        match aside(&self.reads, read).await.ok_or_else(|| full("the history is being read by others"))? {
             Ok(Ok(found)) => Ok(found),
             // It is made when the agent starts: whoever asks again soon finds it.
             Ok(Err(QueryError::Absent(_))) => Err(full("there is no history yet")),
@@ -92,6 +92,20 @@ impl Desk {
             Err(_) => Err(say(StatusCode::SERVICE_UNAVAILABLE, "the history can't be read")),
         }
     }
+}
+
+/// Does something on a thread that may wait, once its turn has come; nothing where that takes too long. The turn is over
+/// when the thread is done, and not when nobody waits for it any more.
+async fn aside<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<Result<T, JoinError>> {
+    let turn = timeout(TURN_WITHIN, Arc::clone(turns).acquire_owned()).await.ok()?.ok()?;
+    let work = move || {
+        let _turn = turn;
+        work()
+    };
+    Some(tokio::task::spawn_blocking(work).await)
 }
 
 /// The stretch that is asked for: `last` so long, up to `until` or now.
@@ -195,5 +209,33 @@ impl Wanted {
         self.target.as_ref().is_none_or(|target| *target == one.target)
             && self.range.since.is_none_or(|since| since <= one.until)
             && self.range.until.is_none_or(|until| one.from <= until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_hangs_up_ends_no_turn_that_has_begun() {
+        let turns = Arc::new(Semaphore::new(1));
+        let (go, wait) = channel::<()>();
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let work = move || {
+            begin.send(()).unwrap();
+            wait.recv().unwrap_err();
+        };
+        let asked = tokio::spawn({
+            let turns = Arc::clone(&turns);
+            async move { aside(&turns, work).await.is_some() }
+        });
+        begun.await.unwrap();
+        asked.abort();
+        assert!(asked.await.unwrap_err().is_cancelled());
+        assert_eq!(turns.available_permits(), 0, "the thread reads on");
+        drop(go);
+        assert!(turns.acquire().await.is_ok());
     }
 }

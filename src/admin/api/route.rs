@@ -2,7 +2,7 @@
 
 use hyper::Method;
 
-use crate::admin::keys::Role;
+use crate::model::asker::Role;
 
 /// A place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

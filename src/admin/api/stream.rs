@@ -15,6 +15,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::StatusCode;
 use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
@@ -22,12 +23,14 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::event::Told;
 use super::query::Query;
-use super::{Desk, Visitor};
+use super::{Desk, Guest, Known};
 use crate::admin::answer::{Reply, flow, full, say};
 use crate::admin::door::Patience;
+use crate::admin::keys::Tokens;
 use crate::agent::feed;
 use crate::agent::request::{Answer, Request};
-use crate::journal::query::Range;
+use crate::journal::query::{Events, Range};
+use crate::model::asker::Asker;
 use crate::model::clock::WallTime;
 use crate::model::event::Event;
 
@@ -43,6 +46,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// A listener that takes nothing for so long is cut off.
 const TAKES_WITHIN: Duration = Duration::from_secs(60);
+/// Whether its token still opens is asked so often.
+const PASS_EVERY: Duration = Duration::from_secs(5);
 /// Events of the history that one who comes back is given.
 const CAUGHT_UP_MAX: u32 = 1_000;
 
@@ -96,15 +101,19 @@ impl Since {
 }
 
 /// `GET /v1/events`
-pub(super) fn open(query: &Query, headers: &HeaderMap, (visitor, desk): (&Visitor<'_>, &Rc<Desk>)) -> Reply {
+pub(super) fn open(query: &Query, headers: &HeaderMap, guest: &Guest<'_>) -> Reply {
+    let (visitor, desk) = (guest.visitor, guest.desk);
     let wanted = Since::of(query, headers).and_then(|from| Ok((from, query.parsed("status", flag)?)));
     let (from, status) = match wanted {
         Ok(wanted) => wanted,
         Err(why) => return say(StatusCode::BAD_REQUEST, &why),
     };
-    let (places, most) = match visitor.tokens {
-        Some(_) => (&desk.streams, STREAMS_MAX),
-        None => (&desk.socket_streams, SOCKET_STREAMS_MAX),
+    let (places, most, pass) = match visitor.known {
+        Known::Token(tokens) => {
+            let told = headers.get(AUTHORIZATION).cloned();
+            (&desk.streams, STREAMS_MAX, Some(Pass { tokens: tokens.clone(), told }))
+        }
+        Known::User(_) => (&desk.socket_streams, SOCKET_STREAMS_MAX, None),
     };
     let Ok(place) = Arc::clone(places).try_acquire_owned() else {
         return full(&format!("at most {most} streams of events at once"));
@@ -117,7 +126,8 @@ pub(super) fn open(query: &Query, headers: &HeaderMap, (visitor, desk): (&Visito
         out,
         patience: Rc::clone(visitor.patience),
         sent: 0,
-        uid: visitor.uid,
+        by: guest.by,
+        pass,
     };
     let status = status.filter(|wanted| *wanted).map(|_| ticking(STATUS_EVERY));
     tokio::task::spawn_local(stream.run(from, status));
@@ -157,12 +167,27 @@ struct Stream {
     patience: Rc<Patience>,
     /// The number of the last event that it was given.
     sent: u64,
-    uid: u32,
+    by: Asker,
+    /// What it was let in by; none for those whom the kernel names.
+    pass: Option<Pass>,
+}
+
+/// A token as it was brought.
+struct Pass {
+    tokens: Tokens,
+    told: Option<HeaderValue>,
+}
+
+impl Pass {
+    /// Whether it still opens: its file may hold another one by now.
+    fn opens(&self) -> bool {
+        self.tokens.role(self.told.as_ref()).is_ok()
+    }
 }
 
 impl Stream {
     async fn run(mut self, from: Since, mut status: Option<Interval>) {
-        // It ends when the listener has gone, and not otherwise.
+        // It ends when the listener or its token has gone, and not otherwise.
         let _left = self.tell(from, &mut status).await;
     }
 
@@ -170,6 +195,7 @@ impl Stream {
         self.send(Bytes::from_static(b"retry: 2000\n\n")).await?;
         self.catch_up(from).await?;
         let mut beat = ticking(HEARTBEAT);
+        let mut passes = ticking(PASS_EVERY);
         loop {
             let frame = tokio::select! {
                 () = self.out.closed() => return Err(Left),
@@ -179,9 +205,13 @@ impl Stream {
                     Err(RecvError::Lagged(missed)) => lost(Some(missed)),
                     Err(RecvError::Closed) => return Ok(()),
                 },
-                () = tick(status) => match self.desk.shared_status(self.uid).await {
+                () = tick(status) => match self.desk.shared_status(self.by).await {
                     Some(status) => framed("status", None, &status),
                     None => continue,
+                },
+                _ = passes.tick() => match &self.pass {
+                    Some(pass) if !pass.opens() => return Ok(()),
+                    Some(_) | None => continue,
                 },
                 _ = beat.tick() => Bytes::from_static(b": beat\n\n"),
             };
@@ -199,15 +229,14 @@ impl Stream {
             }
             Since::Place(place) => (Some(place), 0),
         };
-        let Answer::Events(held) = self.desk.ask(Request::Events { after }, self.uid).await else {
+        let Answer::Events(held) = self.desk.ask(Request::Events { after }, self.by).await else {
             return self.send(lost(None)).await;
         };
-        let first = held.first().map(|(number, event)| (*number, event.wall));
         if let Some(place) = place
-            && let Some((number, wall)) = first
-            && (number > after.saturating_add(1) || place.epoch != self.desk.feed.epoch().as_millis())
+            && let Some((number, _)) = held.first()
+            && (*number > after.saturating_add(1) || place.epoch != self.desk.feed.epoch().as_millis())
         {
-            self.tell_recorded(place, (number - after - 1, wall)).await?;
+            self.tell_recorded(place, number - after - 1, &held).await?;
         }
         for (number, event) in &held {
             let frame = self.numbered(*number, event);
@@ -216,24 +245,24 @@ impl Stream {
         Ok(())
     }
 
-    /// Tells from the history what was between a place and what the agent still holds. There a place is a millisecond and
-    /// no event in it: what happened in the same one is told again.
-    async fn tell_recorded(&mut self, place: Place, (missed, until): (u64, WallTime)) -> Result<(), Left> {
-        let until = WallTime::from_millis(until.as_millis().saturating_sub(1));
-        let range = Range { since: Some(WallTime::from_millis(place.wall)), until: Some(until) };
-        let Some(events) = self.desk.recorded(range, CAUGHT_UP_MAX).await else {
-            let same_run = place.epoch == self.desk.feed.epoch().as_millis();
-            return self.send(lost(same_run.then_some(missed))).await;
+    /// Tells from the history what was between a place and what the agent still holds.
+    async fn tell_recorded(&mut self, place: Place, missed: u64, held: &[(u64, Event)]) -> Result<(), Left> {
+        let missed = (place.epoch == self.desk.feed.epoch().as_millis()).then_some(missed);
+        let until = held.first().map(|(_, event)| event.wall);
+        let range = Range { since: Some(WallTime::from_millis(place.wall)), until };
+        let Some(found) = self.desk.recorded(range, CAUGHT_UP_MAX).await else {
+            return self.send(lost(missed)).await;
         };
+        let (events, gone) = between(place, missed, (found, held));
         for event in &events {
             // No number of this run: who comes back to it is caught up from the history again.
             let id = format!("0.0.{}", event.wall.as_millis());
             self.send(framed_event(&id, event)).await?;
         }
-        if events.len() == CAUGHT_UP_MAX as usize {
-            self.send(lost(None)).await?;
+        match gone {
+            Gone::Nothing => Ok(()),
+            Gone::Some(count) => self.send(lost(count)).await,
         }
-        Ok(())
     }
 
     fn numbered(&mut self, number: u64, event: &Event) -> Bytes {
@@ -247,6 +276,38 @@ impl Stream {
         self.patience.renew(TAKES_WITHIN);
         Ok(())
     }
+}
+
+/// What is missing of what one who comes back is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Gone {
+    Nothing,
+    /// So many, or nobody knows how many.
+    Some(Option<u64>),
+}
+
+/// Of what the history has between a place and what is held: what is to be told, and what is missing there. A place in
+/// it is a millisecond and no event: what happened in that of the place is told again. The history may lack what was not
+/// written yet, what this version can't read, and, where the clock was set back, everything.
+fn between(
+    place: Place,
+    missed: Option<u64>,
+    (found, held): (Events, &[(u64, Event)]),
+) -> (Vec<Event>, Gone) {
+    let is_full = found.events.len() as u64 + found.unreadable >= u64::from(CAUGHT_UP_MAX);
+    let mut events = found.events;
+    events.retain(|event| !held.iter().any(|(_, known)| known == event));
+    let at_place = events.iter().filter(|event| event.wall.as_millis() == place.wall).count().min(1);
+    let told = (events.len() - at_place) as u64;
+    let was_set_back = held.first().is_some_and(|(_, first)| first.wall.as_millis() < place.wall);
+    let gone = match missed {
+        _ if is_full => Gone::Some(None),
+        Some(missed) if told < missed => Gone::Some(Some(missed - told)),
+        None if found.unreadable > 0 => Gone::Some(Some(found.unreadable)),
+        None if was_set_back => Gone::Some(None),
+        Some(_) | None => Gone::Nothing,
+    };
+    (events, gone)
 }
 
 fn framed_event(id: &str, event: &Event) -> Bytes {
@@ -273,6 +334,9 @@ fn framed(kind: &str, id: Option<&str>, data: &[u8]) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::clock::Timestamp;
+    use crate::model::event::Fact;
+    use crate::model::sentence::saying;
 
     #[test]
     fn a_place_is_what_an_id_says() {
@@ -280,6 +344,44 @@ mod tests {
         for text in ["", "5", "5.7", "5.7.9.1", "5.x.9", "5.-7.9", "5.7.9\n"] {
             assert_eq!(Place::parse(text), None, "{text:?}");
         }
+    }
+
+    fn event(wall: i64, text: &str) -> Event {
+        Event {
+            at: Timestamp::ZERO,
+            wall: WallTime::from_millis(wall),
+            target: None,
+            process: None,
+            fact: Fact::BoundHit { bound: text.to_owned() },
+        }
+    }
+
+    #[test]
+    fn what_the_history_lacks_of_what_was_missed_is_told() {
+        // The agent still holds the second event of millisecond 8; the listener stood at millisecond 5.
+        let place = Place { epoch: 1, number: 1, wall: 5 };
+        let held = [(5, event(8, "e")), (6, event(9, "f"))];
+        let all = [event(5, "a"), event(6, "b"), event(8, "c"), event(8, "d"), event(8, "e")];
+        let judge = |events: &[Event], missed| {
+            let found = Events { events: events.to_vec(), unreadable: 0 };
+            let (told, gone) = between(place, missed, (found, &held));
+            (
+                told.iter().map(|event| saying(&event.fact)).collect::<String>().replace("bound hit: ", ""),
+                gone,
+            )
+        };
+        assert_eq!(judge(&all, Some(3)), ("abcd".to_owned(), Gone::Nothing));
+        assert_eq!(judge(&all[..3], Some(3)), ("abc".to_owned(), Gone::Some(Some(1))), "not written yet");
+        assert_eq!(judge(&[], Some(3)), (String::new(), Gone::Some(Some(3))));
+        assert_eq!(judge(&all, None), ("abcd".to_owned(), Gone::Nothing), "of another run");
+        let ahead = Place { wall: 50, ..place };
+        assert_eq!(
+            between(ahead, None, (Events::default(), &held)).1,
+            Gone::Some(None),
+            "the clock was set back"
+        );
+        let unreadable = Events { events: Vec::new(), unreadable: 2 };
+        assert_eq!(between(place, None, (unreadable, &held)).1, Gone::Some(Some(2)));
     }
 
     #[test]

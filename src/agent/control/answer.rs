@@ -12,6 +12,7 @@ use crate::agent::request::{Answer, Command, Envelope, Explained, Request};
 use crate::agent::status::{ProcessStatus, Status, TargetStatus};
 use crate::agent::target::Target;
 use crate::model::action::{Action, Hold};
+use crate::model::asker::Asker;
 use crate::model::clock::Clock as _;
 use crate::model::decision::{Cause, Evaluation, Verdict};
 use crate::model::event::Fact;
@@ -33,7 +34,7 @@ impl Control {
             Request::Do(Command::Reload) => Answer::Refused("the agent can't read its files here".to_owned()),
             // Asked of the gates, on the thread that may wait for them.
             Request::Trading { .. } => Answer::Refused("no order gate here".to_owned()),
-            Request::Do(command) => self.command(command, envelope.uid),
+            Request::Do(command) => self.command(command, envelope.by),
         };
         drop(envelope.reply.send(answer));
     }
@@ -63,7 +64,7 @@ impl Control {
         explained
     }
 
-    fn command(&mut self, command: Command, uid: u32) -> Answer {
+    fn command(&mut self, command: Command, by: Asker) -> Answer {
         let words = command.to_string();
         let asked = command.clone();
         let stop = command.target().map(|target| self.stop_of(target)).unwrap_or_default();
@@ -93,7 +94,7 @@ impl Control {
         };
         match result {
             Ok(pids) => {
-                self.herald.tell(About::default(), Fact::Commanded { command: words, uid });
+                self.herald.tell(About::default(), Fact::Commanded { command: words, by });
                 let begun = Begun {
                     command: &asked,
                     pids,
@@ -207,7 +208,7 @@ impl Control {
     pub(super) fn answer_reload(&mut self, asked: Option<Envelope>, answer: Answer) {
         if let Some(envelope) = asked {
             if matches!(answer, Answer::Taken(_)) {
-                let fact = Fact::Commanded { command: Command::Reload.to_string(), uid: envelope.uid };
+                let fact = Fact::Commanded { command: Command::Reload.to_string(), by: envelope.by };
                 self.herald.tell(About::default(), fact);
             }
             drop(envelope.reply.send(answer));

@@ -167,7 +167,9 @@ impl Control {
         if self.targets[place].guarded.contains_key(&id) {
             return;
         }
-        if let Ok(status) = Status::read(&process) {
+        if vouches(&self.targets[place].settings.matches)
+            && let Ok(status) = Status::read(&process)
+        {
             self.residents.learn(status.uid);
         }
         let name = self.targets[place].name().clone();
@@ -378,6 +380,15 @@ fn protection(settings: &TargetSettings, book: &RemoteBook) -> Protection {
         protection.addresses.extend(known.into_iter().map(|address| (address, remote.port())));
     }
     protection
+}
+
+/// Whether what a process is found by tells whose it is, so that its user may come to the proxies. A command line is
+/// anybody's word: whoever starts a program of the same one would be let in.
+const fn vouches(matches: &Match) -> bool {
+    match matches {
+        Match::Command(_) => false,
+        Match::Pid(_) | Match::Pidfile(_) | Match::Unit(_) | Match::Cgroup(_) | Match::Child(_) => true,
+    }
 }
 
 /// What stands against a process that a pidfile of somebody names who may not speak for it.

@@ -11,7 +11,7 @@ use crate::model::units::format_span;
 pub(super) fn text(known: &Known, bot: &Bot) -> String {
     let mut text = head(known, bot);
     text.push_str(&target(known, bot));
-    text.push_str(&proxies(known));
+    text.push_str(&proxies(known, bot.unvouched));
     text.push_str(TAIL);
     text
 }
@@ -60,13 +60,16 @@ fn bare(front: &Front) -> String {
     if has_port { place.to_owned() } else { format!("{place}:*") }
 }
 
-fn proxies(known: &Known) -> String {
+fn proxies(known: &Known, unvouched: Option<u32>) -> String {
     if known.fronts.is_empty() {
         return String::new();
     }
     let mut text = "\n# What it connects to. Behind a proxy it may open and forget connections as it likes: the server sees a few that are \
                     kept in order.\n"
         .to_owned();
+    if unvouched.is_some() {
+        text.push_str("# `allow` names its user: a command line is anybody's word, so the target's match lets nobody in.\n");
+    }
     if known.fronting == Fronting::Proposed {
         text.push_str(
             "# Take one out of its comments, point the bot there, restart the bot, look at `fdguard status`; then the next.\n",
@@ -74,7 +77,7 @@ fn proxies(known: &Known) -> String {
     }
     for front in &known.fronts {
         let _ = write!(text, "\n# {}\n", advice(front));
-        for line in settings(front).lines() {
+        for line in settings(front, unvouched).lines() {
             let mark = if known.fronting == Fronting::Proposed { "# " } else { "" };
             let _ = writeln!(text, "{mark}{line}");
         }
@@ -103,10 +106,13 @@ fn advice(front: &Front) -> String {
     format!("{sockets} socket(s) seen; {how}{doubt}.")
 }
 
-fn settings(front: &Front) -> String {
+fn settings(front: &Front, unvouched: Option<u32>) -> String {
     let mut text = format!("[proxy.{}]\nprotocol = \"{}\"\n", quoted_key(&front.name), front.protocol);
     let _ = writeln!(text, "listen   = \"127.0.0.1:{}\"", front.listen);
     let _ = writeln!(text, "upstream = {}", quoted(&front.upstream.to_string()));
+    if let Some(uid) = unvouched {
+        let _ = writeln!(text, "allow    = {{ uid = [{uid}] }}");
+    }
     if front.protocol == "postgres" {
         text.push_str("pool     = { mode = \"transaction\", max = 5, idle = \"30s\" }\n");
     }

@@ -12,6 +12,7 @@ use crate::model::chain::chain;
 use crate::model::name::Name;
 use crate::sys::adopted::Adopted;
 use crate::sys::proc_root::ProcRoot;
+use crate::sys::stat::Status;
 use crate::sys::{cgroup, command, find};
 
 /// As much of a command line as a pattern is made of.
@@ -55,6 +56,8 @@ pub(super) struct Bot {
     pub(super) processes: usize,
     /// Its command line without secrets.
     pub(super) shown: String,
+    /// The user who must be let in to proxies by its number, since what the target is found by does not tell whose it is.
+    pub(super) unvouched: Option<u32>,
 }
 
 impl Bot {
@@ -80,8 +83,14 @@ impl Bot {
             None => pattern(&line, &shown, &process)?,
         };
         let processes = processes(root, &matches);
+        let unvouched = match matches {
+            Matches::Unit(_) => None,
+            Matches::Command(_) => {
+                Status::read(&process).ok().map(|status| status.uid).filter(|uid| *uid != 0)
+            }
+        };
         let shown = one_line(&shown);
-        Ok(Self { process, name, matches, processes, shown })
+        Ok(Self { process, name, matches, processes, shown, unvouched })
     }
 }
 

@@ -35,7 +35,7 @@ pub(in crate::cli) struct Gates {
 
 /// Carries it to the gates, and their answers back.
 pub(super) fn command(proxies: Option<&Proxies>, gates: &Gates, mailbox: &Mailbox, envelope: Envelope) {
-    let Envelope { request, uid, reply } = envelope;
+    let Envelope { request, by, reply } = envelope;
     let named = |proxy: &Option<Name>| {
         let wanted = gates.names.iter().filter(|gate| proxy.as_ref().is_none_or(|proxy| proxy == *gate));
         wanted.cloned().filter_map(|gate| Some((gate, proxies?))).collect::<Vec<_>>()
@@ -60,7 +60,7 @@ pub(super) fn command(proxies: Option<&Proxies>, gates: &Gates, mailbox: &Mailbo
                 let heard = obeyed(told, &memory, hand).await;
                 // What was done to some of them was done.
                 if !heard.taken.is_empty() {
-                    drop(mailbox.post(Message::Commanded { command: words, uid }));
+                    drop(mailbox.post(Message::Commanded { command: words, by }));
                 }
                 drop(reply.send(heard.answer()));
             });

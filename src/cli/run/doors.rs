@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::UnixListener;
 
 use super::Known;
-use crate::admin::{self, AdminError, ApiServer, Desk, Keys, MetricsServer, Rights, Tokens};
+use crate::admin::{self, AdminError, ApiServer, Desk, Keys, MetricsServer, Rights, TokenFile, Tokens};
 use crate::agent::Ends;
 use crate::agent::feed::Feed;
 use crate::agent::mailbox::{Mailbox, Message};
@@ -73,7 +73,10 @@ pub(super) async fn socket(listener: UnixListener, admin: config::Admin, desk: R
 
 /// Serves the status API. That it can't be is no reason not to guard: it is told, and tried again.
 pub(super) async fn api(place: config::Api, desk: Rc<Desk>) {
-    let tokens = Tokens { read: place.read_token_file, write: place.write_token_file };
+    let tokens = Tokens {
+        read: place.read_token_file.map(TokenFile::at),
+        write: place.write_token_file.map(TokenFile::at),
+    };
     let server = loop {
         match ApiServer::listen(place.listen, tokens.clone()).await {
             Ok(server) => break server,
@@ -86,7 +89,7 @@ pub(super) async fn api(place: config::Api, desk: Rc<Desk>) {
 
 /// Serves metrics. That they can't be is no reason not to guard: it is told, and tried again.
 pub(super) async fn metrics(place: config::Metrics, mailbox: Mailbox) {
-    let keys = place.token_file.map_or(Keys::None, Keys::Token);
+    let keys = place.token_file.map_or(Keys::None, |path| Keys::Token(TokenFile::at(path)));
     let server = loop {
         match MetricsServer::listen(place.listen, keys.clone()).await {
             Ok(server) => break server,

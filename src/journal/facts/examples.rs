@@ -1,8 +1,10 @@
 //! One event of each fact, for the tests of this room.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::model::action::{Action, Gate, Hold, Word};
+use crate::model::asker::{Asker, Role};
 use crate::model::clock::{Timestamp, WallTime};
 use crate::model::decision::{
     Cause, Decision, DecisionId, DryRun, Judged, Outcome, Refusal, RulePath, Transition, Verdict, Work,
@@ -82,7 +84,11 @@ pub(crate) fn facts() -> Vec<Fact> {
         Fact::HoldTaken { hold: hold.clone() },
         Fact::HoldReleased { hold, why: text("tier cleared") },
         Fact::Latched { rule: path().to_string() },
-        Fact::Commanded { command: text("release bot"), uid: 1000 },
+        Fact::Commanded { command: text("release bot"), by: Asker::User { uid: 1000 } },
+        Fact::Commanded {
+            command: text("hold bot"),
+            by: Asker::Token { token: Role::Write, from: SocketAddr::from(([127, 0, 0, 1], 40_000)) },
+        },
         Fact::DescriptorsScarce { pool: name("orders-db"), left: 12 },
         Fact::DescriptorsBack { pool: name("orders-db") },
         Fact::StreamChanged {

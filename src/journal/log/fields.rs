@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::journal::facts::{kind, rule};
+use crate::model::asker::Asker;
 use crate::model::decision::{Cause, Decision, DryRun, Verdict, Work};
 use crate::model::event::{Event, Fact};
 use crate::model::name::Name;
@@ -32,6 +33,8 @@ pub(super) struct Fields<'a> {
     pub(super) gap: Option<String>,
     pub(super) command: Option<&'a str>,
     pub(super) uid: Option<u32>,
+    pub(super) token: Option<&'static str>,
+    pub(super) peer: Option<String>,
     pub(super) code: Option<i32>,
     pub(super) restarts: Option<u32>,
     pub(super) version: Option<&'a str>,
@@ -54,6 +57,15 @@ impl<'a> Fields<'a> {
             ..Self::default()
         };
         fields.with(&event.fact)
+    }
+
+    fn by(self, asker: Asker) -> Self {
+        match asker {
+            Asker::User { uid } => Self { uid: Some(uid), ..self },
+            Asker::Token { token, from } => {
+                Self { token: Some(token.name()), peer: Some(from.to_string()), ..self }
+            }
+        }
     }
 
     fn with(self, fact: &'a Fact) -> Self {
@@ -96,7 +108,7 @@ impl<'a> Fields<'a> {
             }
             // The rule is all there is to say.
             Fact::Latched { rule: _ } => self,
-            Fact::Commanded { command, uid } => Self { command: Some(command), uid: Some(*uid), ..self },
+            Fact::Commanded { command, by } => Self { command: Some(command), ..self.by(*by) },
             Fact::DescriptorsScarce { pool, left } => {
                 let why = Some(Cow::Owned(format!("{left} descriptors left")));
                 Self { proxy: Some(pool.as_str()), why, ..self }

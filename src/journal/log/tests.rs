@@ -94,6 +94,7 @@ fn the_fields_stay_as_documented() {
         "hold_released: action=pause_trading | why=tier cleared".to_owned(),
         format!("latched: {rule}"),
         "commanded: command=release bot | uid=1000".to_owned(),
+        "commanded: command=hold bot | peer=127.0.0.1:40000 | token=write".to_owned(),
         "signal_lost: gap=not permitted | signal=fd.open".to_owned(),
         "history_back: lost=7".to_owned(),
         "notice_failed: receiver=slack | why=500".to_owned(),

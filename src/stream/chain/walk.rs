@@ -1,6 +1,9 @@
 //! A walk along the chain by plain requests: from the last block that is known to the newest one, back first to where both
 //! chains are one, and then forward block by block, with the logs of all of them.
 //!
+//! Logs are asked for in one list with their last block: a node that is behind the one which told of that block has no logs of
+//! it, and says so by an empty answer. A node that takes no lists is asked for logs alone.
+//!
 //! Pure: it tells what to ask, and is told the answers.
 
 use std::collections::BTreeMap;
@@ -70,6 +73,19 @@ enum Stage {
     Done,
 }
 
+/// How logs are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Manner {
+    /// In one list with their last block.
+    Listed,
+    /// By themselves.
+    Alone,
+}
+
+/// The numbers of the requests of a list.
+const LOGS: u64 = 1;
+const LAST: u64 = 2;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Walk {
@@ -83,6 +99,7 @@ pub struct Walk {
     found: BTreeMap<u64, (Block, Value)>,
     /// What is still to be asked of logs: which filter, from, to.
     ranges: Vec<(usize, u64, u64)>,
+    manner: Manner,
     walked: Walked,
 }
 
@@ -97,31 +114,62 @@ impl Walk {
             end: 0,
             found: BTreeMap::new(),
             ranges: Vec::new(),
+            manner: Manner::Listed,
             walked: Walked::default(),
         }
     }
 
     /// What to ask next; nothing at the end.
     pub fn question(&self) -> Option<Value> {
-        let block = |number| ("eth_getBlockByNumber", json!([hex(number), false]));
-        let (method, params) = match self.stage {
-            Stage::Head => ("eth_blockNumber", json!([])),
-            Stage::Back(number) | Stage::Forward(number) => block(number),
+        let call = |id: u64, method: &str, params: Value| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        let block = |id, number| call(id, "eth_getBlockByNumber", json!([hex(number), false]));
+        Some(match self.stage {
+            Stage::Head => call(1, "eth_blockNumber", json!([])),
+            Stage::Back(number) | Stage::Forward(number) => block(1, number),
             Stage::Logs => {
                 let (filter, from, to) = self.ranges.last()?;
                 let mut asked = self.start.filters[*filter].1.as_object().cloned().unwrap_or_default();
                 asked.remove("blockHash");
                 asked.insert("fromBlock".to_owned(), hex(*from).into());
                 asked.insert("toBlock".to_owned(), hex(*to).into());
-                ("eth_getLogs", json!([asked]))
+                let logs = call(LOGS, "eth_getLogs", json!([asked]));
+                match self.manner {
+                    Manner::Listed => json!([block(LAST, *to), logs]),
+                    Manner::Alone => logs,
+                }
             }
             Stage::Done => return None,
-        };
-        Some(json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
+        })
+    }
+
+    /// The node had no answer to what was asked: whether there is another way to ask.
+    pub fn ask_otherwise(&mut self) -> bool {
+        let is_listed = self.stage == Stage::Logs && self.manner == Manner::Listed;
+        if is_listed {
+            self.manner = Manner::Alone;
+        }
+        is_listed
     }
 
     /// The answer to what was asked.
     pub fn answered(&mut self, answer: &Value) -> Result<(), WalkError> {
+        let Some(list) = answer.as_array() else {
+            // Whoever takes no lists answers one by an error.
+            return if self.ask_otherwise() { Ok(()) } else { self.answered_one(answer) };
+        };
+        let of = |id: u64| list.iter().find(|one| one.get("id") == Some(&id.into()));
+        let (Some(last), Some(logs)) = (of(LAST), of(LOGS)) else { return Err(WalkError::Nonsense) };
+        let to = self.ranges.last().map(|(_, _, to)| *to).ok_or(WalkError::Nonsense)?;
+        let (block, _) = take(to, last.get("result").ok_or(WalkError::Nonsense)?)?;
+        let known = self.start.known.at(to).filter(|_| to <= self.fork);
+        if self.found.get(&to).map(|(block, _)| block).or(known).is_some_and(|known| known.hash != block.hash)
+        {
+            return Err(WalkError::Moved);
+        }
+        self.answered_one(logs)
+    }
+
+    fn answered_one(&mut self, answer: &Value) -> Result<(), WalkError> {
         if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
             let said = error.get("message").and_then(Value::as_str).unwrap_or("without a word");
             return self.halve().ok_or_else(|| WalkError::Refused(said.to_owned()));

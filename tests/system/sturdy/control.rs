@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fdguard::agent::request::{Answer, Command as Order, Request};
+use fdguard::model::asker::Asker;
 use fdguard::model::event::Fact;
 
 use super::agent::{Agent, PATIENCE, Setup, bot, post, signal};
@@ -229,11 +230,11 @@ fn a_hold_by_a_person_is_shown_and_ended() {
     assert!(agent.cli(&["status"]).1.contains("HELD by a person"));
     assert_eq!(agent.cli(&["ctl", "resume", "bot"]).0, 0);
     assert!(!agent.status().targets[0].human_hold);
-    let uid = agent.until("told", |fact| match fact {
-        Fact::Commanded { command, uid } if command == "resume bot" => Some(*uid),
+    let by = agent.until("told", |fact| match fact {
+        Fact::Commanded { command, by } if command == "resume bot" => Some(*by),
         _ => None,
     });
-    assert_eq!(uid, 0);
+    assert_eq!(by, Asker::User { uid: 0 });
 }
 
 #[test]

@@ -159,7 +159,12 @@ impl Poller {
         let failed = |why: String| (why, Duration::ZERO);
         let mut walk = Walk::new(start);
         while let Some(question) = walk.question() {
-            let walked = match self.post(question.to_string().into_bytes()).await? {
+            let answer = match self.post(question.to_string().into_bytes()).await {
+                Ok(answer) => answer,
+                Err(_) if walk.ask_otherwise() => continue,
+                Err(unpolled) => return Err(unpolled),
+            };
+            let walked = match answer {
                 Some(answer) => {
                     let answer = serde_json::from_str(&answer);
                     let answer =

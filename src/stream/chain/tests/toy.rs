@@ -60,6 +60,9 @@ impl Node {
     }
 
     pub(super) fn call(&mut self, request: &Value) -> Value {
+        if let Some(list) = request.as_array() {
+            return list.iter().map(|one| self.call(one)).collect();
+        }
         let params = &request["params"];
         let at = |value: &Value| usize::try_from(block::quantity(value).unwrap()).unwrap();
         let result = match request["method"].as_str().unwrap() {
