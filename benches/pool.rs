@@ -18,7 +18,7 @@ use fdguard::pool::id::{ClientId, ConnectionId, Key};
 use fdguard::pool::limits::{ClientLimits, Limits};
 use fdguard::pool::order::Order;
 use fdguard::pool::state::Settings;
-use fdguard::pool::upstream::{Balance, UpstreamSettings};
+use fdguard::pool::upstream::{Balance, Blame, UpstreamSettings};
 use fdguard::sys::clock::thread_cpu;
 
 const CLIENTS: u32 = 10_000;
@@ -65,7 +65,7 @@ impl Bench {
             ..Limits::default()
         };
         let upstreams = vec![UpstreamSettings { lookup: Lookup::Never }];
-        let settings = Settings { limits, upstreams, balance: Balance::Priority };
+        let settings = Settings { limits, upstreams, balance: Balance::Priority, blame: Blame::Upstream };
         let now = Timestamp::from_millis(1_000_000);
         let mut pool = Pool::new(&settings, 1, now);
         for client in 0..CLIENTS {

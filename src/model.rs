@@ -12,6 +12,7 @@ pub mod clock;
 pub mod column;
 pub mod deadline;
 pub mod decision;
+pub mod destination;
 pub mod diagnostic;
 pub mod event;
 pub mod jitter;

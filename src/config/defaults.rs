@@ -135,6 +135,9 @@ pub const GATE_STATUS: u32 = 503;
 pub const GATE_TYPE: &str = "application/json";
 /// Names of HTTP upstreams are looked up again: they are behind load balancers that tell addresses for minutes.
 pub const HTTP_LOOKUP: Duration = Duration::from_mins(5);
+/// A tunnel that has rested for so long makes room for a client that waits: sooner than its wait is over, for a client that opens
+/// several at once keeps the first ones while it waits for the last.
+pub const FORWARD_SPARE: Duration = Duration::from_secs(3);
 
 /// A ping on an open WebSocket: venues and firewalls close what is silent for half a minute to a few minutes.
 pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(20);

@@ -11,6 +11,7 @@ mod cache;
 mod clients;
 pub mod env;
 mod foreign;
+mod forward;
 mod gate;
 mod http;
 pub(in crate::config) mod listen;
@@ -30,6 +31,7 @@ pub use admission::{Admission, Auth, ListenerTls};
 pub use breaker::Breaker;
 pub use cache::{Cache, CachedQuery};
 pub use clients::Clients;
+pub use forward::Forward;
 pub use gate::{GateAnswer, OrderGate};
 pub use http::{HostRule, Http};
 pub use listen::Listen;
@@ -74,7 +76,7 @@ pub struct Proxy {
     pub listen: Vec<Listen>,
     /// Whether it may listen where other machines reach it.
     pub expose: bool,
-    /// Where to; at least one.
+    /// Where to; at least one, but for a forward proxy, which has none.
     pub upstream: Vec<Upstream>,
     /// Which upstream a new connection goes to.
     pub balance: Balance,
@@ -125,6 +127,14 @@ pub struct Postgres {
 }
 
 impl Proxy {
+    /// Where it leads, where it goes wherever its clients ask.
+    pub fn forward(&self) -> Option<&Forward> {
+        match &self.protocol {
+            Protocol::Http(http) => http.forward.as_ref(),
+            Protocol::Tcp | Protocol::Postgres(_) | Protocol::WebSocket(_) => None,
+        }
+    }
+
     /// Its order gate, where it has one.
     pub fn order_gate(&self) -> Option<&OrderGate> {
         match &self.protocol {
@@ -208,10 +218,8 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
     let expose = section.or(cx, "expose", false, read::flag);
     let audience = if expose { Audience::Everybody } else { Audience::Home };
     let listen = listen::read(&mut section, kind, audience, cx);
-    let (upstream, scheme) = upstream::read(&mut section, kind, cx);
-    let balance = section.or(cx, "balance", Balance::LeastConnections, read::word(BALANCES));
-    let lookup = Duration::from_secs(1)..=Duration::from_hours(24);
-    let lookup = section.or(cx, "lookup", kind.lookup(), read::span(lookup));
+    let forward = (kind == Kind::Http).then(|| forward::read(&mut section, cx)).flatten();
+    let ways = Ways::read(&mut section, (kind, forward.as_ref()), cx);
     let drain = Duration::from_millis(100)..=Duration::from_hours(1);
     let drain = section.or(cx, "drain", defaults::PROXY_DRAIN, read::span(drain));
     let allow = access::read(&mut section, cx, "allow");
@@ -219,7 +227,7 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
     let pool = pool::read(&mut inner, kind, cx);
     let inside = match kind {
         Kind::Postgres => Inside::Postgres(session::read(&mut inner, &pool, cx)),
-        Kind::Http => Inside::Http(http::bounds(&mut inner, cx)),
+        Kind::Http => Inside::Http(http::bounds(&mut inner, forward.as_ref(), cx)),
         Kind::WebSocket => Inside::WebSocket,
         Kind::Tcp => Inside::Tcp,
     };
@@ -232,19 +240,20 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
         Inside::Postgres(sessions) => {
             let admission = admission::read(&mut inner, &reach, cx);
             inner.finish(cx);
-            postgres(&mut section, (sessions, admission), (&upstream, pool.mode), cx)
+            postgres(&mut section, (sessions, admission), (&ways.upstream, pool.mode), cx)
         }
         Inside::Http(bounds) => {
             let head = http::head(&mut inner, cx);
             inner.finish(cx);
-            let gate = gate::read(&mut section, &name, cx);
-            let http = http::read(&mut section, (bounds, head, gate), (&upstream, scheme), cx);
-            Some(Protocol::Http(Box::new(http)))
+            Some(match forward {
+                Some(forward) => http::forward(&mut section, (bounds, head), forward, cx),
+                None => http::read(&mut section, (bounds, head), (&name, &ways), cx),
+            })
         }
         Inside::WebSocket => {
             let head = http::head(&mut inner, cx);
             inner.finish(cx);
-            let stream = websocket::read(&mut section, head, (&upstream, scheme), cx);
+            let stream = websocket::read(&mut section, head, (&ways.upstream, ways.scheme), cx);
             Some(Protocol::WebSocket(Box::new(stream)))
         }
         Inside::Tcp => {
@@ -253,7 +262,8 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
             Some(Protocol::Tcp)
         }
     };
-    let breaker = breaker::read(&mut section, cx);
+    let forward = matches!(&protocol, Some(Protocol::Http(http)) if http.forward.is_some());
+    let breaker = if forward { Breaker::default() } else { breaker::read(&mut section, cx) };
     let env = variable::read(&mut section, &listen, cx);
     section.finish(cx);
     let protocol = protocol?;
@@ -262,9 +272,9 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
         protocol,
         listen,
         expose,
-        upstream,
-        balance,
-        lookup,
+        upstream: ways.upstream,
+        balance: ways.balance,
+        lookup: ways.lookup,
         drain,
         allow,
         pool,
@@ -272,6 +282,37 @@ pub(super) fn read(name: Name, mut section: Section<'_>, cx: &mut Context<'_>) -
         breaker,
         env,
     })
+}
+
+/// Where a proxy leads, and how it chooses.
+struct Ways {
+    upstream: Vec<Upstream>,
+    scheme: upstream::Scheme,
+    balance: Balance,
+    lookup: Duration,
+}
+
+impl Ways {
+    fn read(
+        section: &mut Section<'_>,
+        (kind, forward): (Kind, Option<&Forward>),
+        cx: &mut Context<'_>,
+    ) -> Self {
+        if forward.is_some() {
+            forward::refuse(section, cx);
+            return Self {
+                upstream: Vec::new(),
+                scheme: upstream::Scheme::Plain,
+                balance: Balance::LeastConnections,
+                lookup: kind.lookup(),
+            };
+        }
+        let (upstream, scheme) = upstream::read(section, kind, cx);
+        let balance = section.or(cx, "balance", Balance::LeastConnections, read::word(BALANCES));
+        let lookup = Duration::from_secs(1)..=Duration::from_hours(24);
+        let lookup = section.or(cx, "lookup", kind.lookup(), read::span(lookup));
+        Self { upstream, scheme, balance, lookup }
+    }
 }
 
 /// What a protocol has in its `pool`.

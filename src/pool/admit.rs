@@ -1,9 +1,11 @@
 //! The client side: who comes in, who goes, who has been idle for too long.
 
+use std::time::Duration;
+
 use crate::model::clock::Timestamp;
 use crate::pool::client::Standing;
 use crate::pool::gate::{Gate, Supply};
-use crate::pool::id::{ClientId, ConnectionId};
+use crate::pool::id::{ClientId, ConnectionId, Key};
 use crate::pool::mode::Mode;
 use crate::pool::reason::{Farewell, Refusal};
 use crate::pool::state::Pool;
@@ -116,6 +118,27 @@ impl Pool {
             self.send_off(*client, Farewell::Shed, now);
         }
         shed
+    }
+
+    /// Where a client waits for want of room alone, the one that has rested longest with a connection in hand, and for so
+    /// long, is told to go: its place is worth more to others.
+    pub fn make_way(&mut self, spare: Duration, now: Timestamp) {
+        let total = self.connections.total();
+        let is_full = total.size() >= self.limits.max && total.idle() == 0;
+        let stuck = |key: &Key| self.is_short(*key) && (is_full || !self.has_place(*key));
+        let stuck = self.clients.waiting().map(|client| self.clients.get(client).key).find(stuck);
+        let Some(key) = stuck.filter(|_| self.mode == Mode::Running) else { return };
+        let own = !self.has_place(key);
+        let holders = self.connections.iter().filter(|(_, seen)| !own || seen.key == key);
+        let resting = holders.filter_map(|(_, seen)| {
+            let client = seen.holder?;
+            let held = self.clients.get(client);
+            (held.standing.rests() && now.since(held.since) >= spare).then_some((held.since, client))
+        });
+        let longest = resting.min().map(|(_, client)| client);
+        if let Some(client) = longest {
+            self.send_off(client, Farewell::Shed, now);
+        }
     }
 
     /// How new clients are let in.

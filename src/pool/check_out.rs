@@ -8,7 +8,7 @@ use crate::pool::mode::Mode;
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, Refusal};
 use crate::pool::state::Pool;
-use crate::pool::upstream::Balance;
+use crate::pool::upstream::{Balance, Blame};
 
 /// What a client that begins a unit of work gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,6 +121,7 @@ impl Pool {
         let limits = &self.limits;
         if self.connections.total().size() > limits.max
             || self.connections.of_upstream(connection.upstream).size() > limits.per_upstream
+            || self.connections.of_key(connection.key).size() > limits.per_key
         {
             return Some(CloseReason::Shrunk);
         }
@@ -155,6 +156,7 @@ impl Pool {
             && total.idle() == 0
             && total.connecting() < self.limits.connects
             && self.is_short(key)
+            && self.has_place(key)
             && !self.logins.pauses(key, now)
             && self.upstreams.any_ready(now)
     }
@@ -224,9 +226,17 @@ impl Pool {
     /// Why nothing can come free for a key within a wait that begins now.
     fn hopeless(&self, key: Key, now: Timestamp) -> Option<Refusal> {
         if self.connections.of_key(key).size() == 0 && self.logins.pauses(key, now) {
-            return Some(Refusal::LoginRefused);
+            return Some(self.unreached());
         }
         self.is_vain(now + self.limits.wait, now).then_some(Refusal::UpstreamDown)
+    }
+
+    /// What those are told that want a key which pauses.
+    pub(super) fn unreached(&self) -> Refusal {
+        match self.blame {
+            Blame::Upstream => Refusal::LoginRefused,
+            Blame::Key => Refusal::UpstreamDown,
+        }
     }
 
     fn refuse(&mut self, refusal: Refusal) -> CheckOut {

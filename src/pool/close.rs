@@ -12,6 +12,7 @@ use crate::pool::mode::Mode;
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, OpenReason, Refusal};
 use crate::pool::state::Pool;
+use crate::pool::upstream::Blame;
 
 /// A client that keeps its connection between two requests rests only after so long.
 const BREATH: Duration = Duration::from_secs(1);
@@ -23,7 +24,7 @@ impl Pool {
         let Some((slot, connection)) = self.connections.find(id) else { return };
         let upstream = connection.upstream;
         self.close(slot, reason, now);
-        if reason.counts_against_upstream() {
+        if reason.counts_against_upstream() && self.blame == Blame::Upstream {
             let fraction = self.jitter.fraction();
             let breaker = &mut self.upstreams.get_mut(upstream).breaker;
             if breaker.failure(&self.limits.trip, now, fraction) == Verdict::Tripped {

@@ -7,8 +7,9 @@ use crate::pool::connection::{Connection, State};
 use crate::pool::id::{ConnectionId, Key, UpstreamId};
 use crate::pool::mode::Mode;
 use crate::pool::order::Order;
-use crate::pool::reason::{CloseReason, ConnectFailure, OpenReason, Refusal};
+use crate::pool::reason::{CloseReason, ConnectFailure, OpenReason};
 use crate::pool::state::Pool;
+use crate::pool::upstream::Blame;
 use crate::pool::upstreams::Attempt;
 
 /// Whether a connection is on its way.
@@ -55,20 +56,41 @@ impl Pool {
         let Connection { key, upstream, why, .. } = *self.connections.get(slot);
         let at = (now, self.jitter.fraction());
         self.counters.failures[failure as usize] += 1;
-        if failure == ConnectFailure::Login {
+        let of_key = self.is_of_key(failure);
+        let verdict = if of_key {
             self.logins.refused(key, self.limits.retry, at);
-        }
-        let verdict = self.upstreams.failed(Attempt { upstream, why, failure }, &self.limits, at);
+            self.upstreams.connected(upstream, now);
+            Verdict::Unchanged
+        } else {
+            self.upstreams.failed(Attempt { upstream, why, failure }, &self.limits, at)
+        };
         self.close(slot, failure.close_reason(), now);
         if verdict == Verdict::Tripped {
             self.doubt_all_of(upstream);
         }
-        if failure == ConnectFailure::Login && self.connections.of_key(key).size() == 0 {
+        if of_key && self.connections.of_key(key).size() == 0 {
+            let refusal = self.unreached();
             while let Some(client) = self.clients.oldest_for(key) {
-                self.turn_away(client, Refusal::LoginRefused, now);
+                self.turn_away(client, refusal, now);
             }
         }
         self.despair(now);
+    }
+
+    /// Whether a connect failed for a reason of its key alone.
+    fn is_of_key(&self, failure: ConnectFailure) -> bool {
+        match (failure, self.blame) {
+            (ConnectFailure::Login, _) => true,
+            (ConnectFailure::NoDescriptors, _) => false,
+            (
+                ConnectFailure::Unreachable
+                | ConnectFailure::Late
+                | ConnectFailure::Protocol
+                | ConnectFailure::Crowded
+                | ConnectFailure::Starting,
+                blame,
+            ) => blame == Blame::Key,
+        }
     }
 
     /// New connections can't be made; old ones may well work, but are asked before they are handed out.
@@ -135,7 +157,7 @@ impl Pool {
     /// connections are on their way, and those of keys that can't log in.
     fn most_wanted(&self, now: Timestamp) -> Option<Key> {
         let mut keys = self.clients.waiting().map(|client| self.clients.get(client).key);
-        keys.find(|key| self.is_short(*key) && !self.logins.pauses(*key, now))
+        keys.find(|key| self.is_short(*key) && self.has_place(*key) && !self.logins.pauses(*key, now))
     }
 
     /// Asks an idle connection whether it is alive.

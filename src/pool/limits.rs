@@ -21,6 +21,8 @@ pub struct Limits {
     pub min: u32,
     /// Connections to one upstream.
     pub per_upstream: u32,
+    /// Connections of one key.
+    pub per_key: u32,
     /// Clients that wait at a time.
     pub waiters: u32,
     /// How long a client waits.
@@ -71,6 +73,7 @@ impl Default for Limits {
             max: 10,
             min: 0,
             per_upstream: u32::MAX,
+            per_key: u32::MAX,
             waiters: 1_000,
             wait: Duration::from_secs(5),
             patience: Duration::from_millis(100),
@@ -97,6 +100,7 @@ impl Limits {
         self.max = self.max.clamp(1, CONNECTIONS_MAX);
         self.min = self.min.min(self.max);
         self.per_upstream = self.per_upstream.max(1);
+        self.per_key = self.per_key.max(1);
         self.connects = self.connects.max(1);
         self.waiters = self.waiters.max(1);
         self.patience = self.patience.min(self.wait / 2);

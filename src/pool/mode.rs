@@ -132,7 +132,8 @@ impl Pool {
         let surplus = |pool: &Self| {
             let crowded = pool.connections.total().size() > pool.limits.max;
             let full = |id| pool.connections.of_upstream(id).size() > pool.limits.per_upstream;
-            pool.connections.longest_idle(|seen| crowded || full(seen.upstream))
+            let many = |key| pool.connections.of_key(key).size() > pool.limits.per_key;
+            pool.connections.longest_idle(|seen| crowded || full(seen.upstream) || many(seen.key))
         };
         while let Some(slot) = surplus(self) {
             self.close(slot, CloseReason::Shrunk, now);

@@ -13,7 +13,7 @@ use crate::pool::limits::Limits;
 use crate::pool::logins::Logins;
 use crate::pool::mode::Mode;
 use crate::pool::order::{Order, Orders};
-use crate::pool::upstream::{Balance, UpstreamSettings};
+use crate::pool::upstream::{Balance, Blame, UpstreamSettings};
 use crate::pool::upstreams::Upstreams;
 
 /// What a pool is made from.
@@ -25,12 +25,15 @@ pub struct Settings {
     pub upstreams: Vec<UpstreamSettings>,
     /// How connections are spread.
     pub balance: Balance,
+    /// What a connect that fails speaks against.
+    pub blame: Blame,
 }
 
 /// A pool. See [`crate::pool`].
 #[derive(Clone, Debug)]
 pub struct Pool {
     pub(super) limits: Limits,
+    pub(super) blame: Blame,
     pub(super) mode: Mode,
     pub(super) generation: Generation,
     pub(super) connections: Connections,
@@ -55,6 +58,7 @@ impl Pool {
         connections.cover(Key::HOME);
         Self {
             limits: settings.limits.settled(),
+            blame: settings.blame,
             mode: Mode::Running,
             generation: Generation::default(),
             connections,
@@ -117,6 +121,21 @@ impl Pool {
     /// Which connection a client holds.
     pub fn lease(&self, client: ClientId) -> Option<ConnectionId> {
         self.clients.get(client).lease
+    }
+
+    /// Whether a key is nobody's: then its number may stand for another from now on, and what was held against it is
+    /// forgotten.
+    pub fn give_up(&mut self, key: Key) -> bool {
+        let unused = self.connections.of_key(key).size() == 0 && self.clients.waiting_for(key) == 0;
+        if unused {
+            self.logins.forget(key);
+        }
+        unused
+    }
+
+    /// Whether a key may have one more connection.
+    pub(super) fn has_place(&self, key: Key) -> bool {
+        self.connections.of_key(key).size() < self.limits.per_key
     }
 
     /// Whether a connection can be handed out as it is, or is to be asked first.

@@ -3,6 +3,7 @@
 mod guests;
 mod hands;
 mod hosts;
+mod places;
 mod random;
 mod resets;
 mod scenes;

@@ -19,6 +19,16 @@ pub enum Balance {
     Equal,
 }
 
+/// What a connect that fails speaks against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Blame {
+    /// The upstream, for all keys: they lead to the same place.
+    #[default]
+    Upstream,
+    /// The key alone: each leads to a place of its own. It pauses, those that wait for it are refused, others go on.
+    Key,
+}
+
 /// How an upstream does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UpstreamView {

@@ -245,10 +245,8 @@ impl Upstreams {
                 }
                 return Verdict::Unchanged;
             }
-            ConnectFailure::Login => {
-                self.connected(id, now);
-                return Verdict::Unchanged;
-            }
+            // The upstream is there.
+            ConnectFailure::Login => return Verdict::Unchanged,
         };
         upstream.failures = upstream.failures.saturating_add(1);
         upstream.retry_at = now + limits.retry.pause(upstream.failures, fraction);

@@ -8,7 +8,7 @@ use crate::pool::backoff::Backoff;
 use crate::pool::breaker::Trip;
 use crate::pool::limits::{ClientLimits, Limits};
 use crate::pool::state::Settings;
-use crate::pool::upstream::{self, UpstreamSettings};
+use crate::pool::upstream::{self, Blame, UpstreamSettings};
 use crate::proxy::place::Place;
 
 /// The limits as the settings want them.
@@ -39,8 +39,12 @@ pub fn limits(proxy: &Proxy) -> Limits {
             idle: proxy.clients.idle.unwrap_or(Duration::MAX),
         },
         per_upstream: match &proxy.protocol {
-            Protocol::Http(http) => http.per_host,
-            Protocol::Postgres(_) | Protocol::WebSocket(_) | Protocol::Tcp => u32::MAX,
+            Protocol::Http(http) if http.forward.is_none() => http.per_host,
+            Protocol::Http(_) | Protocol::Postgres(_) | Protocol::WebSocket(_) | Protocol::Tcp => u32::MAX,
+        },
+        per_key: match &proxy.protocol {
+            Protocol::Http(http) if http.forward.is_some() => http.per_host,
+            Protocol::Http(_) | Protocol::Postgres(_) | Protocol::WebSocket(_) | Protocol::Tcp => u32::MAX,
         },
         ..Limits::default()
     }
@@ -56,7 +60,11 @@ pub(in crate::proxy) fn pool_settings(proxy: &Proxy) -> Settings {
         Balance::LeastConnections => upstream::Balance::Equal,
         Balance::Failover => upstream::Balance::Priority,
     };
-    Settings { limits: limits(proxy), upstreams: upstreams.collect(), balance }
+    let blame = match &proxy.protocol {
+        Protocol::Http(http) if http.forward.is_some() => Blame::Key,
+        Protocol::Http(_) | Protocol::Postgres(_) | Protocol::WebSocket(_) | Protocol::Tcp => Blame::Upstream,
+    };
+    Settings { limits: limits(proxy), upstreams: upstreams.collect(), balance, blame }
 }
 
 /// Whether two settings of a proxy differ in nothing but limits that a running pool takes over.

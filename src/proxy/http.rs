@@ -7,6 +7,7 @@
 mod control;
 mod dial;
 mod entry;
+mod forward;
 mod gate;
 mod reply;
 mod room;

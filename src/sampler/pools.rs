@@ -135,7 +135,7 @@ mod tests {
     use crate::pool::breaker::BreakerState;
     use crate::pool::limits::Limits;
     use crate::pool::state::Settings;
-    use crate::pool::upstream::Balance;
+    use crate::pool::upstream::{Balance, Blame};
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_millis(seconds * 1_000)
@@ -147,7 +147,12 @@ mod tests {
 
     #[test]
     fn what_a_pool_said_stands_for_its_time_and_is_late_afterwards() {
-        let settings = Settings { limits: Limits::default(), upstreams: Vec::new(), balance: Balance::Equal };
+        let settings = Settings {
+            limits: Limits::default(),
+            upstreams: Vec::new(),
+            balance: Balance::Equal,
+            blame: Blame::Upstream,
+        };
         let snapshot = Snapshot { active: 3, ..Pool::new(&settings, 1, at(0)).snapshot(at(0)) };
         let answer = PoolAnswer::new(at(10), &snapshot);
         assert_eq!(value(&answer, Signal::PoolActive, at(15)), Reading::Known(3.0));
@@ -159,7 +164,12 @@ mod tests {
 
     #[test]
     fn the_furthest_gate_is_the_state_and_one_that_is_late_leaves_it_unknown() {
-        let settings = Settings { limits: Limits::default(), upstreams: Vec::new(), balance: Balance::Equal };
+        let settings = Settings {
+            limits: Limits::default(),
+            upstreams: Vec::new(),
+            balance: Balance::Equal,
+            blame: Blame::Upstream,
+        };
         let snapshot = Pool::new(&settings, 1, at(0)).snapshot(at(0));
         let name = |text: &str| Name::parse(text).unwrap();
         let answer = |asked, state| PoolAnswer::new(at(asked), &snapshot).with_trading(Some(state));

@@ -11,6 +11,8 @@
 mod bodies;
 mod clients;
 mod ends;
+mod forward;
+mod forward_clients;
 mod gate;
 mod pooling;
 mod refusals;

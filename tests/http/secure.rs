@@ -28,14 +28,14 @@ server.serve_forever()
 ";
 
 /// A server; ends when dropped.
-struct Secure {
+pub(crate) struct Secure {
     child: Child,
     folder: tempfile::TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Secure {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         certify(folder.path());
         let port = free_address().port();
@@ -54,7 +54,12 @@ impl Secure {
     }
 
     fn authority(&self) -> String {
-        format!("tls.ca_file = \"{}\"", self.folder.path().join("ca.pem").display())
+        format!("tls.ca_file = \"{}\"", self.ca().display())
+    }
+
+    /// The file of its authority.
+    pub(crate) fn ca(&self) -> std::path::PathBuf {
+        self.folder.path().join("ca.pem")
     }
 }
 

@@ -16,13 +16,24 @@ pub struct Breaker {
     pub open: Duration,
 }
 
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            failures: defaults::BREAKER_FAILURES,
+            window: defaults::BREAKER_WINDOW,
+            open: defaults::BREAKER_OPEN,
+        }
+    }
+}
+
 /// Reads `breaker`.
 pub(super) fn read(proxy: &mut Section<'_>, cx: &mut Context<'_>) -> Breaker {
     let mut section = proxy.section(cx, "breaker");
     let span = || read::span(Duration::from_millis(100)..=Duration::from_hours(1));
-    let failures = section.or(cx, "failures", defaults::BREAKER_FAILURES, read::number(1..=1000));
-    let window = section.or(cx, "window", defaults::BREAKER_WINDOW, span());
-    let open = section.or(cx, "open", defaults::BREAKER_OPEN, span());
+    let usual = Breaker::default();
+    let failures = section.or(cx, "failures", usual.failures, read::number(1..=1000));
+    let window = section.or(cx, "window", usual.window, span());
+    let open = section.or(cx, "open", usual.open, span());
     section.finish(cx);
     Breaker { failures, window, open }
 }

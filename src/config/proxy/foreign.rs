@@ -115,12 +115,21 @@ pub(super) const WEBSOCKET_CLIENTS: &[Foreign] = &[
 
 /// Reports every key of `foreign` that is there.
 pub(super) fn refuse(section: &mut Section<'_>, protocol: &str, foreign: &[Foreign], cx: &mut Context<'_>) {
+    refuse_for(section, &format!("for protocol `{protocol}`"), foreign, cx);
+}
+
+/// The same of keys that mean nothing beside another one.
+pub(super) fn refuse_beside(section: &mut Section<'_>, key: &str, foreign: &[Foreign], cx: &mut Context<'_>) {
+    refuse_for(section, &format!("beside `{key}`"), foreign, cx);
+}
+
+fn refuse_for(section: &mut Section<'_>, whose: &str, foreign: &[Foreign], cx: &mut Context<'_>) {
     for (key, why) in foreign {
         if section.value(key).is_none() {
             continue;
         }
         let span = section.key_span(key).unwrap_or_else(|| section.span());
-        let message = format!("`{key}` means nothing for protocol `{protocol}`");
+        let message = format!("`{key}` means nothing {whose}");
         cx.faults.push(Diagnostic::error("wrong-protocol", span, message).help(*why));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::upstream::Scheme;
-use super::{OrderGate, Upstream, UpstreamTls, foreign, tls};
+use super::{Forward, Name, OrderGate, Protocol, UpstreamTls, Ways, foreign, gate, tls};
 use crate::config::section::{Context, Section};
 use crate::config::show::{Show, quoted};
 use crate::config::{defaults, read};
@@ -31,6 +31,8 @@ pub struct Http {
     pub tls: Option<UpstreamTls>,
     /// The order gate, where there is one.
     pub gate: Option<OrderGate>,
+    /// Where it leads, where it goes wherever its clients ask.
+    pub forward: Option<Forward>,
 }
 
 /// What an upstream is told as `Host`.
@@ -61,7 +63,10 @@ pub(super) struct Bounds {
 }
 
 /// Reads the rest of `pool`.
-pub(super) fn bounds(section: &mut Section<'_>, cx: &mut Context<'_>) -> Bounds {
+pub(super) fn bounds(section: &mut Section<'_>, forward: Option<&Forward>, cx: &mut Context<'_>) -> Bounds {
+    if forward.is_some() {
+        super::forward::refuse_in_pool(section, cx);
+    }
     let span = || read::span(SHORTEST..=LONGEST);
     let total = Some(defaults::HTTP_TOTAL_TIMEOUT);
     Bounds {
@@ -79,14 +84,15 @@ pub(super) fn head(section: &mut Section<'_>, cx: &mut Context<'_>) -> Duration 
 /// Reads the rest of the proxy.
 pub(super) fn read(
     section: &mut Section<'_>,
-    (bounds, head, gate): (Bounds, Duration, Option<OrderGate>),
-    (upstream, scheme): (&[Upstream], Scheme),
+    (bounds, head): (Bounds, Duration),
+    (name, ways): (&Name, &Ways),
     cx: &mut Context<'_>,
-) -> Http {
+) -> Protocol {
+    let gate = gate::read(section, name, cx);
     foreign::refuse(section, foreign::HTTP, foreign::HTTP_PROXY, cx);
     let host = section.or(cx, "host", HostRule::Upstream, read::word(HOSTS));
-    let tls = match scheme {
-        Scheme::Https | Scheme::Wss => Some(tls::of_https(section, upstream, cx)),
+    let tls = match ways.scheme {
+        Scheme::Https | Scheme::Wss => Some(tls::of_https(section, &ways.upstream, cx)),
         Scheme::Plain => {
             if let Some(span) = section.key_span("tls") {
                 let message = "`tls` means nothing: the upstreams are asked in the clear";
@@ -98,5 +104,20 @@ pub(super) fn read(
         }
     };
     let Bounds { per_host, read_timeout, total_timeout } = bounds;
-    Http { per_host, read_timeout, total_timeout, head, host, tls, gate }
+    let http = Http { per_host, read_timeout, total_timeout, head, host, tls, gate, forward: None };
+    Protocol::Http(Box::new(http))
+}
+
+/// Reads the rest of one that goes wherever its clients ask. What means nothing for it was told before.
+pub(super) fn forward(
+    section: &mut Section<'_>,
+    (bounds, head): (Bounds, Duration),
+    forward: Forward,
+    cx: &mut Context<'_>,
+) -> Protocol {
+    foreign::refuse(section, foreign::HTTP, foreign::HTTP_PROXY, cx);
+    let Bounds { per_host, read_timeout, total_timeout } = bounds;
+    let (host, forward) = (HostRule::Upstream, Some(forward));
+    let http = Http { per_host, read_timeout, total_timeout, head, host, tls: None, gate: None, forward };
+    Protocol::Http(Box::new(http))
 }

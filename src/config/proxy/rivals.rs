@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::{Listen, Proxy, Upstream};
 use crate::config::section::Context;
 use crate::config::service::Admin;
+use crate::model::destination::{Destination, is_allowed};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::name::Name;
 
@@ -19,6 +20,13 @@ pub(in crate::config) fn check(
     let all: Vec<&Proxy> = proxies.values().collect();
     for (i, proxy) in all.iter().enumerate() {
         let span = places.iter().find(|(name, _)| *name == proxy.name).map_or(0..0, |(_, span)| span.clone());
+        for (gated, place) in past(proxy, &all) {
+            let message = format!("`{}` leads to {place} past the order gate of `{gated}`", proxy.name);
+            let warning = Diagnostic::warning("past-the-gate", span.clone(), message);
+            cx.faults.push(
+                warning.help("leave it out of `forward.allow`: orders in a tunnel are seen by no gate"),
+            );
+        }
         let mut fault = |code, message: String, help: &str| {
             cx.faults.push(Diagnostic::error(code, span.clone(), message).help(help));
         };
@@ -54,6 +62,18 @@ pub(in crate::config) fn check(
             fault("own-upstream", message, "write where the real server is");
         }
     }
+}
+
+/// Upstreams behind an order gate to which a forward proxy leads as well.
+fn past<'p>(proxy: &Proxy, all: &[&'p Proxy]) -> Vec<(&'p Name, Destination)> {
+    let Some(forward) = proxy.forward() else { return Vec::new() };
+    let gated = all.iter().filter(|other| other.order_gate().is_some());
+    let places = gated.flat_map(|other| other.upstream.iter().map(|upstream| (&other.name, upstream)));
+    let places = places.filter_map(|(name, upstream)| match upstream {
+        Upstream::Tcp { .. } => Some((name, Destination::parse(&upstream.to_string(), None)?)),
+        Upstream::Unix(_) => None,
+    });
+    places.filter(|(_, place)| is_allowed(&forward.allow, place)).collect()
 }
 
 /// Whether an upstream is one of these places.

@@ -1,4 +1,4 @@
-//! `proxy` in the JSON Schema. What means nothing for `tcp` is told by the reader, not here.
+//! `proxy` in the JSON Schema. What means nothing for `tcp`, or beside `forward`, is told by the reader, not here.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::model::units::{format_bytes, format_span};
 
 const LISTEN: &str = "^(unix:.+|systemd:.+|.+:[0-9]+)$";
 const UPSTREAM: &str = "^(unix:.+|(https?|wss?)://[^/]+/?|[^/]+)$";
+const ALLOWED: &str = "^[^/]+:([0-9]+|\\*)$";
 const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
 /// One proxy.
@@ -25,6 +26,7 @@ pub(super) fn proxy() -> Value {
             "listen": one_or_many("Where it listens: ADDRESS:PORT, unix:PATH, systemd:NAME.", LISTEN),
             "expose": flag("It may listen where other machines reach it."),
             "upstream": one_or_many("Where to: HOST:PORT, unix:PATH, https://HOST, wss://HOST.", UPSTREAM),
+            "forward": forward(),
             "host": usual(words("What an HTTP upstream is told as Host.", &["upstream", "client"]), "upstream"),
             "balance": usual(failover, "least-connections"),
             "lookup": span("Names of upstreams are looked up again after so long.", defaults::PROXY_LOOKUP),
@@ -42,7 +44,20 @@ pub(super) fn proxy() -> Value {
             "env": one_or_many("Variables of a child that are rewritten to the listener.", VARIABLE),
             "console": access("Who may use the console; those of [admin] where absent."),
         }),
-        &["protocol", "listen", "upstream"],
+        &["protocol", "listen"],
+    )
+}
+
+fn forward() -> Value {
+    let spare = "A tunnel that has rested for so long makes room for a client that waits.";
+    table(
+        "Where a proxy for HTTP leads that goes wherever its clients ask, in place of upstream.",
+        json!({
+            "allow": one_or_many("Where clients may ask to go: HOST:PORT, *.NAME:PORT, HOST:*.", ALLOWED),
+            "lifetime": span_or_none("A tunnel is closed when it has become so old.", None),
+            "spare": span_or_none(spare, Some(defaults::FORWARD_SPARE)),
+        }),
+        &["allow"],
     )
 }
 

@@ -10,7 +10,7 @@ use crate::pool::limits::Limits;
 use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, ConnectFailure, Refusal};
 use crate::pool::state::{Pool, Settings};
-use crate::pool::upstream::{Balance, UpstreamSettings};
+use crate::pool::upstream::{Balance, Blame, UpstreamSettings};
 
 pub(super) const HOME: Key = Key::HOME;
 pub(super) const OTHER: Key = Key(1);
@@ -28,9 +28,18 @@ impl Hands {
 
     pub(super) fn with(limits: &Limits, upstreams: usize, balance: Balance) -> Self {
         let upstreams = vec![UpstreamSettings { lookup: Lookup::Never }; upstreams];
+        Self::of(&Settings { limits: *limits, upstreams, balance, blame: Blame::Upstream })
+    }
+
+    /// One whose keys are places of their own.
+    pub(super) fn of_places(limits: &Limits) -> Self {
+        let (upstreams, balance) = (Vec::new(), Balance::Equal);
+        Self::of(&Settings { limits: *limits, upstreams, balance, blame: Blame::Key })
+    }
+
+    fn of(settings: &Settings) -> Self {
         let now = Timestamp::from_millis(1_000_000);
-        let pool = Pool::new(&Settings { limits: *limits, upstreams, balance }, 1, now);
-        Self { pool, now }
+        Self { pool: Pool::new(settings, 1, now), now }
     }
 
     /// Lets time pass, in sweeps a quarter of a second apart; all orders that came.

@@ -14,7 +14,7 @@ use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, ConnectFailure, OpenReason, Refusal};
 use crate::pool::reset::{Reset, ResetCause, Scope};
 use crate::pool::state::{Pool, Settings};
-use crate::pool::upstream::{Balance, UpstreamSettings};
+use crate::pool::upstream::{Balance, Blame, UpstreamSettings};
 
 const FIRST: UpstreamId = UpstreamId(0);
 const SECOND: UpstreamId = UpstreamId(1);
@@ -331,7 +331,8 @@ fn names_are_looked_up_first_and_connections_follow_them() {
     let address = |last: u8| SocketAddr::from(([10, 0, 0, last], 5_432));
     let upstreams = vec![UpstreamSettings { lookup: Lookup::Every(Duration::from_secs(60)) }];
     let mut hands = Hands::new(&Limits::default());
-    let settings = Settings { limits: Limits::default(), upstreams, balance: Balance::Priority };
+    let settings =
+        Settings { limits: Limits::default(), upstreams, balance: Balance::Priority, blame: Blame::Upstream };
     hands.pool = Pool::new(&settings, 3, hands.now);
     hands.attach(0..1);
     hands.check_out(0, HOME);

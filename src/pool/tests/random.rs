@@ -13,7 +13,7 @@ use crate::pool::limits::Limits;
 use crate::pool::reason::{CloseReason, ConnectFailure, Farewell};
 use crate::pool::reset::{Reset, ResetCause, Scope};
 use crate::pool::state::{Pool, Settings};
-use crate::pool::upstream::{Balance, UpstreamSettings};
+use crate::pool::upstream::{Balance, Blame, UpstreamSettings};
 
 const CLIENTS: u32 = 9;
 const KEYS: u16 = 3;
@@ -92,7 +92,8 @@ impl Run {
     fn new(limits: &Limits, seed: u64) -> Self {
         let now = Timestamp::from_millis(5_000_000);
         let upstreams = vec![UpstreamSettings { lookup: Lookup::Never }];
-        let settings = Settings { limits: *limits, upstreams, balance: Balance::Priority };
+        let settings =
+            Settings { limits: *limits, upstreams, balance: Balance::Priority, blame: Blame::Upstream };
         let mut run = Self { pool: Pool::new(&settings, seed, now), toy: Toy::new(limits, now) };
         (0..CLIENTS).for_each(|client| run.pool.attach(ClientId(client), now).unwrap());
         run

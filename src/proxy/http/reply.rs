@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::config::proxy::GateAnswer;
+use crate::model::destination::Destination;
 use crate::model::trading::Trading;
 use crate::pool::reason::Refusal;
+use crate::proxy::http::forward::Trouble;
 use crate::wire::http::fault::Fault;
 use crate::wire::http::head::{After, Method};
 
@@ -73,6 +75,57 @@ impl Reply {
     /// A request that only a forward proxy takes.
     pub(super) fn forward() -> Self {
         Self::new(400, "not_a_forward_proxy", "This proxy leads to its own upstreams alone: ask for a path.")
+    }
+
+    /// A request that a forward proxy does not take.
+    pub(super) fn wants_absolute() -> Self {
+        Self::new(
+            400,
+            "forward_proxy",
+            "This is a forward proxy: ask by CONNECT, or for a whole URL of http, as clients do that have it as their proxy.",
+        )
+    }
+
+    /// A URL of https without a tunnel.
+    pub(super) fn wants_connect() -> Self {
+        Self::new(400, "wants_connect", "A URL of https is asked for in a tunnel: open it by CONNECT.")
+    }
+
+    /// A CONNECT with a body.
+    pub(super) fn connect_with_body() -> Self {
+        Self::new(400, "connect_with_body", "A CONNECT has no body: what follows it is the tunnel's.")
+    }
+
+    /// A target that is no host and port.
+    pub(super) fn no_destination() -> Self {
+        Self::new(
+            400,
+            "no_destination",
+            "The target is no host and port: a name or an address, and 1 to 65535.",
+        )
+    }
+
+    /// A destination that the settings do not name.
+    pub(super) fn not_allowed(to: &Destination) -> Self {
+        let message = format!("This proxy does not lead to {to}: it is not in `forward.allow`.");
+        Self::new(403, "not_allowed", message)
+    }
+
+    /// More destinations than are kept in mind.
+    pub(super) fn too_many() -> Self {
+        let retry_after = Some(RETRY_AFTER);
+        let message = "Too many destinations are in use at once.";
+        Self { retry_after, ..Self::new(503, "too_many_destinations", message) }
+    }
+
+    /// A destination that could not be reached.
+    pub(super) fn unreached(trouble: &Trouble) -> Self {
+        let (status, reason) = match trouble {
+            Trouble::Unreachable(_) => (502, "unreachable"),
+            Trouble::Late(_) => (504, "connect_late"),
+            Trouble::Denied(_) => (403, "address_not_allowed"),
+        };
+        Self::new(status, reason, format!("No connection: {}.", trouble.why()))
     }
 
     /// The client has begun a request and does not go on.

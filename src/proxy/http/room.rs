@@ -10,6 +10,7 @@ use crate::pool::Pool;
 use crate::pool::id::{ConnectionId, UpstreamId};
 use crate::pool::state::Settings;
 use crate::proxy::guests::Guests;
+use crate::proxy::http::forward::{ForwardSettings, Goals};
 use crate::proxy::http::gate::RoomGate;
 use crate::proxy::http::side::Side;
 use crate::proxy::http::websocket::{StreamSettings, Tally};
@@ -46,6 +47,8 @@ pub(super) struct RoomSettings {
     pub(super) head_within: Duration,
     /// What its streams are set to, where it carries WebSockets.
     pub(super) stream: Option<StreamSettings>,
+    /// Where it leads, where it goes wherever its clients ask.
+    pub(super) forward: Option<ForwardSettings>,
     /// Its order gate.
     pub(super) gate: Option<OrderGate>,
     /// How far a person had closed it before, and for how long still.
@@ -89,6 +92,8 @@ impl Held {
 pub(super) struct Room {
     pub(super) pool: Pool,
     pub(super) links: Links<Held>,
+    /// What the keys of the pool stand for, where it leads anywhere.
+    pub(super) goals: Goals,
     /// The pool's orders are being carried out: what one of them brings about waits for its turn.
     pub(super) carrying_out: bool,
     /// Clients that this side has closed.
@@ -108,6 +113,7 @@ impl Room {
         Self {
             pool,
             links: Links::default(),
+            goals: Goals::default(),
             carrying_out: false,
             parted: PartedClients::default(),
             told: Told::default(),

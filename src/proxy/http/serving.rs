@@ -6,10 +6,11 @@ use std::rc::Rc;
 use tokio::task::spawn_local;
 
 use crate::pool::check_out::Released;
-use crate::pool::id::{ConnectionId, UpstreamId};
+use crate::pool::id::{ConnectionId, Key, UpstreamId};
 use crate::pool::order::Order;
 use crate::pool::reason::CloseReason;
-use crate::proxy::http::dial::dial;
+use crate::proxy::http::dial::{dial, dial_out};
+use crate::proxy::http::forward::Way;
 use crate::proxy::http::room::{Held, Link};
 use crate::proxy::http::seat::Told;
 use crate::proxy::http::side::Rest;
@@ -35,8 +36,12 @@ impl Web {
 
     fn carry(self: &Rc<Self>, room_place: usize, order: Order) {
         match order {
-            Order::Connect { connection, upstream, address, key: _, why: _ } => {
-                self.connect(room_place, (connection, upstream), address);
+            Order::Connect { connection, upstream, address, key, why: _ } => {
+                if self.settings[room_place].forward.is_some() {
+                    self.connect_out(room_place, (connection, upstream), key);
+                } else {
+                    self.connect(room_place, (connection, upstream), address);
+                }
             }
             Order::Close { connection, reason: _ } => self.close(room_place, connection),
             Order::Ping { connection } => self.ping(room_place, connection),
@@ -58,7 +63,9 @@ impl Web {
             let dialled = dial(&web.settings[room_place], upstream, address).await;
             let now = web.look_at_clock();
             match dialled {
-                Ok(side) => web.connected(room_place, Link { id: connection, side, upstream, used: false }),
+                Ok(side) => {
+                    web.connected(room_place, Link { id: connection, side, upstream, used: false });
+                }
                 Err((failure, why)) => {
                     let mut room = web.rooms[room_place].borrow_mut();
                     if room.told.is_due(&why, now) {
@@ -73,15 +80,57 @@ impl Web {
         self.rooms[room_place].borrow_mut().links.begin(connection, held);
     }
 
-    fn connected(self: &Rc<Self>, room_place: usize, link: Link) {
+    /// Connects to where the clients of a key want to go.
+    fn connect_out(
+        self: &Rc<Self>,
+        room_place: usize,
+        (connection, upstream): (ConnectionId, UpstreamId),
+        key: Key,
+    ) {
+        let web = Rc::clone(self);
+        let goal = self.rooms[room_place].borrow().goals.of(key).cloned();
+        let dialling = spawn_local(async move {
+            let Some(goal) = goal else {
+                return web.discard(room_place, connection, CloseReason::Unwanted);
+            };
+            let dialled = dial_out(&web.settings[room_place], &goal).await;
+            let now = web.look_at_clock();
+            match dialled {
+                Ok(side) => {
+                    web.rooms[room_place].borrow_mut().goals.note(&goal, None);
+                    let link = Link { id: connection, side, upstream, used: false };
+                    let released = web.connected(room_place, link);
+                    if released == Released::Idle && goal.way == Way::Tunnel {
+                        // Who waited for it has left, and it is never given to another one later.
+                        web.discard(room_place, connection, CloseReason::Unwanted);
+                    }
+                }
+                Err((failure, trouble)) => {
+                    let mut room = web.rooms[room_place].borrow_mut();
+                    if room.told.is_due(trouble.why(), now) {
+                        let (proxy, why) = (&web.settings[room_place].name, trouble.why());
+                        tracing::warn!(proxy, why, "no server connection");
+                    }
+                    room.goals.note(&goal, Some(trouble));
+                    room.pool.failed(connection, failure, now);
+                }
+            }
+            web.carry_out(room_place);
+        });
+        let held = Held::Connecting(dialling.abort_handle());
+        self.rooms[room_place].borrow_mut().links.begin(connection, held);
+    }
+
+    fn connected(self: &Rc<Self>, room_place: usize, link: Link) -> Released {
         let mut room = self.rooms[room_place].borrow_mut();
         let connection = link.id;
         if room.links.put(connection, Held::Here(link)).is_none() {
-            return;
+            return Released::Stale;
         }
         let released = room.pool.connected(connection, self.now.get());
         drop(room);
         self.released(connection, released);
+        released
     }
 
     /// A session gives a connection back, after an answer that was read to its end.

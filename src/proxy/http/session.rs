@@ -13,6 +13,7 @@
 
 mod answer;
 mod exchange;
+mod forward;
 mod gate;
 mod parting;
 mod request;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use crate::model::clock::Timestamp;
 use crate::pool::reason::{CloseReason, Farewell};
+use crate::proxy::http::forward::Goal;
 use crate::proxy::http::reply::Reply;
 use crate::proxy::http::room::{Link, Room, RoomSettings};
 use crate::proxy::http::seat::{Seat, Told};
@@ -37,6 +39,7 @@ use crate::proxy::http::web::{Tools, Web};
 use crate::wire::http::head::Finder;
 
 use request::{Answer, Ask};
+use tunnel::Carried;
 
 /// Where a session stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,7 +90,11 @@ pub(super) struct Session {
     /// When the head in `held` began.
     begun: Timestamp,
     ask: Ask,
+    /// Where the request wants to go, where the proxy leads anywhere.
+    goal: Option<Rc<Goal>>,
     link: Option<Link>,
+    /// How its tunnel stands, once it has one.
+    carried: Carried,
     /// The head of an answer that is not all there.
     answer: Vec<u8>,
     answer_finder: Finder,
@@ -109,7 +116,9 @@ impl Session {
             finder: Finder::default(),
             begun: now,
             ask: Ask::none(now),
+            goal: None,
             link: None,
+            carried: Carried::begin(now),
             answer: Vec::new(),
             answer_finder: Finder::default(),
         }
@@ -131,8 +140,12 @@ impl Session {
     fn hear(&mut self, told: Told, tools: &mut Tools) {
         match (told, self.phase) {
             (Told::Serve(connection), Phase::Waiting) => self.served(connection, tools),
-            (Told::Refused(refusal), Phase::Waiting) => self.reply(&Reply::refused(refusal), tools),
+            (Told::Refused(refusal), Phase::Waiting) => self.reply(&self.refused(refusal), tools),
             (Told::Lost, Phase::Waiting) => self.seek(tools),
+            (Told::Lost, Phase::Tunnel) if self.goal.is_some() => {
+                self.link = None;
+                self.part(Farewell::Cut);
+            }
             (Told::Lost, Phase::Exchange | Phase::Tunnel) => {
                 self.link = None;
                 self.upstream_lost(tools);
@@ -140,6 +153,9 @@ impl Session {
             (Told::Go(farewell), Phase::Rest | Phase::Weighing) => self.part(farewell),
             (Told::Go(Farewell::Killed), Phase::Waiting | Phase::Exchange | Phase::Tunnel) => {
                 self.abort(Farewell::Killed, CloseReason::Killed);
+            }
+            (Told::Go(farewell), Phase::Tunnel) if self.goal.is_some() => {
+                self.end_tunnel(farewell, tunnel::reason_of(farewell));
             }
             // For the pool it rests: only the client has still to take what was said last.
             (Told::Go(farewell), Phase::Exchange) if self.link.is_none() => self.part(farewell),
@@ -160,7 +176,7 @@ impl Session {
             Phase::Rest if self.held.is_empty() => self.part(Farewell::Refused),
             Phase::Rest | Phase::Weighing => self.reply(&Reply::late_client(), tools),
             Phase::Exchange => self.exchange_overdue(tools),
-            Phase::Tunnel => self.abort(Farewell::IdleOver, CloseReason::IdleOver),
+            Phase::Tunnel => self.tunnel_overdue(),
             Phase::Parting { .. } => self.phase = Phase::Over,
             Phase::Waiting | Phase::Over => {}
         }
@@ -250,10 +266,7 @@ impl Turns for Session {
                 let total = settings.total.filter(|_| matches!(self.ask.answer, Answer::Awaited));
                 Some(total.map_or(quiet, |total| quiet.min(self.ask.begun + total)))
             }
-            Phase::Tunnel => {
-                let idle = self.room().pool.limits().clients.idle;
-                Some(self.ask.moved + idle)
-            }
+            Phase::Tunnel => Some(self.tunnel_due()),
             Phase::Parting { until, .. } => Some(until),
             Phase::Waiting | Phase::Over => None,
         }

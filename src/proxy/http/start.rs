@@ -6,6 +6,7 @@ use crate::config::proxy::{HostRule, Http, Protocol, Proxy, WebSocket};
 use crate::proxy::bounds::pool_settings;
 use crate::proxy::ear::FirstWord;
 use crate::proxy::http::entry::REFUSED_MAX;
+use crate::proxy::http::forward::ForwardSettings;
 use crate::proxy::http::room::RoomSettings;
 use crate::proxy::http::web::{self, Parts, WebLine};
 use crate::proxy::http::websocket;
@@ -79,6 +80,7 @@ fn room(proxy: &Proxy, http: &Http, around: &Surroundings) -> Result<RoomSetting
         total: http.total_timeout,
         head_within: http.head,
         stream: None,
+        forward: http.forward.as_ref().map(|forward| ForwardSettings::of(forward, &proxy.listen)),
         gate: http.gate.clone(),
         closed: around.closed.get(&proxy.name).copied(),
         pool: pool_settings(proxy),
@@ -95,6 +97,7 @@ fn stream_room(proxy: &Proxy, stream: &WebSocket, around: &Surroundings) -> Resu
         host: HostRule::Upstream,
         tls: stream.tls.clone(),
         gate: None,
+        forward: None,
     };
     let streams = websocket::settings(proxy, stream);
     let streams = streams.map_err(|source| StartError::Stream { name: proxy.name.to_string(), source })?;
@@ -102,7 +105,7 @@ fn stream_room(proxy: &Proxy, stream: &WebSocket, around: &Surroundings) -> Resu
 }
 
 /// The line `Host` for an upstream: without a port where it is the usual one.
-fn host(place: &Place, usual: u16) -> Vec<u8> {
+pub(super) fn host(place: &Place, usual: u16) -> Vec<u8> {
     let host = match place {
         Place::Tcp(host, port) if *port == usual && host.contains(':') => format!("[{host}]"),
         Place::Tcp(host, port) if *port == usual => host.clone(),

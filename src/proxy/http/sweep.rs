@@ -16,7 +16,13 @@ impl Web {
         }
         for room in 0..self.rooms.len() {
             self.close_ended(room);
-            self.rooms[room].borrow_mut().pool.tick(now);
+            let spare = self.settings[room].forward.as_ref().and_then(|forward| forward.spare);
+            let mut inside = self.rooms[room].borrow_mut();
+            if let Some(spare) = spare {
+                inside.pool.make_way(spare, now);
+            }
+            inside.pool.tick(now);
+            drop(inside);
             self.carry_out(room);
         }
         let stalled = self.porch.borrow_mut().take_stalled();

@@ -10,7 +10,7 @@ use super::guard::{Guard, free_address, settle, start};
 impl Guard {
     /// The same with a history, so that it can be started anew.
     pub(crate) fn remembering(upstreams: &[SocketAddr], keys: &str) -> Self {
-        let upstream = format!("\"{}\"", upstreams[0]);
+        let upstream = format!("upstream = \"{}\"", upstreams[0]);
         let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
         settle(folder.path(), address, &upstream, keys);
         let file = folder.path().join("agent.toml");

@@ -30,8 +30,17 @@ impl Guard {
         Self::before(&format!("[{}]", upstreams.join(", ")), keys)
     }
 
+    /// One that goes where its clients ask, where the list lets them.
+    pub(crate) fn forward(allow: &[&str], keys: &str) -> Self {
+        Self::leading(&format!("forward.allow = {allow:?}"), keys)
+    }
+
     /// The same with upstreams as they stand in the file.
     pub(crate) fn before(upstream: &str, keys: &str) -> Self {
+        Self::leading(&format!("upstream = {upstream}"), keys)
+    }
+
+    fn leading(upstream: &str, keys: &str) -> Self {
         let (address, upstream) = (free_address(), upstream.to_owned());
         let folder = tempfile::tempdir().unwrap();
         settle(folder.path(), address, &upstream, keys);
@@ -160,7 +169,7 @@ pub(super) fn settle(folder: &Path, address: SocketAddr, upstream: &str, keys: &
         "schema = 1\n[history]\nstore = \"none\"\n[admin]\nsocket = \"{path}/agent.sock\"\n\
          [agent]\nevidence = {{ dir = \"{path}/evidence\" }}\n\
          [proxy.bus]\nprotocol = \"{PROTOCOL}\"\nlisten = [\"{address}\", \"unix:{path}/bus.sock\"]\n\
-         upstream = {upstream}\n{keys}\n"
+         {upstream}\n{keys}\n"
     );
     fs::write(folder.join("agent.toml"), settings).unwrap();
 }

@@ -187,6 +187,22 @@ fn leading_elsewhere_is_doubted() {
 }
 
 #[test]
+fn a_forward_proxy_is_told_whether_it_was_set_or_not() {
+    let forward = "protocol = \"http\"\nforward.allow = \"*:443\"\n";
+    let proxy = || proxy(&[forward, ADDRESS], "\"HTTPS_PROXY\", \"VENUE_PROXY_URL\"");
+    let own = "http://127.0.0.1:6432";
+    let rewritten = rewrite(&environment(&[]), [&proxy()]);
+    let all = [("HTTPS_PROXY", own), ("VENUE_PROXY_URL", own), ("https_proxy", own)];
+    assert_eq!(plain(&rewritten.set), all);
+    assert!(rewritten.faults.is_empty() && rewritten.doubts.is_empty());
+    let before = environment(&[("https_proxy", "http://u:p@gate.corp:3128"), ("HTTPS_PROXY", own)]);
+    let rewritten = rewrite(&before, [&proxy()]);
+    assert_eq!(plain(&rewritten.set), all);
+    let places: Vec<&str> = rewritten.doubts.iter().map(|doubt| doubt.place.as_str()).collect();
+    assert_eq!(places, ["gate.corp:3128"]);
+}
+
+#[test]
 fn children_are_pointed_and_others_left_alone() {
     let mut config = config(
         "[target.a]\nmatch.child = { argv = [\"a\"], env = { U = \"postgres://x:p@db1.internal/x\" } }\npolicy = []\n\

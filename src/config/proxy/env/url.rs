@@ -21,6 +21,8 @@ const POSTGRES: &[&str] = &["postgres", "postgresql", "pgsql", "postgis"];
 const HTTP: &[(&str, u16)] = &[("http", 80), ("https", 443)];
 /// The same of WebSockets.
 const WEBSOCKET: &[(&str, u16)] = &[("ws", 80), ("wss", 443)];
+/// How the names of variables end that tell of a proxy.
+const OF_PROXIES: &str = "_proxy";
 /// What Java puts before a scheme.
 const JAVA: &str = "jdbc:";
 /// Parameters that name another place.
@@ -51,9 +53,12 @@ pub(super) fn rewrite(
     proxy: &Proxy,
     rewritten: &mut Rewritten,
 ) -> Result<(), Why> {
+    let place = Place::of(proxy).ok_or(Why::NoSocketForm)?;
+    if proxy.forward().is_some() {
+        return lead_through(environment, name, (proxy, &place), rewritten);
+    }
     let text = environment.get(name).map(Secret::reveal).ok_or(Why::Missing)?;
     let parts = Parts::of(text)?;
-    let place = Place::of(proxy).ok_or(Why::NoSocketForm)?;
     let exchanged = match (&proxy.protocol, parts.is_postgres()) {
         (Protocol::Postgres(_) | Protocol::Tcp, true) => {
             parts.for_postgres(&place, place.lacks(&proxy.protocol))?
@@ -70,6 +75,31 @@ pub(super) fn rewrite(
         doubt(proxy, name, (host, port.or(parts.usual_port())), rewritten);
     }
     rewritten.set.insert(name.to_owned(), Secret::new(&exchanged));
+    Ok(())
+}
+
+/// Sets a variable by which clients learn of a forward proxy, whether it is there or not. Some read it in capitals and some in
+/// small letters, so both are set.
+fn lead_through(
+    environment: &BTreeMap<String, Secret>,
+    name: &str,
+    (proxy, place): (&Proxy, &Place),
+    rewritten: &mut Rewritten,
+) -> Result<(), Why> {
+    let Place::Address(ip, port) = place else { return Err(Why::NoSocketForm) };
+    let own = format!("{}://{}", HTTP[0].0, address(*ip, *port));
+    let mut names = vec![name.to_owned()];
+    if name.to_ascii_lowercase().ends_with(OF_PROXIES) {
+        names = vec![name.to_ascii_lowercase(), name.to_ascii_uppercase()];
+    }
+    for name in names {
+        let before = environment.get(&name).map(Secret::reveal).filter(|text| !text.is_empty());
+        if let Some(parts) = before.and_then(|text| Parts::of(text).ok()) {
+            let (host, port) = parts.host();
+            doubt(proxy, &name, (host, port.or(parts.usual_port())), rewritten);
+        }
+        rewritten.set.insert(name, Secret::new(&own));
+    }
     Ok(())
 }
 

@@ -193,7 +193,7 @@ impl Session {
         }
         fields.keep_named(head, b"upgrade");
         rewrite::write(head, fields, 0, &[UPGRADES], out);
-        self.phase = Phase::Tunnel;
+        self.begin_tunnel();
         Ok(())
     }
 

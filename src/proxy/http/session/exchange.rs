@@ -2,6 +2,7 @@
 
 use std::task::Context;
 
+use super::forward::{host_line, write_line};
 use super::request::{Answer, Expect, Takes};
 use super::rest::Word;
 use super::{Phase, Session};
@@ -32,14 +33,18 @@ impl Session {
                 Ok(None) | Err(_) => return self.abort(Farewell::Protocol, CloseReason::ClientProtocol),
             },
         };
+        if self.is_for_tunnel() {
+            return self.open_tunnel(head.end, tools);
+        }
         let Tools { out, fields, .. } = tools;
         let settings = &self.web.settings[usize::from(self.seat.room)];
         let Some(link) = &mut self.link else { return };
         let bytes = &self.held[..head.end];
         let mut extra: [&[u8]; 2] = [b"", b""];
+        let aimed = self.goal.as_ref().map(|goal| host_line(&goal.to));
         // One of HTTP/1.0 may come without.
         if settings.host == HostRule::Upstream || head.host.is_none() {
-            extra[0] = &settings.hosts[link.upstream.index()];
+            extra[0] = aimed.as_deref().unwrap_or_else(|| &settings.hosts[link.upstream.index()]);
             if let Some(place) = head.host {
                 fields.cut(place);
             }
@@ -52,7 +57,8 @@ impl Session {
             fields.cut_named(bytes, b"expect");
         }
         out.clear();
-        rewrite::write(bytes, fields, head.start, &extra, out);
+        let from = if self.goal.is_some() { write_line(bytes, head, fields, out) } else { head.start };
+        rewrite::write(bytes, fields, from, &extra, out);
         if head.version == Version::Http10 {
             speak_newer(out);
         }

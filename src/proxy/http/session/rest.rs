@@ -5,7 +5,7 @@ use std::task::Context;
 use super::request::Ask;
 use super::{Phase, Session};
 use crate::pool::check_out::CheckOut;
-use crate::pool::id::{ConnectionId, Key};
+use crate::pool::id::ConnectionId;
 use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::guests::Seen;
 use crate::proxy::http::reply::Reply;
@@ -16,7 +16,6 @@ use crate::proxy::http::turns::{Attached, Step};
 use crate::proxy::http::web::{Tools, client_of};
 use crate::proxy::transport::Stream;
 use crate::wire::http::head::{Finder, HEAD_MAX, request};
-use crate::wire::http::target::Target;
 
 /// While a client waits or is answered, so much more is read of it: to see that it is still there, and what it asks next.
 const AHEAD_MAX: usize = HEAD_MAX;
@@ -102,7 +101,7 @@ impl Session {
     }
 
     /// Whether nobody holds the client's end any more.
-    fn is_gone(&self) -> bool {
+    pub(super) fn is_gone(&self) -> bool {
         match (self.client.transport().stream(), self.ends) {
             // An end of a unix socket is closed as a whole by most, and the kernel tells nothing more of it.
             (Stream::Unix(_), _) => true,
@@ -119,9 +118,8 @@ impl Session {
             let reply = reply.clone();
             return self.reply(&reply, tools);
         }
-        match head.form {
-            Target::Origin | Target::Asterisk => {}
-            Target::Absolute { .. } | Target::Authority => return self.reply(&Reply::forward(), tools),
+        if let Err(reply) = self.aim(head) {
+            return self.reply(&reply, tools);
         }
         if self.is_kept_back(head, tools) {
             return;
@@ -142,7 +140,8 @@ impl Session {
         loop {
             let client = client_of(self.place);
             let now = self.now();
-            let found = self.room().pool.check_out(client, Key::HOME, now);
+            let Some(key) = self.key() else { return self.reply(&Reply::too_many(), tools) };
+            let found = self.room().pool.check_out(client, key, now);
             match found {
                 CheckOut::Lease(connection) if self.adopt(connection) => return self.send(head, tools),
                 CheckOut::Lease(_) => {}
@@ -150,7 +149,7 @@ impl Session {
                     self.phase = Phase::Waiting;
                     return self.web.carry_out(room_place);
                 }
-                CheckOut::Refused(refusal) => return self.reply(&Reply::refused(refusal), tools),
+                CheckOut::Refused(refusal) => return self.reply(&self.refused(refusal), tools),
             }
         }
     }
@@ -173,7 +172,9 @@ impl Session {
             self.web.discard(usize::from(self.seat.room), connection, CloseReason::Unwanted);
             return false;
         };
-        match link.side.look() {
+        // One for a tunnel is new: what its server says first is for the client.
+        let rest = if self.is_for_tunnel() { Rest::Quiet } else { link.side.look() };
+        match rest {
             Rest::Quiet => {
                 self.link = Some(link);
                 true
