@@ -8,7 +8,7 @@ use hyper::{Request, StatusCode};
 use subtle::ConstantTimeEq as _;
 
 use crate::admin::answer::{Reply, say};
-use crate::proxy::read_password;
+use crate::sys::secrets::read_password;
 
 /// By what a browser tells where a request was begun.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
