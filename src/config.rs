@@ -11,8 +11,10 @@
 
 mod api;
 mod call;
+mod database;
 pub mod defaults;
 pub mod headers;
+mod history;
 mod hook;
 mod input;
 mod layers;
@@ -43,6 +45,8 @@ use toml::de::DeTable;
 
 pub use api::Api;
 pub use call::{Command, HttpCall, Method};
+pub use database::{Database, DatabaseError};
+pub use history::{History, Store, StoreLogin};
 pub use hook::{Hook, HookCall};
 pub use input::{Folders, Input, SourceFile};
 pub use matching::{Child, Match, Pattern};
@@ -53,7 +57,7 @@ pub use proxy::Proxy;
 pub use receiver::{Format, Receiver, UrlSource, Way};
 pub use schema::schema;
 pub use secret::Secret;
-pub use service::{Admin, Agent, Evidence, History, LogLevel, Store, Tick};
+pub use service::{Admin, Agent, Evidence, LogLevel, Tick};
 pub use show::{HIDDEN, Shown, place};
 pub use sources::{Origin, Part, Report};
 pub use target::{Restart, RestartWhen, StopDefaults, Target, TargetTrading, Window};
@@ -196,7 +200,7 @@ fn read_root(mut root: Section<'_>, input: &Input, cx: &mut Context<'_>) -> Conf
     if let Some((_, span)) = told.iter().find(|(name, _)| name.as_str() == JOURNAL) {
         cx.error("reserved-name", span.clone(), "`journal` is always there and needs no section");
     }
-    let history = service::history(&mut root, &input.folders, cx);
+    let history = history::history(&mut root, &input.folders, cx);
     let admin = service::admin(&mut root, &input.folders, cx);
     let agent = service::agent(&mut root, &input.folders, cx);
     let unguarded = input.file.is_some() && root.value("target").is_none();

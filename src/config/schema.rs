@@ -249,7 +249,9 @@ fn history() -> Value {
     table(
         "Where the history is kept.",
         json!({
-            "store": pattern("An SQLite file, or none.", "^(none|sqlite:.+)$"),
+            "store": pattern("An SQLite file, a database in PostgreSQL, or none.", "^(none|sqlite:.+|postgres(ql)?://.+)$"),
+            "password_file": text("The file that holds the password of the database."),
+            "agent": text("Under which name the agent writes to the database."),
             "keep": table("How much of it.", json!({
                 "for": span("Entries older than this go.", defaults::HISTORY_FOR),
                 "size": size,
