@@ -5,5 +5,6 @@
 
 pub mod capture;
 pub mod endpoint;
+pub mod etcd;
 pub mod excerpt;
 pub mod web;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actuator;
+use crate::agent::fleet::FleetDesk;
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::agent::settings::Settings;
 use crate::agent::{Agent, Ends, Pieces};
@@ -17,7 +18,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
 use crate::cli::load::{self, Loaded, Source};
 use crate::cli::pools::Gates;
-use crate::cli::{lookup, pools, print, reach, usual};
+use crate::cli::{fleet, lookup, pools, print, reach, usual};
 use crate::config::{Config, Probe};
 use crate::journal::log::{LogTo, init_logging};
 use crate::journal::place::Place;
@@ -105,7 +106,9 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     };
     let proxies = running.as_ref().map(Running::proxies);
     actuator.proxies.clone_from(&proxies);
-    let around = Around { ends: ends.clone(), residents, nofile };
+    let around = Around { ends: ends.clone(), residents, nofile, fleet: None };
+    let (fleet_desk, fleet_asked) = fleet::desk();
+    let around = Around { fleet: config.fleet.is_some().then_some(fleet_desk), ..around };
     let pieces = match pieces(&config, actuator, around) {
         Ok(pieces) => pieces,
         Err(why) => {
@@ -125,6 +128,10 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let known = Rc::new(known);
     signals(&mailbox, &known, &ends);
     attach(&config, running.as_mut(), &mailbox, &known);
+    if let Some(settings) = config.fleet.clone() {
+        let agent = usual::agent(&config.history);
+        tokio::task::spawn_local(fleet::attend(settings, agent, mailbox.clone(), fleet_asked));
+    }
     let gates = Gates { names: config.gates().cloned().collect(), memory };
     let desk = doors::desk(&config, agent.feed(), (mailbox.clone(), proxies, gates), Rc::clone(&known));
     if let Some(listener) = listener {
@@ -192,6 +199,7 @@ struct Around {
     ends: Ends,
     residents: Residents,
     nofile: Option<NoFile>,
+    fleet: Option<FleetDesk>,
 }
 
 fn pieces(config: &Config, actuator: actuator::Settings, around: Around) -> Result<Pieces, String> {
@@ -202,8 +210,8 @@ fn pieces(config: &Config, actuator: actuator::Settings, around: Around) -> Resu
     let place = Place::of(&config.history, &usual::host());
     let memory = place.as_ref().map(|place| memory(config, place)).unwrap_or_default();
     let history = place.map(|place| history(config, place));
-    let Around { ends, residents, nofile } = around;
-    Ok(Pieces { actuator, history, memory, manager: (notifier, watchdog), ends, residents, nofile })
+    let Around { ends, residents, nofile, fleet } = around;
+    Ok(Pieces { actuator, history, fleet, memory, manager: (notifier, watchdog), ends, residents, nofile })
 }
 
 fn history(config: &Config, place: Place) -> History {

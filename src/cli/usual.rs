@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::args::{StoreArgs, StoreText};
 use crate::cli::load;
-use crate::config::Folders;
+use crate::config::{self, Folders};
 use crate::journal::place::{Password, Place, Shared};
 use crate::model::name::Name;
 
@@ -27,6 +27,11 @@ pub(super) fn store(given: &StoreArgs) -> Place {
         })),
         None => Place::Sqlite(first(own_and_host(|folders| folders.state.join("history.db")))),
     }
+}
+
+/// The name of an agent, wherever it shares something with others.
+pub(super) fn agent(history: &config::History) -> Name {
+    history.login.agent.clone().unwrap_or_else(host)
 }
 
 /// The name that an agent has in a database where nobody says another one: that of its host.

@@ -181,5 +181,6 @@ async fn marked_layout(connection: &mut PgConnection) -> Result<Layout, sqlx::Er
 }
 
 fn is_missing(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| MISSING.contains(&&*code))
+    let Some(error) = error.as_database_error() else { return false };
+    error.code().is_some_and(|code| MISSING.contains(&&*code))
 }
