@@ -87,3 +87,51 @@ fn a_password_in_the_address_or_open_to_others_is_refused_and_not_shown() {
     let (good, said) = check("store = \"postgres://bot@db.lan/history\"\npassword_file = \"password\"");
     assert!(good, "{said}");
 }
+
+/// The blocks of a kind of the page on fleets.
+fn blocks(kind: &str) -> Vec<String> {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/fleet.md")).unwrap();
+    let begin = format!("```{kind}\n");
+    page.split(&begin).skip(1).map(|part| part.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_the_page_on_fleets_shows_works_in_its_order() {
+    let own = Server::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    write_secret(&folder.path().join("password"), 0o600);
+    let here = |text: &str| {
+        text.replace("db.lan", &own.address.to_string())
+            .replace("?sslmode=verify-full", "?sslmode=disable")
+            .replace(
+                "/run/credentials/fdguard/history",
+                &folder.path().join("password").display().to_string(),
+            )
+    };
+    let [make, grant, ask] = blocks("sql").try_into().unwrap();
+    for line in make.lines() {
+        assert_eq!(own.admin().run(line).error, None, "{line}");
+    }
+    let [history, fleet] = blocks("toml").try_into().unwrap();
+    let admin = format!("[admin]\nsocket = \"{}\"\n", folder.path().join("s.sock").display());
+    let settings = here(&format!("schema = 1\n{history}{fleet}{admin}"));
+    let file = folder.path().join("agent.toml");
+    fs::write(&file, settings).unwrap();
+    let ran = fdguard(&["exec", "-c", file.to_str().unwrap(), "--", "sleep", "3"]);
+    assert!(ran.status.success(), "{ran:?}");
+    for line in grant.lines() {
+        assert_eq!(own.open("fdguard").run(line).error, None, "{line}");
+    }
+    let commands: Vec<String> = blocks("console").concat().lines().map(here).collect();
+    assert_eq!(commands.len(), 5);
+    for command in commands {
+        let words: Vec<&str> = command.strip_prefix("$ fdguard ").unwrap().split(' ').collect();
+        assert!(!out(&fdguard(&words)).is_empty(), "{command}");
+    }
+    let kinds = own.open("fdguard").run(&ask);
+    assert_eq!(kinds.error, None);
+    assert!(
+        kinds.rows.iter().all(|row| row[0].as_deref() == Some("host-7")) && kinds.rows.len() > 3,
+        "{kinds:?}"
+    );
+}
