@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Args, Figures, Report, process};
+use fdguard::journal::place::Place;
 use fdguard::journal::recorder::{History, Recorder, SAMPLES_QUEUED_MAX, Written};
 use fdguard::journal::retention::Keep;
 use fdguard::model::ages::Ages;
@@ -67,7 +68,7 @@ fn replayed(file: &Path) -> u64 {
 
 fn record(file: &Path) {
     let keep = Keep { age: Duration::from_hours(24 * 30), size: 512 << 20 };
-    let history = History { path: file.to_owned(), keep };
+    let history = History { place: Place::Sqlite(file.to_owned()), keep };
     let recorder =
         Recorder::start(history, Arc::new(SystemClock), Box::new(|_| {})).expect("a thread can be had");
     let bot = Name::parse("bot").expect("a name");

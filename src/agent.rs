@@ -5,6 +5,7 @@ mod child;
 mod control;
 pub mod feed;
 mod figures;
+pub mod fleet;
 mod guarded;
 mod herald;
 pub mod mailbox;

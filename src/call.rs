@@ -5,6 +5,7 @@
 
 pub mod capture;
 pub mod endpoint;
+pub mod etcd;
 pub mod excerpt;
 pub mod probe;
 pub mod web;

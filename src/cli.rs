@@ -11,6 +11,7 @@ mod doctor;
 mod equip;
 mod exec;
 pub mod exit;
+mod fleet;
 mod history;
 mod init;
 mod inspect;

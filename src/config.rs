@@ -11,8 +11,11 @@
 
 mod api;
 mod call;
+mod database;
 pub mod defaults;
+mod fleet;
 pub mod headers;
+mod history;
 mod hook;
 mod input;
 mod layers;
@@ -43,6 +46,9 @@ use toml::de::DeTable;
 
 pub use api::Api;
 pub use call::{Command, HttpCall, Method};
+pub use database::{Database, DatabaseError};
+pub use fleet::Fleet;
+pub use history::{History, Store, StoreLogin};
 pub use hook::{Hook, HookCall, Until};
 pub use input::{Folders, Input, SourceFile};
 pub use matching::{Child, Match, Pattern};
@@ -53,7 +59,7 @@ pub use proxy::Proxy;
 pub use receiver::{Format, Receiver, UrlSource, Way};
 pub use schema::schema;
 pub use secret::Secret;
-pub use service::{Admin, Agent, Evidence, History, LogLevel, Store, Tick};
+pub use service::{Admin, Agent, Evidence, LogLevel, Tick};
 pub use show::{HIDDEN, Shown, place};
 pub use sources::{Origin, Part, Report};
 pub use target::{Restart, RestartWhen, StopDefaults, Target, TargetTrading, Window};
@@ -86,6 +92,8 @@ pub struct Config {
     pub receivers: BTreeMap<Name, Receiver>,
     /// Where the history is kept.
     pub history: History,
+    /// The budget that the agents of a group share.
+    pub fleet: Option<Fleet>,
     /// The control socket.
     pub admin: Admin,
     /// The agent itself.
@@ -196,7 +204,8 @@ fn read_root(mut root: Section<'_>, input: &Input, cx: &mut Context<'_>) -> Conf
     if let Some((_, span)) = told.iter().find(|(name, _)| name.as_str() == JOURNAL) {
         cx.error("reserved-name", span.clone(), "`journal` is always there and needs no section");
     }
-    let history = service::history(&mut root, &input.folders, cx);
+    let history = history::history(&mut root, &input.folders, cx);
+    let fleet = fleet::read(&mut root, cx);
     let admin = service::admin(&mut root, &input.folders, cx);
     let agent = service::agent(&mut root, &input.folders, cx);
     let unguarded = input.file.is_some() && root.value("target").is_none();
@@ -206,7 +215,7 @@ fn read_root(mut root: Section<'_>, input: &Input, cx: &mut Context<'_>) -> Conf
         let fault = Diagnostic::warning("no-target", start..start, "nothing is guarded");
         cx.faults.push(fault.help("write a [target.NAME] section with match and policy"));
     }
-    let config = Config { targets, proxies, probes, hooks, receivers, history, admin, agent };
+    let config = Config { targets, proxies, probes, hooks, receivers, history, fleet, admin, agent };
     references::check(&config, &places, cx);
     config
 }

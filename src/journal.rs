@@ -1,7 +1,7 @@
 //! The history: what was seen, decided and done, kept on disk within bounds, and told to journald.
 //!
 //! ```text
-//!  control loop ── Recorder ──► queue (bounded) ──► thread "fdg-journal" ──► Store (SQLite) ──► Reader ──► CLI, replay
+//!  control loop ── Recorder ──► queue (bounded) ──► thread "fdg-journal" ──► Store (SQLite, PostgreSQL) ──► Reader ──► CLI, replay
 //!                                    └ full: counted, told as an event
 //! ```
 //!
@@ -12,6 +12,7 @@ pub mod block;
 pub mod facts;
 pub mod hands;
 pub mod log;
+pub mod place;
 pub mod query;
 pub mod recorder;
 pub mod retention;

@@ -14,6 +14,7 @@ pub mod expectation;
 pub mod explain;
 mod holds;
 pub mod ladder;
+pub mod leave;
 pub mod lint;
 mod load;
 pub mod means;

@@ -32,6 +32,7 @@ pub mod pressure;
 pub mod proc_root;
 pub mod ptrace;
 pub mod read_error;
+pub mod secrets;
 pub mod sock_diag;
 pub mod socket_file;
 pub mod socket_look;

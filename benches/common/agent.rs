@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use fdguard::journal::place::Place;
 use fdguard::journal::query::{Blocking, EventFilter};
 use fdguard::model::clock::Clock as _;
 use fdguard::model::event::{Event, Fact};
@@ -79,7 +80,7 @@ impl Agent {
 
     /// All that it has recorded so far.
     pub(crate) fn events(&self) -> Vec<Event> {
-        let Ok(mut history) = Blocking::open(&self.history()) else { return Vec::new() };
+        let Ok(mut history) = Blocking::open(&Place::Sqlite(self.history())) else { return Vec::new() };
         history.events(&EventFilter::default()).map(|found| found.events).unwrap_or_default()
     }
 

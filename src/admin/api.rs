@@ -9,7 +9,6 @@ mod query;
 mod route;
 mod stream;
 
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +25,7 @@ use crate::admin::door::{CameFrom, Patience};
 use crate::admin::keys::{Tokens, foreign};
 use crate::agent::feed::Feed;
 use crate::agent::request::{self, Answer, Envelope};
+use crate::journal::place::Place;
 use crate::model::asker::{Asker, Role};
 use crate::model::name::Name;
 use query::Query;
@@ -61,7 +61,7 @@ const HEADERS: [(&str, &str); 6] = [
 pub struct Desk {
     submit: Box<dyn Fn(Envelope)>,
     feed: Feed,
-    store: Option<PathBuf>,
+    store: Option<Place>,
     streams: Arc<Semaphore>,
     socket_streams: Arc<Semaphore>,
     reads: Arc<Semaphore>,
@@ -70,7 +70,7 @@ pub struct Desk {
 
 impl Desk {
     /// With a way to the control loop, its events, and the history where there is one.
-    pub fn new(submit: impl Fn(Envelope) + 'static, feed: Feed, store: Option<PathBuf>) -> Rc<Self> {
+    pub fn new(submit: impl Fn(Envelope) + 'static, feed: Feed, store: Option<Place>) -> Rc<Self> {
         Rc::new(Self {
             submit: Box::new(submit),
             feed,

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::admin::answer::{Reply, say};
 use crate::model::asker::Role;
-use crate::proxy::read_password;
+use crate::sys::secrets::read_password;
 
 /// That a token's file is bad is told so often: whoever has no token could fill the log with it.
 const TOLD_EVERY: Duration = Duration::from_mins(1);

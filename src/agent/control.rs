@@ -24,6 +24,7 @@ use std::time::Duration;
 use crate::actuator::{Actuator, Told};
 use crate::agent::child::Hands;
 use crate::agent::feed::Feed;
+use crate::agent::fleet::{self, FleetDesk, News};
 use crate::agent::herald::{About, Herald};
 use crate::agent::mailbox::{Inbox, MESSAGES_MAX, Message};
 use crate::agent::own::Own;
@@ -40,6 +41,7 @@ use crate::model::name::Name;
 use crate::model::process::ProcessId;
 use crate::model::reading::Reading;
 use crate::model::signal::Signal;
+use crate::policy::leave::Leave;
 use crate::proxy::Residents;
 use crate::sampler::remotes::RemoteBook;
 use crate::sampler::scanner::Scanner;
@@ -65,6 +67,7 @@ pub(super) struct Parts {
     pub(super) seeker: Seeker,
     pub(super) actuator: Actuator,
     pub(super) recorder: Option<Recorder>,
+    pub(super) fleet: Option<FleetDesk>,
     pub(super) targets: Vec<Target>,
     pub(super) own: Own,
     pub(super) hands: Hands,
@@ -81,6 +84,7 @@ pub(super) struct Control {
     scanner: Scanner,
     actuator: Option<Actuator>,
     recorder: Option<Recorder>,
+    fleet: Option<FleetDesk>,
     herald: Herald<SystemClock>,
     targets: Vec<Target>,
     seeker: Seeker,
@@ -110,6 +114,7 @@ impl Control {
             actuator: Some(parts.actuator),
             herald: Herald::new(SystemClock, parts.recorder.clone(), parts.feed),
             recorder: parts.recorder,
+            fleet: parts.fleet,
             targets: parts.targets,
             seeker: parts.seeker,
             book: Arc::new(RemoteBook::default()),
@@ -141,6 +146,7 @@ impl Control {
             self.census();
             let now = SystemClock.now();
             self.look_at_due(now);
+            self.ask_fleet(now);
             self.forget_departed();
             self.remember();
             self.own.turn(SystemClock.now());
@@ -174,6 +180,7 @@ impl Control {
                 Message::Reload(settings, asked) => self.reload(settings, asked),
                 Message::Forward(signal) => self.forward(signal),
                 Message::History(fact) => self.take_history(fact),
+                Message::Fleet(news) => self.take_fleet(news),
                 Message::Stop(why) => self.stopping = Some(why),
             }
         }
@@ -188,6 +195,23 @@ impl Control {
             _ => None,
         };
         self.herald.repeat(About::default(), fact);
+    }
+
+    /// What the engines want of the fleet goes out; nobody waits for it here.
+    fn ask_fleet(&mut self, now: Timestamp) {
+        let Some(desk) = &self.fleet else { return };
+        self.targets.iter_mut().for_each(|target| desk.attend(target, now));
+    }
+
+    fn take_fleet(&mut self, news: News) {
+        let (name, ticket, leave) = match news {
+            News::Granted(name, ticket) => (name, ticket, Leave::Granted),
+            News::Over(name, ticket) => (name, ticket, Leave::Missing),
+            News::Told(fact) => return self.herald.tell(About::default(), fact),
+        };
+        if let Some(target) = self.targets.iter_mut().find(|target| *target.name() == name) {
+            fleet::hear(target, ticket, leave);
+        }
     }
 
     fn tell_unreadable(&mut self) {

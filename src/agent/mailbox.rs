@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use crate::actuator::Told;
+use crate::agent::fleet::News;
 use crate::agent::request::Envelope;
 use crate::agent::seek::Found;
 use crate::agent::settings::Settings;
@@ -75,6 +76,8 @@ pub enum Message {
     Reload(Result<Box<Settings>, String>, Option<Envelope>),
     /// The history is lost, or back.
     History(Fact),
+    /// The fleet has something to say.
+    Fleet(News),
     /// Pass a signal on to the children.
     Forward(Signal),
     /// End in order.

@@ -60,6 +60,7 @@ impl Fixed {
         entries("notify", &old.receivers, &new.receivers, keys);
         let parts = [
             ("history", old.history != new.history),
+            ("fleet", old.fleet != new.fleet),
             ("admin", old.admin != new.admin),
             ("agent.tick", old.agent.tick != new.agent.tick),
             ("agent.evidence", old.agent.evidence != new.agent.evidence),

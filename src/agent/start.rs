@@ -9,6 +9,7 @@ use crate::actuator::{self, Actuator, SharedKeeper};
 use crate::agent::child::Hands;
 use crate::agent::control::{Control, Parts};
 use crate::agent::feed::Feed;
+use crate::agent::fleet::FleetDesk;
 use crate::agent::mailbox::{Mailbox, Message, mailbox};
 use crate::agent::own::Own;
 use crate::agent::pools::Pools;
@@ -39,6 +40,8 @@ pub struct Pieces {
     pub actuator: actuator::Settings,
     /// Where the history goes; none for no history.
     pub history: Option<History>,
+    /// The way to whoever asks the fleet; none where the agent rules alone.
+    pub fleet: Option<FleetDesk>,
     /// Rule memory of an earlier agent, by target.
     pub memory: Vec<(Name, String)>,
     /// systemd, where it listens, and how long its watchdog waits.
@@ -107,7 +110,7 @@ impl Agent {
         let targets = targets(&settings, &pieces.memory);
         let (notifier, watchdog) = pieces.manager;
         let own = Own::new(&ProcRoot::new("/proc"), notifier, watchdog);
-        let Pieces { ends, residents, .. } = pieces;
+        let Pieces { ends, residents, fleet, .. } = pieces;
         let feed = Feed::new(SystemClock.wall());
         let parts = Parts {
             settings,
@@ -116,6 +119,7 @@ impl Agent {
             seeker,
             actuator,
             recorder,
+            fleet,
             targets,
             own,
             hands,

@@ -56,6 +56,8 @@ impl Tally {
             | Fact::ShadowDiffers { .. }
             | Fact::HistoryLost { .. }
             | Fact::HistoryBack { .. }
+            | Fact::FleetAway { .. }
+            | Fact::FleetBack
             | Fact::BoundHit { .. }
             | Fact::DescriptorsScarce { .. }
             | Fact::DescriptorsBack { .. }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::agent::child::Nursery;
+use crate::agent::fleet::Asked;
 use crate::agent::guarded::Guarded;
 use crate::agent::seek::Edition;
 use crate::agent::settings::TargetSettings;
@@ -75,6 +76,8 @@ pub(super) struct Target {
     pub(super) remembered: String,
     /// Whether something was decided since, so that the memory is worth a look.
     pub(super) memory_changed: bool,
+    /// What the fleet was asked for it.
+    pub(super) asked: Asked,
     /// Whether what an earlier agent kept could not be read.
     pub(super) memory_unreadable: bool,
 }
@@ -100,6 +103,7 @@ impl Target {
             probed: Answers::new(),
             remembered: String::new(),
             memory_changed: false,
+            asked: Asked::default(),
             memory_unreadable: false,
         }
     }

@@ -7,6 +7,7 @@ mod file;
 mod look;
 mod policy;
 mod pool;
+mod store;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub use file::{ConfigCommand, ExecArgs, FileArgs, RunArgs};
 pub use look::{BotArgs, DoctorArgs, InitArgs, InitFiles, InspectArgs};
 pub use policy::{PolicyCommand, RecordingArgs, ReplayArgs};
 pub use pool::PoolVerb;
+pub use store::{StoreArgs, StoreText};
 
 /// Keeps a leaking trading bot alive: watches its descriptors from outside, acts by policy, checks whether it helped.
 #[derive(Parser, Debug)]

@@ -23,7 +23,7 @@ pub(super) fn run(args: &HistoryArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let store = usual::store(args.store.as_deref());
+    let store = usual::store(&args.store);
     let told = Blocking::open(&store).and_then(|mut reader| match &column {
         None => events(&mut reader, args),
         Some(column) => over_time::print(&mut reader, args, column),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actuator;
+use crate::agent::fleet::FleetDesk;
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::agent::settings::Settings;
 use crate::agent::{Agent, Ends, Pieces};
@@ -18,9 +19,10 @@ use crate::cli::args::RunArgs;
 use crate::cli::exit::Exit;
 use crate::cli::load::{self, Loaded, Source};
 use crate::cli::pools::Gates;
-use crate::cli::{lookup, pools, print, reach};
-use crate::config::{Config, Probe, Store};
+use crate::cli::{fleet, lookup, pools, print, reach, usual};
+use crate::config::{Config, Probe};
 use crate::journal::log::{LogTo, init_logging};
+use crate::journal::place::Place;
 use crate::journal::query::Blocking;
 use crate::journal::recorder::History;
 use crate::journal::retention::Keep;
@@ -34,6 +36,9 @@ use crate::sys::inotify::FileWatch;
 use crate::sys::limits::NoFile;
 use crate::sys::notify::{Notifier, watchdog_interval};
 use crate::sys::pidfd::Signal;
+
+/// How long the start waits for what an earlier agent remembered: until then nothing is guarded.
+const MEMORY_WITHIN: Duration = Duration::from_secs(4);
 
 mod doors;
 
@@ -101,7 +106,9 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     };
     let proxies = running.as_ref().map(Running::proxies);
     actuator.proxies.clone_from(&proxies);
-    let around = Around { ends: ends.clone(), residents, nofile };
+    let around = Around { ends: ends.clone(), residents, nofile, fleet: None };
+    let (fleet_desk, fleet_asked) = fleet::desk();
+    let around = Around { fleet: config.fleet.is_some().then_some(fleet_desk), ..around };
     let pieces = match pieces(&config, actuator, around) {
         Ok(pieces) => pieces,
         Err(why) => {
@@ -121,6 +128,10 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let known = Rc::new(known);
     signals(&mailbox, &known, &ends);
     attach(&config, running.as_mut(), &mailbox, &known);
+    if let Some(settings) = config.fleet.clone() {
+        let agent = usual::agent(&config.history);
+        tokio::task::spawn_local(fleet::attend(settings, agent, mailbox.clone(), fleet_asked));
+    }
     let gates = Gates { names: config.gates().cloned().collect(), memory };
     let desk = doors::desk(&config, agent.feed(), (mailbox.clone(), proxies, gates), Rc::clone(&known));
     if let Some(listener) = listener {
@@ -188,6 +199,7 @@ struct Around {
     ends: Ends,
     residents: Residents,
     nofile: Option<NoFile>,
+    fleet: Option<FleetDesk>,
 }
 
 fn pieces(config: &Config, actuator: actuator::Settings, around: Around) -> Result<Pieces, String> {
@@ -195,36 +207,34 @@ fn pieces(config: &Config, actuator: actuator::Settings, around: Around) -> Resu
     let text = |name: &str| var(name).and_then(|value| value.into_string().ok());
     let notifier = Notifier::from_value(var("NOTIFY_SOCKET").as_deref()).map_err(|error| chain(&error))?;
     let watchdog = watchdog_interval(text("WATCHDOG_USEC").as_deref(), text("WATCHDOG_PID").as_deref());
-    let (history, memory) = match &config.history.store {
-        Store::None => (None, Vec::new()),
-        Store::Sqlite(path) => (Some(history(config, path)), memory(config, path)),
-    };
-    let Around { ends, residents, nofile } = around;
-    Ok(Pieces { actuator, history, memory, manager: (notifier, watchdog), ends, residents, nofile })
+    let place = Place::of(&config.history, &usual::host());
+    let memory = place.as_ref().map(|place| memory(config, place)).unwrap_or_default();
+    let history = place.map(|place| history(config, place));
+    let Around { ends, residents, nofile, fleet } = around;
+    Ok(Pieces { actuator, history, fleet, memory, manager: (notifier, watchdog), ends, residents, nofile })
 }
 
-fn history(config: &Config, path: &Path) -> History {
-    if let Some(folder) = path.parent() {
+fn history(config: &Config, place: Place) -> History {
+    if let Some(folder) = config.history.beside().and_then(Path::parent) {
         // Where it can't be made the recorder finds out, tells, and tries again.
         let _told_later = std::fs::create_dir_all(folder);
     }
-    History {
-        path: path.to_owned(),
-        keep: Keep { age: config.history.keep_for, size: config.history.keep_size },
-    }
+    History { place, keep: Keep { age: config.history.keep_for, size: config.history.keep_size } }
 }
 
-/// What an earlier agent remembered of the rules. A history that can't be read is no reason not to start: the
+/// What an earlier agent remembered of the rules. A history that can't be read in time is no reason not to start: the
 /// recorder tells why.
-fn memory(config: &Config, path: &Path) -> Vec<(Name, String)> {
+fn memory(config: &Config, place: &Place) -> Vec<(Name, String)> {
     // The reader has a runtime of its own, which may not run inside ours.
-    let (path, names) = (path.to_owned(), config.targets.keys().cloned().collect::<Vec<_>>());
-    let read = std::thread::spawn(move || {
-        let Ok(mut reader) = Blocking::open(&path) else { return Vec::new() };
+    let (place, names) = (place.clone(), config.targets.keys().cloned().collect::<Vec<_>>());
+    let (found, find) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let Ok(mut reader) = Blocking::open(&place) else { return };
         let of = |name: &Name| Some((name.clone(), reader.memory(name).ok()??.json));
-        names.iter().filter_map(of).collect()
+        // Nobody waits for it any more where it came too late.
+        found.send(names.iter().filter_map(of).collect()).ok();
     });
-    read.join().unwrap_or_default()
+    find.recv_timeout(MEMORY_WITHIN).unwrap_or_default()
 }
 
 /// SIGTERM and SIGINT end the agent; SIGHUP reads settings anew. In an `exec` signals are the child's.

@@ -3,14 +3,19 @@
 use std::io;
 use std::path::Path;
 
+use crate::journal::place::Place;
 use crate::journal::query::QueryError;
 
 /// The sentence. The first cause alone: the database's own errors repeat theirs.
-pub(super) fn refusal(store: &Path, error: &QueryError) -> String {
+pub(super) fn refusal(store: &Place, error: &QueryError) -> String {
     match error {
-        QueryError::Absent(_) | QueryError::Database(_) if is_closed(store) => closed(store),
-        QueryError::Absent(_) => format!("{error}; `--store` names another file"),
-        QueryError::Foreign(_) => error.to_string(),
+        QueryError::Absent(_) | QueryError::Database(_) if store.file().is_some_and(is_closed) => {
+            store.file().map(closed).unwrap_or_default()
+        }
+        QueryError::Absent(_) => format!("{error}; `--store` names another one"),
+        QueryError::NoAgent { .. } => format!("{error}; `--agent` names one"),
+        QueryError::Foreign(_) | QueryError::Late => error.to_string(),
+        QueryError::Secret(source) => format!("{error}: {source}"),
         QueryError::Database(source) => format!("{error}: {source}"),
         QueryError::Runtime(source) => format!("{error}: {source}"),
     }

@@ -39,6 +39,10 @@ pub const EVIDENCE_KEEP: u64 = 20;
 pub const HISTORY_FOR: Duration = Duration::from_hours(24 * 30);
 /// History kept on disk at most.
 pub const HISTORY_SIZE: u64 = 512 * MIB;
+/// `fleet.at_most`
+pub const FLEET_AT_MOST: u64 = 1;
+/// `fleet.lease`
+pub const FLEET_LEASE: Duration = Duration::from_mins(1);
 
 /// A probe's answer: local services answer in milliseconds, and a stuck bot must not look busy.
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -29,6 +29,7 @@ pub fn schema() -> Value {
             "hook": named("What a policy's `run` and a stop's `before` may call.", hook()),
             "notify": named("Who is told, beside the journal.", receiver()),
             "history": history(),
+            "fleet": fleet(),
             "admin": admin(),
             "agent": agent(),
         }),
@@ -254,13 +255,28 @@ fn history() -> Value {
     table(
         "Where the history is kept.",
         json!({
-            "store": pattern("An SQLite file, or none.", "^(none|sqlite:.+)$"),
+            "store": pattern("An SQLite file, a database in PostgreSQL, or none.", "^(none|sqlite:.+|postgres(ql)?://.+)$"),
+            "password_file": text("The file that holds the password of the database."),
+            "agent": text("Under which name the agent writes to the database."),
             "keep": table("How much of it.", json!({
                 "for": span("Entries older than this go.", defaults::HISTORY_FOR),
                 "size": size,
             }), &[]),
         }),
         &[],
+    )
+}
+
+fn fleet() -> Value {
+    table(
+        "How many bots of a group may be stopped at once, over all machines.",
+        json!({
+            "etcd": text("Where etcd answers."),
+            "group": text("The group."),
+            "at_most": usual(count("So many may be stopped at once.", 1, 64), defaults::FLEET_AT_MOST),
+            "lease": span("How long a stop has its place where nobody gives it back.", defaults::FLEET_LEASE),
+        }),
+        &["etcd", "group"],
     )
 }
 

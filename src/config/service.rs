@@ -1,4 +1,4 @@
-//! `[history]`, `[admin]`, `[agent]`: the agent's own affairs.
+//! `[admin]`, `[agent]`: the agent's own affairs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,36 +15,6 @@ use crate::model::diagnostic::Diagnostic;
 
 /// The longest path of a unix socket, in bytes: `sun_path` without its final zero.
 pub(super) const SOCKET_PATH_MAX: usize = 107;
-const MIB: u64 = 1 << 20;
-
-/// Where the history is kept, and how much of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct History {
-    /// Where.
-    pub store: Store,
-    /// Entries older than this go.
-    pub keep_for: Duration,
-    /// The oldest go above this size, in bytes.
-    pub keep_size: u64,
-}
-
-/// Where the history is kept.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Store {
-    /// In an SQLite file.
-    Sqlite(PathBuf),
-    /// Nowhere: budgets and latches do not survive the agent.
-    None,
-}
-
-impl Show for Store {
-    fn show(&self) -> String {
-        match self {
-            Self::Sqlite(path) => super::show::quoted(&format!("sqlite:{}", path.to_string_lossy())),
-            Self::None => super::show::quoted("none"),
-        }
-    }
-}
 
 /// The control socket.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -140,40 +110,6 @@ impl Show for LogLevel {
     fn show(&self) -> String {
         super::show::quoted(self.name())
     }
-}
-
-/// Reads `[history]`.
-pub(super) fn history(root: &mut Section<'_>, folders: &Folders, cx: &mut Context<'_>) -> History {
-    let mut section = root.section(cx, "history");
-    let base = std::sync::Arc::clone(&cx.base);
-    let usual = Store::Sqlite(folders.state.join("history.db"));
-    let store = section.or(cx, "store", usual, |value, faults| store(&base, value, faults));
-    let mut keep = section.section(cx, "keep");
-    let span = Duration::from_mins(1)..=Duration::from_hours(24 * 3660);
-    let keep_for = keep.or(cx, "for", defaults::HISTORY_FOR, read::span(span));
-    let size = read::size(MIB..=1 << 44);
-    let Size(keep_size) = keep.or(cx, "size", Size(defaults::HISTORY_SIZE), size);
-    keep.finish(cx);
-    section.finish(cx);
-    History { store, keep_for, keep_size }
-}
-
-fn store(base: &std::path::Path, value: Value<'_>, faults: &mut Faults) -> Option<Store> {
-    let text = value.text(faults)?;
-    if text.value == "none" {
-        return Some(Store::None);
-    }
-    let path = text.value.strip_prefix("sqlite:").unwrap_or("");
-    if !path.is_empty() && !path.ends_with('/') && !path.contains('\0') {
-        return Some(Store::Sqlite(resolved(base, path)));
-    }
-    let (message, help) = if text.value.starts_with("postgres") {
-        ("a history in PostgreSQL is not part of this version", "write \"sqlite:/path/to/history.db\"")
-    } else {
-        ("a store is `sqlite:` with the path of a file, or `none`", "write \"sqlite:/path/to/history.db\"")
-    };
-    faults.push(Diagnostic::error("bad-store", text.span, message).help(help));
-    None
 }
 
 /// Reads `[admin]`.

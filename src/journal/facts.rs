@@ -30,6 +30,8 @@ pub fn kind(fact: &Fact) -> &'static str {
         Fact::ShadowDiffers { .. } => "shadow_differs",
         Fact::HistoryLost { .. } => "history_lost",
         Fact::HistoryBack { .. } => "history_back",
+        Fact::FleetAway { .. } => "fleet_away",
+        Fact::FleetBack => "fleet_back",
         Fact::BoundHit { .. } => "bound_hit",
         Fact::NoticeFailed { .. } => "notice_failed",
     }
@@ -67,6 +69,8 @@ pub fn rule(fact: &Fact) -> Option<String> {
         | Fact::ReloadRefused { .. }
         | Fact::HistoryLost { .. }
         | Fact::HistoryBack { .. }
+        | Fact::FleetAway { .. }
+        | Fact::FleetBack
         | Fact::BoundHit { .. }
         | Fact::NoticeFailed { .. } => None,
     }

@@ -9,7 +9,6 @@ mod pending;
 mod writer;
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::journal::place::Place;
 use crate::journal::retention::Keep;
 use crate::model::clock::Clock;
 use crate::model::event::Event;
@@ -33,8 +33,8 @@ pub const SAMPLES_QUEUED_MAX: usize = 512;
 /// Where the history is and how much of it is kept.
 #[derive(Clone, Debug)]
 pub struct History {
-    /// The file. Its folder must exist.
-    pub path: PathBuf,
+    /// Where.
+    pub place: Place,
     /// The bounds.
     pub keep: Keep,
 }
@@ -107,7 +107,7 @@ impl Recorder {
         let shared = Arc::new(Shared::default());
         let intake = writer::Intake { notes: notes_in, samples: samples_in, control: control_in };
         let known = Arc::clone(&shared);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("fdg-journal".to_owned())
             .stack_size(512 * 1024)

@@ -126,6 +126,8 @@ pub enum Refusal {
         /// Which.
         action: Word,
     },
+    /// The leave of the fleet has not come.
+    Fleet,
     /// The tier was jumped over on the way up.
     JumpedOver,
     /// The target's `allow` does not name it.
@@ -155,6 +157,7 @@ impl fmt::Display for Refusal {
             Self::Latched => f.write_str("latched: waits for `fdguard ctl release`"),
             Self::Cooldown { left } => write!(f, "cooldown, {} left", format_span(*left)),
             Self::InFlight { action } => write!(f, "{action} is under way"),
+            Self::Fleet => f.write_str("waits for the leave of the fleet, which lets few be stopped at once"),
             Self::JumpedOver => f.write_str("tier jumped over"),
             Self::NotAllowed => f.write_str("not in the target's `allow`"),
             Self::Unavailable { why } => write!(f, "can't work here: {why}"),

@@ -175,6 +175,13 @@ pub enum Fact {
         /// How many records were lost.
         lost: u64,
     },
+    /// The fleet can't be asked for leave: what this agent's own budgets allow is done without it.
+    FleetAway {
+        /// Why.
+        why: String,
+    },
+    /// The fleet has answered again.
+    FleetBack,
     /// A bound was hit.
     BoundHit {
         /// Which bound.
@@ -245,6 +252,8 @@ impl Fact {
             Self::ShadowDiffers { .. } => (Loudness::Info, "shadow policy differs"),
             Self::HistoryLost { .. } => (Loudness::Warn, "history can't be written"),
             Self::HistoryBack { .. } => (Loudness::Info, "history can be written again"),
+            Self::FleetAway { .. } => (Loudness::Warn, "fleet can't be asked: the local budgets alone rule"),
+            Self::FleetBack => (Loudness::Info, "fleet answers again"),
             Self::BoundHit { .. } => (Loudness::Warn, "bound hit"),
             Self::NoticeFailed { .. } => (Loudness::Warn, "notice not delivered"),
         }

@@ -35,7 +35,8 @@ use crate::model::observation::{Life, Observation};
 use crate::model::process::ProcessId;
 use crate::policy::engine::book::Book;
 use crate::policy::engine::desk::Desk;
-use crate::policy::engine::process::Process;
+use crate::policy::engine::process::{Process, Standing};
+use crate::policy::leave::{Leave, SETTLED};
 use crate::policy::means::Means;
 use crate::policy::memory::ProcessMemory;
 use crate::policy::run::Flight;
@@ -62,6 +63,7 @@ struct Target {
     /// When the last action that was under way ended.
     landed: Option<Timestamp>,
     hold: HumanHold,
+    leave: Leave,
     next: u64,
     anchored: bool,
 }
@@ -85,7 +87,14 @@ pub enum HumanHold {
 impl Engine {
     /// An engine with these policies, in the order in which they are asked.
     pub fn new(policies: Vec<Enrolled>, means: Means) -> Self {
-        let target = Target { flight: None, landed: None, hold: HumanHold::Off, next: 1, anchored: true };
+        let target = Target {
+            flight: None,
+            landed: None,
+            hold: HumanHold::Off,
+            leave: Leave::default(),
+            next: 1,
+            anchored: true,
+        };
         let books = policies.into_iter().map(Book::new).collect();
         Self {
             books,
@@ -189,6 +198,26 @@ impl Engine {
     /// The action under way on the target.
     pub fn in_flight(&self) -> Option<(DecisionId, Word)> {
         self.target.flight.map(|flight| (flight.decision, flight.word))
+    }
+
+    /// Where the leave of the fleet stands.
+    pub fn leave(&self) -> Leave {
+        self.target.leave
+    }
+
+    /// The leave of the fleet is asked for from now on, has come, or has ended.
+    pub fn set_leave(&mut self, leave: Leave) {
+        self.target.leave = leave;
+    }
+
+    /// Whether the target serves: a process that is [`SETTLED`] old stands on no tier, and nothing is under way.
+    pub fn serves(&self, at: Timestamp) -> bool {
+        let well = |process: &Process| {
+            process.standing == Standing::Guarded
+                && process.eyes.age(at) >= SETTLED
+                && process.ladders.iter().flatten().all(|ladder| ladder.active.is_none())
+        };
+        self.target.flight.is_none() && self.processes.values().any(well)
     }
 
     /// Whether a person has put the target on hold.

@@ -152,6 +152,7 @@ pub(crate) enum Bar {
     StartGrace { left: Duration },
     Guard { unknown: Option<Gap>, held: Duration },
     InFlight(Word),
+    Fleet,
 }
 
 /// What a refusal says beyond its bar.
@@ -172,6 +173,7 @@ impl Bar {
             Self::StartGrace { .. } => 32,
             Self::Guard { .. } => 64,
             Self::InFlight(_) => 128,
+            Self::Fleet => 256,
         }
     }
 
@@ -192,6 +194,7 @@ impl Bar {
                 Refusal::Guard { guard: particulars.guard.to_owned(), unknown, held }
             }
             Self::InFlight(action) => Refusal::InFlight { action },
+            Self::Fleet => Refusal::Fleet,
         }
     }
 }

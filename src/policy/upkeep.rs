@@ -14,6 +14,7 @@ use crate::policy::engine::HumanHold;
 use crate::policy::engine::Role;
 use crate::policy::engine::book::{dry_run, is_shared, upkeep_path};
 use crate::policy::engine::desk::Desk;
+use crate::policy::leave::needs_leave;
 use crate::policy::run::{Bar, Particulars, Run, is_main};
 
 /// One upkeep rule of one process.
@@ -77,7 +78,7 @@ fn carry(run: &mut Run, policy: (&Policy, Role), rule: &Upkeep, desk: &mut Desk<
     false
 }
 
-fn gate((policy, role): (&Policy, Role), item: &Item, desk: &Desk<'_>) -> Result<(), Bar> {
+fn gate((policy, role): (&Policy, Role), item: &Item, desk: &mut Desk<'_>) -> Result<(), Bar> {
     desk.means.permit(&item.action).map_err(Bar::Lack)?;
     let word = item.action.word();
     if word.effect() != Effect::None && desk.human_hold() == HumanHold::On {
@@ -86,6 +87,7 @@ fn gate((policy, role): (&Policy, Role), item: &Item, desk: &Desk<'_>) -> Result
     let real = dry_run(role, policy, item.mode, desk.agent_dry()).is_none();
     match desk.flight() {
         Some(flight) if real && is_main(word) => Err(Bar::InFlight(flight.word)),
+        None if real && needs_leave(word) && desk.lacks_leave() => Err(Bar::Fleet),
         Some(_) | None => Ok(()),
     }
 }

@@ -18,12 +18,12 @@ use crate::proxy::porch::RESERVE;
 use crate::proxy::postgres::{self, UsersError};
 use crate::proxy::proxies::{EndNote, Group, Proxies};
 use crate::proxy::running::{Running, Thread};
-use crate::proxy::secrets::SecretError;
 use crate::proxy::tcp;
 use crate::proxy::tls::TlsError;
 use crate::stream::template::TemplateError;
 use crate::sys::handed::Offer;
 use crate::sys::limits::NoFile;
+use crate::sys::secrets::SecretError;
 
 /// Threads of a desk for what takes long: derivations of keys, and names that are looked up.
 const BLOCKING_MAX: usize = 8;

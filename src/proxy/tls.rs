@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::config::proxy::{Identity, TlsMode, UpstreamTls};
-use crate::proxy::secrets::{self, SecretError};
+use crate::sys::secrets::{self, SecretError};
 
 /// The longest file of certificates or keys.
 const FILE_MAX: u64 = 1 << 20;

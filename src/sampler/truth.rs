@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::config::proxy::{TlsMode, Truth, Upstream, UpstreamTls};
 use crate::pool::backoff::Backoff;
-use crate::proxy::{SecretError, read_password};
+use crate::sys::secrets::{SecretError, read_password};
 
 /// The longest time between two questions to an upstream that can't be asked.
 const FAILED_EVERY_MAX: Duration = Duration::from_mins(5);

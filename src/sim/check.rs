@@ -260,6 +260,7 @@ fn reason(refusal: &Refusal) -> RefusedBy {
         Refusal::Latched => RefusedBy::Latched,
         Refusal::Cooldown { .. } => RefusedBy::Cooldown,
         Refusal::InFlight { .. } => RefusedBy::InFlight,
+        Refusal::Fleet => RefusedBy::Fleet,
         Refusal::JumpedOver => RefusedBy::JumpedOver,
         Refusal::NotAllowed => RefusedBy::NotAllowed,
         Refusal::Unavailable { .. } => RefusedBy::Unavailable,

@@ -10,9 +10,10 @@ use fdguard::cli::args::Cli;
 use crate::fdguard::{Ran, command, fdguard, file, ran};
 
 /// The pages with commands.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "README.md",
     "docs/agent-file.md",
+    "docs/fleet.md",
     "docs/incidents/README.md",
     "docs/incidents/close-wait.md",
     "docs/incidents/descriptors.md",

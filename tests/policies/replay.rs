@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fdguard::journal::place::Place;
 use fdguard::journal::recorder::{History, Recorder, Written};
 use fdguard::journal::retention::Keep;
 use fdguard::model::ages::Ages;
@@ -73,8 +74,10 @@ fn seen(second: u64) -> Observation {
 fn recorded(folder: &Path, seconds: u64) -> PathBuf {
     let path = folder.join("history.db");
     let clock = Arc::new(ManualClock::new(WallTime::from_millis(START)));
-    let history =
-        History { path: path.clone(), keep: Keep { age: Duration::from_hours(48), size: 512 << 20 } };
+    let history = History {
+        place: Place::Sqlite(path.clone()),
+        keep: Keep { age: Duration::from_hours(48), size: 512 << 20 },
+    };
     let recorder = Recorder::start(history, clock, Box::new(|_| ())).unwrap();
     let bot = Name::parse("bot").unwrap();
     for second in 0..seconds {

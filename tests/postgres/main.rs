@@ -13,6 +13,7 @@ mod cases;
 mod chaos;
 mod clients;
 mod console;
+mod history;
 mod logins;
 mod support;
 mod tls;

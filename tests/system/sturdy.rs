@@ -12,6 +12,7 @@ mod control;
 mod crowd;
 mod ending;
 mod exec;
+mod fleet;
 mod history;
 mod identity;
 mod killed;

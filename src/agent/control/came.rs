@@ -96,6 +96,7 @@ pub(super) fn refused(target: &Name, word: &str, refusal: &Refusal) -> String {
         | Refusal::Latched
         | Refusal::Cooldown { .. }
         | Refusal::InFlight { .. }
+        | Refusal::Fleet
         | Refusal::JumpedOver
         | Refusal::Unavailable { .. }
         | Refusal::Gone => format!("{word}: {refusal}"),

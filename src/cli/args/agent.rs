@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::store::StoreArgs;
 use crate::model::name::Name;
 use crate::model::units::parse_span;
 
@@ -43,9 +44,9 @@ fn parse_pause(text: &str) -> Result<Duration, String> {
 /// `fdguard history`
 #[derive(Args, Debug)]
 pub struct HistoryArgs {
-    /// The history's file [default: this user's own where there is one, else /var/lib/fdguard/history.db]
-    #[arg(long, visible_alias = "from")]
-    pub store: Option<PathBuf>,
+    /// Which history.
+    #[command(flatten)]
+    pub store: StoreArgs,
     /// Only this target.
     #[arg(long)]
     pub target: Option<Name>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::store::StoreArgs;
 use crate::model::name::Name;
 use crate::model::units::parse_span;
 
@@ -82,9 +83,9 @@ pub struct ReplayArgs {
 /// A recording.
 #[derive(Args, Debug)]
 pub struct RecordingArgs {
-    /// The history's file [default: this user's own where there is one, else /var/lib/fdguard/history.db]
-    #[arg(long, visible_alias = "from")]
-    pub store: Option<PathBuf>,
+    /// Which history.
+    #[command(flatten)]
+    pub store: StoreArgs,
     /// The target; may be left out where the history holds only one.
     #[arg(long)]
     pub target: Option<Name>,

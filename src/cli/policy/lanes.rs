@@ -4,8 +4,8 @@
 //! their own. So a bot that was restarted a hundred times costs one open file.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 
+use crate::journal::place::Place;
 use crate::journal::query::{Blocking, QueryError, Range, Recorded};
 use crate::model::observation::Observation;
 use crate::model::process::ProcessId;
@@ -30,7 +30,7 @@ pub(super) fn lanes(mut recorded: Vec<Recorded>) -> Vec<VecDeque<Recorded>> {
 
 /// Hands every sample to `visit`, in the order of civil time; samples of one process keep their order.
 pub(super) fn each(
-    store: &Path,
+    store: &Place,
     lanes: Vec<VecDeque<Recorded>>,
     range: Range,
     visit: &mut dyn FnMut(ProcessId, Observation),
@@ -40,7 +40,7 @@ pub(super) fn each(
     }
     let mut heads = Vec::new();
     for processes in lanes {
-        let mut lane = Lane { store: store.to_owned(), processes, range, chunk: VecDeque::new(), damaged: 0 };
+        let mut lane = Lane { store: store.clone(), processes, range, chunk: VecDeque::new(), damaged: 0 };
         if let Some(head) = lane.next()? {
             heads.push((head, lane));
         }
@@ -61,7 +61,7 @@ pub(super) fn each(
 }
 
 fn single(
-    store: &Path,
+    store: &Place,
     lanes: Vec<VecDeque<Recorded>>,
     range: Range,
     visit: &mut dyn FnMut(ProcessId, Observation),
@@ -80,7 +80,7 @@ fn single(
 
 /// A lane among others: a reader's samples borrow it, so a process is read as a whole when its turn comes.
 struct Lane {
-    store: PathBuf,
+    store: Place,
     processes: VecDeque<Recorded>,
     range: Range,
     chunk: VecDeque<(ProcessId, Observation)>,

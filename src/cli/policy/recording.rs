@@ -1,6 +1,5 @@
 //! What was recorded of one target: its samples, and the actions that were really taken.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::lanes;
@@ -9,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::print;
 use crate::cli::store::refusal;
 use crate::cli::usual;
+use crate::journal::place::Place;
 use crate::journal::query::{Blocking, EventFilter, Order, QueryError, Range, Recorded, actions};
 use crate::model::chain::chain;
 use crate::model::clock::WallTime;
@@ -23,7 +23,7 @@ const PAGE: u32 = 10_000;
 
 /// What was recorded of one target.
 pub(super) struct Recording {
-    store: PathBuf,
+    store: Place,
     pub(super) target: Name,
     recorded: Vec<Recorded>,
     range: Range,
@@ -33,7 +33,7 @@ pub(super) struct Recording {
 impl Recording {
     /// Opens a recording; a fault is told.
     pub(super) fn open(args: &RecordingArgs) -> Result<Self, Exit> {
-        let store = usual::store(args.store.as_deref());
+        let store = usual::store(&args.store);
         let told = |error: QueryError| {
             print::complain(&refusal(&store, &error));
             Exit::Usage

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::ANSWER_WITHIN;
-use crate::config::{Config, Store};
+use crate::config::Config;
 use crate::journal::hands::Hands;
 use crate::model::action::Gate;
 use crate::model::chain::chain;
@@ -27,7 +27,7 @@ pub(in crate::cli) type Closed = BTreeMap<Name, (Gate, Option<Duration>)>;
 /// What a person had closed before this start, and where it is remembered from now on. Where it can't be read, all gates are closed:
 /// nobody can tell that a person had not closed them, and a person can open them again.
 pub(in crate::cli) fn recall(config: &Config) -> (Memory, Closed) {
-    let Store::Sqlite(history) = &config.history.store else { return (None, Closed::new()) };
+    let Some(history) = config.history.beside() else { return (None, Closed::new()) };
     let names: Vec<Name> = config.gates().cloned().collect();
     if names.is_empty() {
         return (None, Closed::new());

@@ -12,7 +12,9 @@ use crate::agent::feed::Feed;
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::agent::request::{Answer, Command, Envelope, Request};
 use crate::cli::pools::{self, Gates};
-use crate::config::{self, Config, Store};
+use crate::cli::usual;
+use crate::config::{self, Config};
+use crate::journal::place::Place;
 use crate::model::chain::chain;
 use crate::proxy::Proxies;
 use crate::sys::socket_file::SocketFile;
@@ -57,10 +59,7 @@ pub(super) fn desk(
             busy(*message);
         }
     };
-    let store = match &config.history.store {
-        Store::Sqlite(path) => Some(path.clone()),
-        Store::None => None,
-    };
+    let store = Place::of(&config.history, &usual::host());
     Desk::new(submit, feed, store)
 }
 

@@ -105,6 +105,8 @@ pub(crate) fn facts() -> Vec<Fact> {
         Fact::ShadowDiffers { policy: name("next"), how: text("would stop") },
         Fact::HistoryLost { why: text("disk full") },
         Fact::HistoryBack { lost: 7 },
+        Fact::FleetAway { why: text("no answer in 2s") },
+        Fact::FleetBack,
         Fact::BoundHit { bound: text("remotes") },
         Fact::NoticeFailed { to: name("slack"), why: text("500") },
     ]

@@ -129,6 +129,8 @@ impl<'a> Fields<'a> {
             Fact::Reloaded { what } => Self { result: Some(what), ..self },
             Fact::ShadowDiffers { policy: _, how } => Self { because: Some(how), ..self },
             Fact::HistoryBack { lost } => Self { lost: Some(*lost), ..self },
+            Fact::FleetAway { why } => Self { why: Some(why), ..self },
+            Fact::FleetBack => self,
             Fact::BoundHit { bound } => Self { bound: Some(bound), ..self },
             Fact::NoticeFailed { to, why } => {
                 Self { receiver: Some(to.as_str()), why: Some(Cow::Borrowed(why)), ..self }

@@ -1,10 +1,9 @@
 //! The same for callers without a runtime: the command line, and the start of the agent.
 
-use std::path::Path;
-
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Bucket, EventFilter, Events, Memory, QueryError, Range, Reader, Recorded, Samples};
+use crate::journal::place::Place;
 use crate::model::column::Column;
 use crate::model::name::Name;
 use crate::model::observation::Observation;
@@ -18,9 +17,9 @@ pub struct Blocking {
 
 impl Blocking {
     /// As [`Reader::open`].
-    pub fn open(path: &Path) -> Result<Self, QueryError> {
-        let runtime = Builder::new_current_thread().enable_time().build().map_err(QueryError::Runtime)?;
-        let reader = runtime.block_on(Reader::open(path))?;
+    pub fn open(place: &Place) -> Result<Self, QueryError> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(QueryError::Runtime)?;
+        let reader = runtime.block_on(Reader::open(place))?;
         Ok(Self { runtime, reader })
     }
 

@@ -1,9 +1,8 @@
 //! Samples of a process, block by block, for replay.
 
-use sqlx::sqlite::SqliteConnection;
-
 use super::{QueryError, Range, Reader, Recorded};
 use crate::journal::block::{Observations, decode};
+use crate::journal::store::{BlockSpan, Shelf};
 use crate::model::observation::Observation;
 
 /// Blocks read at once.
@@ -12,7 +11,7 @@ const BLOCKS_AT_ONCE: u32 = 8;
 /// Samples, oldest first, read as they are asked for.
 #[derive(Debug)]
 pub struct Samples<'a> {
-    connection: &'a mut SqliteConnection,
+    shelf: &'a mut Shelf,
     pages: Pages,
     blocks: std::vec::IntoIter<Vec<u8>>,
     block: Option<Observations>,
@@ -34,24 +33,9 @@ impl Pages {
     }
 
     /// The next blocks; none at the end.
-    pub(super) async fn next(
-        &mut self,
-        connection: &mut SqliteConnection,
-        most: u32,
-    ) -> Result<Vec<Vec<u8>>, sqlx::Error> {
-        let (since, until) = self.range.ends();
-        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-            "SELECT from_at, bytes FROM blocks
-             WHERE process = ? AND from_at > ? AND until_wall >= ? AND from_wall <= ?
-             ORDER BY from_at LIMIT ?",
-        )
-        .bind(self.row)
-        .bind(self.after)
-        .bind(since)
-        .bind(until)
-        .bind(most)
-        .fetch_all(connection)
-        .await?;
+    pub(super) async fn next(&mut self, shelf: &mut Shelf, most: u32) -> Result<Vec<Vec<u8>>, QueryError> {
+        let span = BlockSpan { row: self.row, after: self.after, walls: self.range.ends(), most };
+        let rows = shelf.blocks(span).await?;
         if let Some((from, _)) = rows.last() {
             self.after = *from;
         }
@@ -63,7 +47,7 @@ impl Reader {
     /// The samples of a process in that time.
     pub fn samples(&mut self, recorded: &Recorded, range: Range) -> Samples<'_> {
         Samples {
-            connection: &mut self.connection,
+            shelf: &mut self.shelf,
             pages: Pages::new(recorded, range),
             blocks: Vec::new().into_iter(),
             block: None,
@@ -86,7 +70,7 @@ impl Samples<'_> {
                 Some(Ok(block)) => self.block = Some(block.into_observations()),
                 Some(Err(_)) => self.damaged += 1,
                 None => {
-                    let blocks = self.pages.next(self.connection, BLOCKS_AT_ONCE).await?;
+                    let blocks = self.pages.next(self.shelf, BLOCKS_AT_ONCE).await?;
                     if blocks.is_empty() {
                         return Ok(None);
                     }

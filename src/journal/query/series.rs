@@ -69,7 +69,7 @@ impl Reader {
         let mut buckets = Buckets::new(since, until, count.clamp(1, BUCKETS_MAX));
         let mut pages = Pages::new(recorded, Range { since: Some(since), until: Some(until) });
         loop {
-            let blocks = pages.next(&mut self.connection, BLOCKS_AT_ONCE).await?;
+            let blocks = pages.next(&mut self.shelf, BLOCKS_AT_ONCE).await?;
             if blocks.is_empty() {
                 return Ok(buckets.0);
             }

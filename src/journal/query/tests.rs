@@ -1,5 +1,6 @@
 //! Every query against a real file.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::*;
@@ -32,7 +33,9 @@ fn recorded_history(folder: &Path) -> Blocking {
     let path = folder.join("history.db");
     let clock = std::sync::Arc::new(ManualClock::new(wall(0)));
     let keep = Keep { age: Duration::from_hours(24), size: 64 << 20 };
-    let recorder = Recorder::start(History { path: path.clone(), keep }, clock, Box::new(|_| ())).unwrap();
+    let recorder =
+        Recorder::start(History { place: Place::Sqlite(path.clone()), keep }, clock, Box::new(|_| ()))
+            .unwrap();
     for event in examples::events() {
         recorder.event(event);
     }
@@ -51,7 +54,7 @@ fn recorded_history(folder: &Path) -> Blocking {
         }
     }
     assert_eq!(recorder.close(WITHIN), Written::All);
-    Blocking::open(&path).unwrap()
+    Blocking::open(&Place::Sqlite(path.clone())).unwrap()
 }
 
 #[test]
@@ -134,11 +137,11 @@ fn a_series_is_down_sampled_and_shows_its_gaps() {
 fn what_is_absent_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
-    assert!(matches!(Blocking::open(&path), Err(QueryError::Absent(_))));
+    assert!(matches!(Blocking::open(&Place::Sqlite(path.clone())), Err(QueryError::Absent(_))));
     std::fs::write(&path, b"").unwrap();
-    assert!(matches!(Blocking::open(&path), Err(QueryError::Absent(_))));
+    assert!(matches!(Blocking::open(&Place::Sqlite(path.clone())), Err(QueryError::Absent(_))));
     std::fs::write(&path, vec![7; 5_000]).unwrap();
-    assert!(matches!(Blocking::open(&path), Err(QueryError::Database(_))));
+    assert!(matches!(Blocking::open(&Place::Sqlite(path.clone())), Err(QueryError::Database(_))));
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(recorded_history(folder.path()).memory(&bot()).unwrap(), None);
 }

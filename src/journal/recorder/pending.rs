@@ -32,6 +32,8 @@ struct Open {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     events: VecDeque<Event>,
+    /// The number of the first of them among all that ever came.
+    first: u64,
     closed: VecDeque<BlockRow>,
     memory: BTreeMap<String, (WallTime, String)>,
     open: BTreeMap<(Name, ProcessId), Open>,
@@ -41,7 +43,12 @@ impl Pending {
     /// Takes an event; gives how many were dropped for it.
     pub(super) fn event(&mut self, event: Event) -> u64 {
         self.events.push_back(event);
-        u64::from(self.events.len() > EVENTS_MAX && self.events.pop_front().is_some())
+        if self.events.len() <= EVENTS_MAX {
+            return 0;
+        }
+        self.events.pop_front();
+        self.first += 1;
+        1
     }
 
     pub(super) fn remember(&mut self, target: String, wall: WallTime, json: String) {
@@ -106,11 +113,13 @@ impl Pending {
             }
         }
         let memory = self.memory.iter().map(|(name, (wall, json))| (name.clone(), *wall, json.clone()));
-        Batch { events: self.events.iter().cloned().collect(), blocks, memory: memory.collect() }
+        let events = self.events.iter().cloned().collect();
+        Batch { events, first: self.first, blocks, memory: memory.collect() }
     }
 
     /// The batch of that reach is in the file.
     pub(super) fn wrote(&mut self, reach: Reach) {
+        self.first += self.events.len() as u64;
         self.events.clear();
         self.closed.clear();
         self.memory.clear();

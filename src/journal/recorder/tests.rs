@@ -3,6 +3,7 @@
 mod crash;
 mod trouble;
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
@@ -20,7 +21,7 @@ fn keep() -> Keep {
 }
 
 fn history(path: PathBuf) -> History {
-    History { path, keep: keep() }
+    History { place: Place::Sqlite(path), keep: keep() }
 }
 
 /// A recorder and what it tells.
@@ -59,13 +60,13 @@ fn sample(second: u64) -> Observation {
 
 fn all_events(path: &std::path::Path) -> Vec<Event> {
     let filter = EventFilter { order: Order::OldestFirst, ..EventFilter::default() };
-    let found = Blocking::open(path).unwrap().events(&filter).unwrap();
+    let found = Blocking::open(&Place::Sqlite(path.to_owned())).unwrap().events(&filter).unwrap();
     assert_eq!(found.unreadable, 0);
     found.events
 }
 
 fn all_samples(path: &std::path::Path) -> Vec<f64> {
-    let mut reader = Blocking::open(path).unwrap();
+    let mut reader = Blocking::open(&Place::Sqlite(path.to_owned())).unwrap();
     let recorded = reader.recorded().unwrap();
     let mut values = Vec::new();
     for process in recorded.iter().rev() {
@@ -92,7 +93,7 @@ fn what_is_recorded_is_read_again() {
     assert_eq!(all_events(&path), (0..50).map(event).collect::<Vec<_>>(), "read while it is open");
     assert_eq!(recorder.close(WITHIN), Written::All);
     assert_eq!(all_samples(&path), (0..400).map(|s| 85.0 + f64::from(s)).collect::<Vec<_>>());
-    let memory = Blocking::open(&path).unwrap().memory(&bot()).unwrap().unwrap();
+    let memory = Blocking::open(&Place::Sqlite(path.clone())).unwrap().memory(&bot()).unwrap().unwrap();
     assert_eq!(memory.json, r#"{"budget":2}"#);
     assert_eq!(recorder.lost(), 0);
     assert_eq!(hear.try_iter().count(), 0, "nothing went wrong");
@@ -109,7 +110,10 @@ fn an_event_is_written_without_being_asked_for() {
     recorder.event(event(1));
     recorder.remember(&bot(), "{}".to_owned());
     eventually(|| all_events(&path).len() == 1, "the event");
-    eventually(|| Blocking::open(&path).unwrap().memory(&bot()).unwrap().is_some(), "the memory");
+    eventually(
+        || Blocking::open(&Place::Sqlite(path.clone())).unwrap().memory(&bot()).unwrap().is_some(),
+        "the memory",
+    );
     drop(recorder);
 }
 
@@ -147,7 +151,7 @@ fn after_the_close_records_are_lost_and_counted() {
 }
 
 fn all_events_count(path: &std::path::Path, kind: &str) -> u64 {
-    let mut reader = Blocking::open(path).unwrap();
+    let mut reader = Blocking::open(&Place::Sqlite(path.to_owned())).unwrap();
     let mut filter =
         EventFilter { order: Order::OldestFirst, kinds: vec![kind.to_owned()], ..EventFilter::default() };
     let mut count = 0;

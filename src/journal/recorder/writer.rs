@@ -14,7 +14,7 @@ use super::health::Health;
 use super::pending::{Pending, Reach};
 use super::{Control, History, Note, Sample, Shared, Tell, Written};
 use crate::journal::retention;
-use crate::journal::store::{Store, StoreError, Trouble, move_aside};
+use crate::journal::store::{Run, Store, StoreError, Trouble, move_aside};
 use crate::model::clock::{Clock, WallTime};
 use crate::model::event::{Event, Fact};
 
@@ -41,6 +41,7 @@ pub(super) struct Writer {
     tell: Tell,
     shared: Arc<Shared>,
     store: Option<Store>,
+    run: Run,
     health: Health,
     pending: Pending,
     /// What the file holds, so that the same memory is not written again.
@@ -69,6 +70,7 @@ impl Writer {
             tell,
             shared,
             store: None,
+            run: Run::default(),
             health: Health::default(),
             pending: Pending::default(),
             remembered: BTreeMap::new(),
@@ -188,7 +190,7 @@ impl Writer {
     }
 
     async fn open(&mut self) {
-        match Store::open(&self.history.path, self.clock.wall()).await {
+        match Store::open(&self.history.place, self.clock.wall(), &mut self.run).await {
             Ok(opened) => {
                 self.store = Some(opened.store);
                 // Another file may stand there now.
@@ -224,8 +226,8 @@ impl Writer {
         self.written = 0;
         let wall = self.clock.wall();
         let Some(store) = &mut self.store else { return };
-        if let Err(error) = retention::trim(store.connection(), self.history.keep, wall).await {
-            self.give_up(&error.into()).await;
+        if let Err(error) = retention::trim(store, self.history.keep, wall).await {
+            self.give_up(&error).await;
         }
     }
 
@@ -236,13 +238,7 @@ impl Writer {
             drop(store.close().await);
         }
         match error.trouble() {
-            Trouble::Corrupt => match move_aside(&self.history.path, self.clock.wall()) {
-                Ok(aside) => {
-                    self.told_corrupt(&aside);
-                    self.retry = Instant::now() + self.health.short_wait();
-                }
-                Err(error) => self.failed(&error),
-            },
+            Trouble::Corrupt => self.set_aside(error),
             Trouble::Reopen => {
                 let fact = self.health.failed(|| chain(error));
                 self.say(fact);
@@ -251,6 +247,18 @@ impl Writer {
             Trouble::Wait => self.failed(error),
         }
         self.remembered_again();
+    }
+
+    /// Only a file is said to be corrupt.
+    fn set_aside(&mut self, error: &StoreError) {
+        let Some(path) = self.history.place.file() else { return self.failed(error) };
+        match move_aside(path, self.clock.wall()) {
+            Ok(aside) => {
+                self.told_corrupt(&aside);
+                self.retry = Instant::now() + self.health.short_wait();
+            }
+            Err(error) => self.failed(&error),
+        }
     }
 
     /// What the file remembered may be gone with it.

@@ -2,7 +2,8 @@ use std::path::Path;
 
 use super::*;
 use crate::journal::facts::examples;
-use crate::journal::store::{Batch, BlockRow, Store, with_suffix};
+use crate::journal::place::Place;
+use crate::journal::store::{Batch, BlockRow, Run, Store, with_suffix};
 use crate::model::clock::Timestamp;
 use crate::model::name::Name;
 use crate::model::process::ProcessId;
@@ -34,13 +35,24 @@ fn file_size(path: &Path) -> u64 {
     size(path) + size(&with_suffix(path, "-wal"))
 }
 
+async fn open(path: &Path) -> Store {
+    Store::open(&Place::Sqlite(path.to_owned()), wall(0), &mut Run::default()).await.unwrap().store
+}
+
+fn connection(store: &mut Store) -> &mut sqlx::sqlite::SqliteConnection {
+    match store {
+        Store::Sqlite(file) => file.connection(),
+        Store::Postgres(_) => panic!("a file was opened"),
+    }
+}
+
 async fn count(store: &mut Store, table: &'static str) -> i64 {
     let sql = match table {
         "events" => "SELECT count(*) FROM events",
         "processes" => "SELECT count(*) FROM processes",
         _ => "SELECT count(*) FROM blocks",
     };
-    let (count,): (i64,) = sqlx::query_as(sql).fetch_one(store.connection()).await.unwrap();
+    let (count,): (i64,) = sqlx::query_as(sql).fetch_one(connection(store)).await.unwrap();
     count
 }
 
@@ -48,7 +60,7 @@ async fn count(store: &mut Store, table: &'static str) -> i64 {
 async fn ten_times_the_bound_stays_within_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
-    let mut store = Store::open(&path, wall(0)).await.unwrap().store;
+    let mut store = open(&path).await;
     let keep = Keep { age: Duration::from_hours(24 * 365), size: 2 * MIB };
     let (mut written, mut number, mut largest) = (0, 0, 0);
     while written < 10 * keep.size {
@@ -56,16 +68,16 @@ async fn ten_times_the_bound_stays_within_it() {
         number += 8;
         written += blocks.iter().map(|row| row.bytes.len() as u64).sum::<u64>();
         store.write(&Batch { blocks, events: examples::events(), ..Batch::default() }).await.unwrap();
-        trim(store.connection(), keep, wall(number * 300)).await.unwrap();
+        trim(&mut store, keep, wall(number * 300)).await.unwrap();
         let main = std::fs::metadata(&path).unwrap().len();
         assert!(main <= keep.size, "{main} bytes after {written}");
         largest = largest.max(file_size(&path));
     }
     assert!(largest <= keep.size + 2 * MIB, "{largest} bytes with the log");
-    let kept = size(store.connection()).await.unwrap();
+    let kept = store.size(0).await.unwrap();
     assert!(kept.used > keep.size / 2, "not more than needed was deleted: {kept:?}");
     let (first, last): (i64, i64) = sqlx::query_as("SELECT min(from_wall), max(from_wall) FROM blocks")
-        .fetch_one(store.connection())
+        .fetch_one(connection(&mut store))
         .await
         .unwrap();
     assert!(first > START, "the oldest went");
@@ -78,17 +90,17 @@ async fn ten_times_the_bound_stays_within_it() {
 #[tokio::test(flavor = "current_thread")]
 async fn what_is_too_old_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = Store::open(&folder.path().join("history.db"), wall(0)).await.unwrap().store;
+    let mut store = open(&folder.path().join("history.db")).await;
     let keep = Keep { age: Duration::from_hours(1), size: 64 * MIB };
     let blocks = (0..24).map(row).collect();
     store.write(&Batch { blocks, events: examples::events(), ..Batch::default() }).await.unwrap();
-    assert_eq!(trim(store.connection(), keep, wall(3_600)).await.unwrap(), Trimmed::default());
-    let gone = trim(store.connection(), keep, wall(7_200)).await.unwrap();
+    assert_eq!(trim(&mut store, keep, wall(3_600)).await.unwrap(), Trimmed::default());
+    let gone = trim(&mut store, keep, wall(7_200)).await.unwrap();
     assert_eq!(gone, Trimmed { blocks: 12, events: examples::events().len() as u64 });
     assert_eq!((count(&mut store, "blocks").await, count(&mut store, "events").await), (12, 0));
     // A clock that stands years ahead leaves nothing, one that stands behind takes nothing.
-    assert_eq!(trim(store.connection(), keep, WallTime::from_millis(0)).await.unwrap(), Trimmed::default());
-    trim(store.connection(), keep, WallTime::from_millis(i64::MAX)).await.unwrap();
+    assert_eq!(trim(&mut store, keep, WallTime::from_millis(0)).await.unwrap(), Trimmed::default());
+    trim(&mut store, keep, WallTime::from_millis(i64::MAX)).await.unwrap();
     assert_eq!((count(&mut store, "blocks").await, count(&mut store, "processes").await), (0, 0));
 }
 
@@ -97,14 +109,14 @@ async fn what_is_too_old_goes() {
 async fn records_of_the_future_go_by_size() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
-    let mut store = Store::open(&path, wall(0)).await.unwrap().store;
+    let mut store = open(&path).await;
     let keep = Keep { age: Duration::from_hours(24), size: MIB };
     let future: Vec<BlockRow> = (0..200)
         .map(|number| BlockRow { until_wall: WallTime::from_millis(i64::MAX), ..row(number) })
         .collect();
     for chunk in future.chunks(16) {
         store.write(&Batch { blocks: chunk.to_vec(), ..Batch::default() }).await.unwrap();
-        trim(store.connection(), keep, wall(0)).await.unwrap();
+        trim(&mut store, keep, wall(0)).await.unwrap();
     }
     assert!(std::fs::metadata(&path).unwrap().len() <= keep.size);
 }

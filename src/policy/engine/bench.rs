@@ -15,6 +15,7 @@ use crate::policy::engine::process::Eyes;
 use crate::policy::expectation::Trial;
 use crate::policy::explain::evidence;
 use crate::policy::ladder::{Facts, LadderState};
+use crate::policy::leave::needs_leave;
 use crate::policy::run::{Bar, Kept, Particulars, Progress, Run, is_main, mode_of};
 use crate::policy::truth::Truth;
 use crate::policy::world::World;
@@ -120,6 +121,7 @@ impl Bench<'_> {
         let real = dry_run(self.role, self.policy, item.mode, desk.agent_dry()).is_none();
         match desk.flight() {
             Some(flight) if real && is_main(word) => Err(Bar::InFlight(flight.word)),
+            None if real && needs_leave(word) && desk.lacks_leave() => Err(Bar::Fleet),
             Some(_) | None => Ok(()),
         }
     }

@@ -72,6 +72,11 @@ impl<'a> Desk<'a> {
             Some(Flight { decision, word, process, started, looked: started, waited, patience });
     }
 
+    /// Whether the leave of the fleet is missing; then it is asked for.
+    pub(crate) fn lacks_leave(&mut self) -> bool {
+        self.target.leave.lacks(self.at)
+    }
+
     pub(crate) fn human_hold(&self) -> HumanHold {
         self.target.hold
     }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use subtle::ConstantTimeEq as _;
 
-use crate::proxy::secrets::{self, SecretError};
+use crate::sys::secrets::{self, SecretError};
 use crate::wire::postgres::md5::Md5Secret;
 use crate::wire::postgres::scram::Keys;
 use crate::wire::postgres::secret::Secret;

@@ -91,6 +91,8 @@ pub enum RefusedBy {
     Cooldown,
     /// Another action.
     InFlight,
+    /// The leave of the fleet.
+    Fleet,
     /// A jump.
     JumpedOver,
     /// The agent's file.
@@ -135,13 +137,14 @@ const CAUSES: [(&str, Cause); 5] = [
     ("upkeep", Cause::Upkeep),
     ("command", Cause::Command),
 ];
-const REASONS: [(&str, RefusedBy); 11] = [
+const REASONS: [(&str, RefusedBy); 12] = [
     ("start_grace", RefusedBy::StartGrace),
     ("guard", RefusedBy::Guard),
     ("budget", RefusedBy::Budget),
     ("latched", RefusedBy::Latched),
     ("cooldown", RefusedBy::Cooldown),
     ("in_flight", RefusedBy::InFlight),
+    ("fleet", RefusedBy::Fleet),
     ("jumped_over", RefusedBy::JumpedOver),
     ("not_allowed", RefusedBy::NotAllowed),
     ("unavailable", RefusedBy::Unavailable),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use fdguard::agent::request::Command as Order;
+use fdguard::journal::place::Place;
 use fdguard::journal::query::Blocking;
 use fdguard::model::event::Fact;
 
@@ -88,7 +89,7 @@ fn a_history_that_is_corrupted_while_the_agent_runs() {
     let mut agent = setup("DIR/history.db").start();
     still_guards(&agent);
     let path = agent.setup.path("history.db");
-    let written = || Blocking::open(&path).ok()?.memory(&bot()).ok()?;
+    let written = || Blocking::open(&Place::Sqlite(path.clone())).ok()?.memory(&bot()).ok()?;
     wait_for("the history is written", PATIENCE, written, || agent.log());
     for name in ["history.db", "history.db-wal"] {
         let path = agent.setup.path(name);

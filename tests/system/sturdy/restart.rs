@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use fdguard::agent::request::Command as Order;
+use fdguard::journal::place::Place;
+use fdguard::journal::query::Blocking;
 use fdguard::model::event::Fact;
 
 use super::agent::{Agent, PATIENCE, Setup, bot};
@@ -51,7 +53,7 @@ fn survives(end: impl Fn(&mut Agent)) {
     assert!(explained.contains("latched"), "{explained}");
     // The history is written aside; an orderly end flushes it, a kill does not.
     let kept = || {
-        let reader = fdguard::journal::query::Blocking::open(&agent.setup.path("history/history.db"));
+        let reader = Blocking::open(&Place::Sqlite(agent.setup.path("history/history.db")));
         let memory = reader.ok()?.memory(&bot()).ok()??;
         memory.json.contains("\"latched\":true").then_some(())
     };

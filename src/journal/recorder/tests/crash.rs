@@ -56,7 +56,7 @@ fn what_was_flushed_survives_a_kill() {
         child.wait().unwrap();
         let last = last.expect("it flushed") + 1;
         assert!(last >= lines as u64);
-        let mut reader = Blocking::open(&path).unwrap();
+        let mut reader = Blocking::open(&Place::Sqlite(path.clone())).unwrap();
         assert!(reader.memory(&bot()).unwrap().unwrap().json.parse::<u64>().unwrap() >= last - 1);
         assert!(all_samples(&path).len() as u64 >= last * 40);
         assert!(all_events(&path).len() as u64 >= last);

@@ -62,7 +62,7 @@ fn corruption_under_an_open_file_is_survived() {
     );
     assert_eq!(recorder.close(WITHIN), Written::All);
     assert_eq!(corrupt_files(folder.path()), 1);
-    let memory = Blocking::open(&path).unwrap().memory(&bot()).unwrap();
+    let memory = Blocking::open(&Place::Sqlite(path.clone())).unwrap().memory(&bot()).unwrap();
     assert_eq!(
         memory.map(|memory| memory.json).as_deref(),
         Some("kept"),
@@ -91,7 +91,7 @@ proptest! {
         if let Some(cut) = cut {
             file.set_len(cut.index(length) as u64).unwrap();
         }
-        if let Ok(mut reader) = Blocking::open(&path) {
+        if let Ok(mut reader) = Blocking::open(&Place::Sqlite(path.clone())) {
             drop(reader.events(&EventFilter::default()));
             if let Ok(recorded) = reader.recorded() {
                 for process in recorded {
@@ -109,7 +109,7 @@ proptest! {
         prop_assert_eq!(written, Written::All);
         prop_assert_eq!(recorder.lost(), 0);
         recorder.close(WITHIN);
-        let found = Blocking::open(&path).unwrap().events(&EventFilter { limit: Some(1), ..EventFilter::default() });
+        let found = Blocking::open(&Place::Sqlite(path.clone())).unwrap().events(&EventFilter { limit: Some(1), ..EventFilter::default() });
         prop_assert!(found.is_ok(), "{found:?}");
     }
 }
@@ -123,7 +123,7 @@ fn a_damaged_block_is_left_out_and_counted() {
     let place = bytes.windows(4).position(|window| window == b"fdb\x01").unwrap();
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
     file.write_all_at(&[0xff; 4], place as u64 + 40).unwrap();
-    let mut reader = Blocking::open(&path).unwrap();
+    let mut reader = Blocking::open(&Place::Sqlite(path.clone())).unwrap();
     let recorded = reader.recorded().unwrap();
     let mut samples = reader.samples(&recorded[0], Range::default());
     let read = samples.by_ref().map(Result::unwrap).fold(0, |count, _| count + 1);

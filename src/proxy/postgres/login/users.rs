@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use crate::proxy::secrets::{self, SecretError, Stamp};
+use crate::sys::secrets::{self, SecretError, Stamp};
 use crate::wire::postgres::scram::{ITERATIONS_DEFAULT, KEY_LEN, Verifier};
 use crate::wire::postgres::secret::Secret;
 use crate::wire::postgres::userlist::{self, UserFault, Users};

@@ -3,8 +3,7 @@
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::StoreError;
-use crate::model::event::Loudness;
+use crate::journal::store::StoreError;
 
 /// Marks the file as ours: "fdgd".
 const APPLICATION: i64 = 0x6664_6764;
@@ -139,15 +138,6 @@ async fn tables_are_as_made(connection: &mut SqliteConnection) -> Result<bool, s
 
 /// The application and the number of [`MIGRATIONS`].
 const MARK: &str = "PRAGMA application_id = 1717856100; PRAGMA user_version = 1";
-
-/// Loudness as the table holds it.
-pub(crate) const fn loudness_code(loudness: Loudness) -> i64 {
-    match loudness {
-        Loudness::Info => 0,
-        Loudness::Warn => 1,
-        Loudness::Error => 2,
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -39,7 +39,7 @@ pub enum SecretError {
 
 /// Which content a file has: a change shows here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::proxy) struct Stamp(u64, u64, u64, i64, i64);
+pub struct Stamp(u64, u64, u64, i64, i64);
 
 impl Stamp {
     fn of(file: &Metadata) -> Self {
@@ -47,13 +47,13 @@ impl Stamp {
     }
 
     /// Of the file that is there now.
-    pub(in crate::proxy) fn now(path: &Path) -> Option<Self> {
+    pub fn now(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|file| Self::of(&file))
     }
 }
 
 /// Reads a file of at most `most` bytes that others can't read.
-pub(in crate::proxy) fn read(path: &Path, most: u64) -> Result<(Vec<u8>, Stamp), SecretError> {
+pub fn read(path: &Path, most: u64) -> Result<(Vec<u8>, Stamp), SecretError> {
     let failed = |source| SecretError::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
     let about = file.metadata().map_err(failed)?;
