@@ -129,7 +129,7 @@ impl<'a> Fields<'a> {
             Fact::Reloaded { what } => Self { result: Some(what), ..self },
             Fact::ShadowDiffers { policy: _, how } => Self { because: Some(how), ..self },
             Fact::HistoryBack { lost } => Self { lost: Some(*lost), ..self },
-            Fact::FleetAway { why } => Self { why: Some(why), ..self },
+            Fact::FleetAway { why } => Self { why: Some(Cow::Borrowed(why)), ..self },
             Fact::FleetBack => self,
             Fact::BoundHit { bound } => Self { bound: Some(bound), ..self },
             Fact::NoticeFailed { to, why } => {
