@@ -22,6 +22,8 @@ pub(crate) enum Account {
 pub(crate) enum End {
     /// PostgreSQL at once, its children with it.
     Quit,
+    /// nginx at once: its workers outlive a master that is killed.
+    Terminate,
     /// Anybody else.
     Kill,
 }
@@ -32,6 +34,7 @@ pub(crate) fn command(program: &Path, account: &Account, end: End) -> Command {
     let mut command = Command::new("setpriv");
     let signal = match end {
         End::Quit => "QUIT",
+        End::Terminate => "TERM",
         End::Kill => "KILL",
     };
     command.args(["--pdeathsig", signal]);
@@ -61,6 +64,13 @@ impl Running {
         self.child.id()
     }
 
+    /// Before it is waited for: the number is its own.
+    fn tell(&self, signal: Signal) {
+        if let Ok(Ok(process)) = i32::try_from(self.child.id()).map(PidFd::open) {
+            drop(process.signal(signal));
+        }
+    }
+
     /// Whether it still runs.
     pub(crate) fn lives(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
@@ -70,13 +80,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         match self.end {
-            // Not waited for yet: the number is its own.
-            End::Quit => {
-                let held = i32::try_from(self.child.id()).map(PidFd::open);
-                if let Ok(Ok(server)) = held {
-                    drop(server.signal(Signal::QUIT));
-                }
-            }
+            End::Quit => self.tell(Signal::QUIT),
+            End::Terminate => self.tell(Signal::TERM),
             End::Kill => drop(self.child.kill()),
         }
         drop(self.child.wait());

@@ -185,14 +185,20 @@ pub(in crate::proxy) fn guests(
 }
 
 /// The work of a thread that carries traffic in tasks: the poll is asked once all tasks that are ready had their turn.
-pub(in crate::proxy) fn block_on_web(work: impl Future<Output = ()>) -> io::Result<()> {
+///
+/// It is a task beside those that it starts: what is waited for directly is looked at in each turn of the poll.
+pub(in crate::proxy) fn block_on_web(work: impl Future<Output = ()> + 'static) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .event_interval(TURNS)
         .max_blocking_threads(BLOCKING_MAX)
         .build()?;
-    LocalSet::new().block_on(&runtime, work);
-    Ok(())
+    let tasks = LocalSet::new();
+    let work = tasks.spawn_local(work);
+    match tasks.block_on(&runtime, work) {
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// The work of a thread that may wait.

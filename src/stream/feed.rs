@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::clock::Timestamp;
@@ -79,7 +80,7 @@ pub struct Feed {
 
 impl Feed {
     /// One that nobody wants yet.
-    pub fn new(settings: Settings, rule: Rule, seed: u64, now: Timestamp) -> Self {
+    pub fn new(settings: impl Into<Arc<Settings>>, rule: Rule, seed: u64, now: Timestamp) -> Self {
         Self {
             machine: Machine::new(settings, seed, now),
             cursors: Cursors::new(rule),

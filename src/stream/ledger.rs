@@ -12,6 +12,7 @@
 mod replay;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -131,7 +132,7 @@ struct Owed {
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    patterns: Patterns,
+    patterns: Arc<Patterns>,
     login: Option<Value>,
     awaited: Awaited,
     topics: BTreeMap<String, Topic>,
@@ -148,9 +149,9 @@ pub struct Ledger {
 
 impl Ledger {
     /// One that knows of nothing.
-    pub fn new(patterns: Patterns) -> Self {
+    pub fn new(patterns: impl Into<Arc<Patterns>>) -> Self {
         Self {
-            patterns,
+            patterns: patterns.into(),
             login: None,
             awaited: Awaited::Nobody,
             topics: BTreeMap::new(),
@@ -164,7 +165,7 @@ impl Ledger {
     }
 
     /// Whether there is anything that it could learn from.
-    pub const fn learns(&self) -> bool {
+    pub fn learns(&self) -> bool {
         self.patterns.login.is_some() || self.patterns.subscribe.is_some()
     }
 

@@ -7,6 +7,7 @@ pub(super) mod moves;
 pub(super) mod turns;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::clock::Timestamp;
@@ -136,7 +137,7 @@ pub(super) enum Answer {
 /// See the module.
 #[derive(Debug)]
 pub struct Machine {
-    settings: Settings,
+    settings: Arc<Settings>,
     jitter: Jitter,
     phase: Phase,
     /// Since when it is in its phase or stage.
@@ -159,7 +160,8 @@ pub struct Machine {
 
 impl Machine {
     /// One that nobody wants yet.
-    pub fn new(settings: Settings, seed: u64, now: Timestamp) -> Self {
+    pub fn new(settings: impl Into<Arc<Settings>>, seed: u64, now: Timestamp) -> Self {
+        let settings = settings.into();
         Self {
             jitter: Jitter::new(seed),
             phase: Phase::Disconnected,
@@ -337,7 +339,7 @@ impl Machine {
         }
     }
 
-    pub(super) const fn prime_buffer(&self) -> usize {
+    pub(super) fn prime_buffer(&self) -> usize {
         self.settings.prime_buffer
     }
 }

@@ -101,6 +101,7 @@ fn asked(guard: &Guard, heard: &std::sync::mpsc::Receiver<String>, origin: &str)
 }
 
 #[test]
+#[allow(clippy::result_large_err, reason = "the callback's form is given")]
 fn an_upstream_hears_its_own_name_where_a_client_names_the_proxy() {
     let (tell, heard) = std::sync::mpsc::channel();
     let server = Server::doing(move |stream| {

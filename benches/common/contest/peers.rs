@@ -54,7 +54,7 @@ pub(crate) fn nginx(
     );
     let file = folder.join("nginx.conf");
     std::fs::write(&file, settings)?;
-    let mut started = command(program, &Account::Own, End::Kill);
+    let mut started = command(program, &Account::Own, End::Terminate);
     started.arg("-p").arg(folder).arg("-c").arg(file);
     Ok(started)
 }

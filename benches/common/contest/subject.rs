@@ -122,13 +122,13 @@ impl Subject {
         std::fs::create_dir(&folder)?;
         std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
         let place = (self.program.as_path(), folder.as_path());
-        let mut command = match self.kind {
-            Kind::Fdguard => fdguard(lab, place, work, task)?,
-            Kind::Nginx => peers::nginx(lab, place, work, task)?,
-            Kind::HaProxy => peers::haproxy(lab, place, work, task)?,
+        let (mut command, end) = match self.kind {
+            Kind::Fdguard => (fdguard(lab, place, work, task)?, End::Kill),
+            Kind::Nginx => (peers::nginx(lab, place, work, task)?, End::Terminate),
+            Kind::HaProxy => (peers::haproxy(lab, place, work, task)?, End::Kill),
         };
         let log = folder.join("log");
-        let mut process = Running::start(&mut command, End::Kill, &log)?;
+        let mut process = Running::start(&mut command, end, &log)?;
         let mut last = String::new();
         for _ in 0..UP_WITHIN.as_millis() / LOOK.as_millis() {
             match (work.ask)(task.listen) {

@@ -93,6 +93,11 @@ impl Side {
         true
     }
 
+    /// Whether all was read and nothing has come since; then the task is woken when something does.
+    pub(super) fn is_drained(&mut self, cx: &mut Context<'_>) -> bool {
+        self.reads == Reads::Drained && !self.is_readable(cx)
+    }
+
     /// Has the next read made whatever the poll has told: it may not have been asked for a while.
     pub(super) fn doubt(&mut self) {
         if self.reads == Reads::Drained {

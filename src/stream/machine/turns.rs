@@ -48,7 +48,7 @@ impl Machine {
 
     /// For how long a socket may stay where it is on its way back. To say everything again takes as long as there is to
     /// say: its heartbeat tells whether it lives.
-    const fn patience(&self, stage: Stage) -> Option<std::time::Duration> {
+    fn patience(&self, stage: Stage) -> Option<std::time::Duration> {
         match stage {
             Stage::Dialing => Some(self.settings.connect_within),
             Stage::Replaying => None,

@@ -50,10 +50,26 @@ impl Session {
             self.bye((Code::POLICY, "too slow"), Farewell::Cut);
         }
         self.send();
+        if closing == Step::Wait && self.is_idle((down, up), cx) {
+            return Step::Wait;
+        }
         match (down, up, closing) {
             (Step::Wait, Step::Wait, Step::Wait) => Step::Wait,
             (Step::Again, ..) | (_, Step::Again, _) | (.., Step::Again) => Step::Again,
         }
+    }
+
+    /// Whether another step would find nothing: all that was read has left, and nothing has come since. A message of a paced feed
+    /// comes alone, and that step would cost as much as the message.
+    fn is_idle(&mut self, (down, up): (Step, Step), cx: &mut Context<'_>) -> bool {
+        let waits = self.overdue.is_some() || self.replay.is_some() || self.is_behind();
+        let Wire::Open(_, link, Some(_)) = &mut self.wire else { return false };
+        // A side that was to wait has been looked at.
+        self.phase == Phase::Open
+            && !waits
+            && !link.side.is_blocked()
+            && (down == Step::Wait || link.side.is_drained(cx))
+            && (up == Step::Wait || self.client.is_drained(cx))
     }
 
     /// Whether the client has not taken all that it was sent.

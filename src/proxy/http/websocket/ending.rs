@@ -41,7 +41,7 @@ impl Session {
         if let Wire::Open(_, link, channel) = std::mem::replace(&mut self.wire, Wire::None) {
             self.forget_said();
             self.web.finish(usize::from(self.seat.room), link.id, CloseReason::SessionOver);
-            self.closing = Some(Closing { generation, link, channel });
+            self.closing = Some(Box::new(Closing { generation, link, channel }));
         }
     }
 
@@ -76,7 +76,8 @@ impl Session {
     /// Waits for the last word of a connection that is being closed: one read in a step, since it may have much to say
     /// before it.
     pub(super) fn close_on(&mut self, cx: &mut Context<'_>, tools: &mut Tools) -> Step {
-        let Some(Closing { generation, link, channel }) = &mut self.closing else { return Step::Wait };
+        let Some(closing) = &mut self.closing else { return Step::Wait };
+        let Closing { generation, link, channel } = &mut **closing;
         let heard = link.side.flush(cx).is_ok().then(|| link.side.hear(&mut tools.scratch, cx));
         let over = match heard {
             Some(None) => return Step::Wait,

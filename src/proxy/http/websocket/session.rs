@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -71,9 +72,9 @@ pub(in crate::proxy::http) struct Session {
     pub(super) feed: Feed,
     pub(super) ledger: Ledger,
     /// Of a client that speaks with an Ethereum node.
-    pub(super) node: Option<Node>,
+    pub(super) node: Option<Box<Node>>,
     pub(super) wire: Wire,
-    pub(super) closing: Option<Closing>,
+    pub(super) closing: Option<Box<Closing>>,
     /// What the client says; none while it is at work.
     pub(super) up: Option<Box<Channel>>,
     /// What leaves with this pass, in each direction.
@@ -120,7 +121,7 @@ impl Session {
         };
         // Those that come in the same moment must not come again in the same moment.
         let seed = nonce().map_or_else(|| now.as_nanos() ^ arrival.place as u64, u64::from_ne_bytes);
-        let mut feed = Feed::new(stream.machine.clone(), stream.rule, seed, now);
+        let mut feed = Feed::new(Arc::clone(&stream.machine), stream.rule, seed, now);
         feed.want(wanted, now);
         Self {
             web,
@@ -136,8 +137,8 @@ impl Session {
             ask: Ask::default(),
             agreed: None,
             feed,
-            ledger: Ledger::new(stream.patterns.clone()),
-            node: stream.is_node().then(|| Node::new(Chain::new(now.as_nanos()))),
+            ledger: Ledger::new(Arc::clone(&stream.patterns)),
+            node: stream.is_node().then(|| Box::new(Node::new(Chain::new(now.as_nanos())))),
             wire: Wire::None,
             closing: None,
             up: Some(Box::new(Channel::new(Sender::Client, stream.reading, stream.message_max))),

@@ -1,5 +1,6 @@
 //! What a stream is set to, for its thread.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::proxy::{Looks, Meant, Numbers, Proxy, Slow, Speaks, WebSocket};
@@ -22,10 +23,11 @@ pub(in crate::proxy::http) struct StreamSettings {
     speaks: Speaks,
     /// Pages that may connect.
     pub(super) origins: Vec<String>,
-    pub(super) machine: Settings,
+    /// Its own and those of the patterns are shared by all sessions.
+    pub(super) machine: Arc<Settings>,
     pub(super) rule: Rule,
     pub(super) reading: Reading,
-    pub(super) patterns: Patterns,
+    pub(super) patterns: Arc<Patterns>,
     pub(super) topic: Option<Pointer>,
     pub(super) cursor: Option<Pointer>,
     pub(super) previous: Option<Pointer>,
@@ -82,10 +84,10 @@ pub(in crate::proxy::http) fn settings(
     Ok(StreamSettings {
         speaks: stream.speaks,
         origins: stream.origins.clone(),
-        machine,
+        machine: Arc::new(machine),
         rule: Rule { step, reset_after: stream.marks.recount },
         reading: if reads { Reading::Text } else { Reading::Nothing },
-        patterns: patterns(stream),
+        patterns: Arc::new(patterns(stream)),
         topic: stream.marks.topic.as_deref().and_then(Pointer::parse),
         cursor: stream.marks.cursor.as_deref().and_then(Pointer::parse),
         previous: stream.marks.previous.as_deref().and_then(Pointer::parse),
