@@ -31,6 +31,7 @@ impl Worker {
             trading: None,
             traffic: Some(room.traffic),
             stream: None,
+            requests: None,
         })
     }
 
