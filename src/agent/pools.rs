@@ -69,6 +69,7 @@ impl Pools {
         let trading = view.trading.map(|view| view.state);
         let answer = PoolAnswer::new(asked, &view.pool).with_trading(trading);
         let answer = view.stream.as_ref().map_or(answer, |streams| answer.with_streams(streams));
+        let answer = view.requests.as_ref().map_or(answer, |requests| answer.with_requests(requests));
         self.answers.insert(name.clone(), answer);
         self.views.insert(name, (asked, view));
     }

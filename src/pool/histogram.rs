@@ -23,6 +23,11 @@ impl Histogram {
         self.0[bucket.min(BUCKETS - 1)] += 1;
     }
 
+    /// Adds all of another one.
+    pub fn merge(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(own, more)| *own += more);
+    }
+
     /// The counts with the upper bound of each bucket; the last has none.
     pub fn buckets(&self) -> impl Iterator<Item = (Option<Duration>, u64)> + '_ {
         self.0.iter().enumerate().map(|(place, count)| (bound(place), *count))

@@ -10,6 +10,7 @@ mod entry;
 mod forward;
 mod gate;
 mod reply;
+mod requests;
 mod room;
 mod seat;
 mod serving;

@@ -52,6 +52,8 @@ pub struct View {
     pub traffic: Option<Traffic>,
     /// Its streams as one, where it carries WebSockets.
     pub stream: Option<StreamView>,
+    /// Its requests, where it carries some.
+    pub requests: Option<RequestView>,
     /// Its read cache, where it has one.
     pub cache: Option<CacheView>,
     /// Its order gate, where it has one.
@@ -106,6 +108,17 @@ pub struct GateCounts {
     pub unread: u64,
     /// Orders refused.
     pub refused: u64,
+}
+
+/// The requests of a proxy at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RequestView {
+    /// Those that wait, or whose answer is not at its end.
+    pub in_flight: usize,
+    /// Those that failed so far.
+    pub failed: u64,
+    /// From the head of a request to that of its answer: the median of the last minute; none where there were no answers.
+    pub latency: Option<Duration>,
 }
 
 /// All streams of a proxy at one moment.

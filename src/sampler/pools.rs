@@ -12,7 +12,7 @@ use crate::model::reading::{Gap, Reading};
 use crate::model::signal::Signal;
 use crate::model::trading::Trading;
 use crate::pool::snapshot::{POOL_SIGNALS, Snapshot};
-use crate::proxy::view::StreamView;
+use crate::proxy::view::{RequestView, StreamView};
 
 /// Between two questions to one pool.
 pub const ASKED_EVERY: Duration = Duration::from_secs(1);
@@ -30,6 +30,9 @@ pub const STREAM_SIGNALS: [Signal; 7] = [
     Signal::StreamSequenceGaps,
 ];
 
+/// What is told of the requests of a proxy.
+pub const HTTP_SIGNALS: [Signal; 3] = [Signal::HttpInFlight, Signal::HttpErrors, Signal::HttpLatency];
+
 /// What one pool said last.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PoolAnswer {
@@ -40,6 +43,8 @@ pub struct PoolAnswer {
     abandoned: Option<Reading<f64>>,
     /// What its streams say, where it carries some.
     streams: Option<[Reading<f64>; STREAM_SIGNALS.len()]>,
+    /// What its requests say, where it carries some.
+    requests: Option<[Reading<f64>; HTTP_SIGNALS.len()]>,
     /// What its order gate lets pass; none where it has no gate, or has not answered.
     trading: Option<Trading>,
 }
@@ -54,6 +59,7 @@ impl PoolAnswer {
         figures: Reading::Unavailable(Gap::NotYet),
         abandoned: None,
         streams: None,
+        requests: None,
         trading: None,
     };
 
@@ -89,6 +95,16 @@ impl PoolAnswer {
         Self { streams: Some(streams), ..self }
     }
 
+    /// The same with what its requests say.
+    #[must_use]
+    pub fn with_requests(self, seen: &RequestView) -> Self {
+        // Without an answer in the last minute there is nothing to tell the middle of.
+        let latency = seen.latency.map(|latency| Reading::Known(latency.as_secs_f64()));
+        let latency = latency.unwrap_or(Reading::Unavailable(Gap::NotYet));
+        let requests = [Reading::Known(seen.in_flight as f64), Reading::Known(seen.failed as f64), latency];
+        Self { requests: Some(requests), ..self }
+    }
+
     /// The same of a pool with an order gate.
     #[must_use]
     pub fn with_trading(self, trading: Option<Trading>) -> Self {
@@ -109,6 +125,7 @@ impl PoolAnswer {
         figures
             .chain(self.abandoned.map(|reading| (Signal::PoolAbandoned, reading)))
             .chain(self.streams.into_iter().flat_map(|streams| STREAM_SIGNALS.into_iter().zip(streams)))
+            .chain(self.requests.into_iter().flat_map(|requests| HTTP_SIGNALS.into_iter().zip(requests)))
             .map(move |(signal, reading)| (signal, told(reading)))
     }
 }
@@ -198,6 +215,15 @@ mod tests {
         assert!(of_pools.map(|row| row.signal).eq(told));
         let rows = crate::model::signal::CATALOGUE.iter().filter(|row| row.name.starts_with("stream["));
         assert!(rows.map(|row| row.signal).eq(STREAM_SIGNALS));
+        let rows = crate::model::signal::CATALOGUE.iter().filter(|row| row.name.starts_with("http["));
+        assert!(rows.map(|row| row.signal).eq(HTTP_SIGNALS));
+        let heard = PoolAnswer::UNHEARD.with_requests(&RequestView::default());
+        let latency = heard.signals(at(1)).find(|(signal, _)| *signal == Signal::HttpLatency).unwrap().1;
+        assert_eq!(
+            latency,
+            Reading::Unavailable(Gap::NotYet),
+            "of no answers there is no median, and not zero"
+        );
         assert_eq!(BREAKER_STATES[BreakerState::HalfOpen as usize], "half_open");
         assert_eq!(BREAKER_STATES[BreakerState::Open as usize], "open");
     }

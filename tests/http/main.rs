@@ -11,6 +11,7 @@
 mod bodies;
 mod clients;
 mod ends;
+mod figures;
 mod forward;
 mod forward_clients;
 mod gate;

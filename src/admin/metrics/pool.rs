@@ -20,6 +20,7 @@ pub(super) fn write(page: &mut Page<'_>, pools: &[PoolStatus]) -> fmt::Result {
         reading::write(page, ("fdguard_pool_", row), readings)?;
     }
     streams(page, pools)?;
+    requests(page, pools)?;
     let connecting = pools.iter().map(|pool| (labels(pool), f64::from(pool.connecting)));
     page.gauges(Family::plain("fdguard_pool_connecting", "Server connections being opened"), connecting)?;
     let running = pools.iter().map(|pool| (labels(pool), f64::from(u8::from(pool.mode == "running"))));
@@ -46,6 +47,15 @@ fn streams(page: &mut Page<'_>, pools: &[&PoolStatus]) -> fmt::Result {
         let readings =
             carried.iter().filter_map(|pool| Some((vec![("stream", pool.name.as_str())], reading(pool)?)));
         reading::write(page, ("fdguard_stream_", row), readings)?;
+    }
+    Ok(())
+}
+
+/// The requests of pools that carry some.
+fn requests(page: &mut Page<'_>, pools: &[&PoolStatus]) -> fmt::Result {
+    for row in CATALOGUE.iter().filter(|row| row.name.starts_with("http[].")) {
+        let readings = pools.iter().filter_map(|pool| Some((labels(pool), *pool.signals.get(row.name)?)));
+        reading::write(page, ("fdguard_http_", row), readings)?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub(super) fn write<'a>(
 }
 
 /// The signals that are counts since the start.
-pub(super) const COUNTERS: [Signal; 7] = [
+pub(super) const COUNTERS: [Signal; 8] = [
     Signal::PoolConnects,
     Signal::PoolErrors,
     Signal::PoolQueries,
@@ -47,6 +47,7 @@ pub(super) const COUNTERS: [Signal; 7] = [
     Signal::StreamReconnects,
     Signal::StreamDropped,
     Signal::StreamSequenceGaps,
+    Signal::HttpErrors,
 ];
 
 /// The unit that stands in the name; none where the name says it already.

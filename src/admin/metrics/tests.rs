@@ -205,8 +205,7 @@ fn an_agent_with_nothing_to_guard_has_a_page_too() {
 fn counts_since_the_start_are_counters() {
     for row in CATALOGUE.iter().filter(|row| row.unit == Unit::Count && row.argument == Argument::Named) {
         let is_counter = reading::COUNTERS.contains(&row.signal);
-        let is_http = row.name.starts_with("http[]");
-        assert!(is_counter == row.meaning.ends_with("so far.") || is_http, "{}", row.name);
+        assert_eq!(is_counter, row.meaning.ends_with("so far."), "{}", row.name);
     }
 }
 

@@ -15,6 +15,14 @@ const RETRY_AFTER: u32 = 1;
 /// The same where an upstream is down.
 const RETRY_DOWN_AFTER: u32 = 5;
 
+/// How the words of the order gate begin.
+const OF_GATE: &str = "trading_";
+
+/// Whether an answer tells that a request failed: the server could not, or the client asked too often.
+pub(super) fn is_failure(status: u16) -> bool {
+    status == 429 || status >= 500
+}
+
 /// An answer of the proxy's own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Reply {
@@ -150,6 +158,11 @@ impl Reply {
     /// The upstream's answer is none.
     pub(super) fn bad_upstream(fault: Fault) -> Self {
         Self::new(502, "upstream_protocol", format!("The answer of the upstream is not passed on: {fault}."))
+    }
+
+    /// Whether it tells that a request failed. What the order gate keeps back is refused as it should be.
+    pub(super) fn is_failure(&self) -> bool {
+        is_failure(self.status) && !self.reason.starts_with(OF_GATE)
     }
 
     /// The word for it.

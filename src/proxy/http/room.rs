@@ -12,6 +12,7 @@ use crate::pool::state::Settings;
 use crate::proxy::guests::Guests;
 use crate::proxy::http::forward::{ForwardSettings, Goals};
 use crate::proxy::http::gate::RoomGate;
+use crate::proxy::http::requests::Requests;
 use crate::proxy::http::side::Side;
 use crate::proxy::http::websocket::{StreamSettings, Tally};
 use crate::proxy::links::Links;
@@ -102,6 +103,8 @@ pub(super) struct Room {
     pub(super) told: Told,
     /// What is wanted of its streams, and what those have counted that are gone.
     pub(super) tally: Tally,
+    /// What came of its requests.
+    pub(super) requests: Requests,
     /// What has passed through it.
     pub(super) traffic: Traffic,
     /// How its order gate stands, where it has one.
@@ -118,6 +121,7 @@ impl Room {
             parted: PartedClients::default(),
             told: Told::default(),
             tally: Tally::default(),
+            requests: Requests::default(),
             traffic: Traffic::default(),
             gate,
         }

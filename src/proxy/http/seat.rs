@@ -40,6 +40,8 @@ pub(super) struct Seat {
     pub(super) traffic: Cell<Traffic>,
     /// Its stream, where it is one.
     pub(super) stream: Cell<Option<Gauge>>,
+    /// Whether a request of its is in flight, where it speaks HTTP.
+    pub(super) asks: Cell<bool>,
     /// The sweep wakes it then.
     pub(super) due: Cell<Option<Timestamp>>,
     told: Cell<Told>,
@@ -56,6 +58,7 @@ impl Seat {
             active: Cell::new(now),
             traffic: Cell::default(),
             stream: Cell::new(None),
+            asks: Cell::new(false),
             due: Cell::new(None),
             told: Cell::default(),
             waker: RefCell::default(),

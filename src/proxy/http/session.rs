@@ -30,7 +30,7 @@ use std::time::Duration;
 use crate::model::clock::Timestamp;
 use crate::pool::reason::{CloseReason, Farewell};
 use crate::proxy::http::forward::Goal;
-use crate::proxy::http::reply::Reply;
+use crate::proxy::http::reply::{Reply, is_failure};
 use crate::proxy::http::room::{Link, Room, RoomSettings};
 use crate::proxy::http::seat::{Seat, Told};
 use crate::proxy::http::side::Side;
@@ -210,6 +210,22 @@ impl Session {
         turns::count(self, up, down);
     }
 
+    /// The request has failed: it got no answer, half an answer, or one that says so. Counted once.
+    fn fail(&mut self) {
+        if !std::mem::replace(&mut self.ask.failed, true) {
+            self.room().requests.fail();
+        }
+    }
+
+    /// The head of its answer is there.
+    fn answered(&mut self, status: u16) {
+        let (now, took) = (self.now(), self.now().since(self.ask.begun));
+        self.room().requests.answered(took, now);
+        if is_failure(status) {
+            self.fail();
+        }
+    }
+
     /// Drops what was passed on of the client's bytes.
     fn used(&mut self, count: usize) {
         self.held.drain(..count);
@@ -252,6 +268,13 @@ impl Turns for Session {
 
     fn is_over(&self) -> bool {
         self.phase == Phase::Over
+    }
+
+    fn leave_word(&self) {
+        self.seat.asks.set(match self.phase {
+            Phase::Waiting | Phase::Exchange | Phase::Weighing => true,
+            Phase::Rest | Phase::Tunnel | Phase::Parting { .. } | Phase::Over => false,
+        });
     }
 
     fn deadline(&self) -> Option<Timestamp> {

@@ -7,7 +7,7 @@ use crate::pool::Pool;
 use crate::proxy::http::room::Room;
 use crate::proxy::http::seat::Seat;
 use crate::proxy::http::web::{Web, client_of};
-use crate::proxy::view::{ClientView, ServerView, StreamView, View, longest_unused, servers};
+use crate::proxy::view::{ClientView, RequestView, ServerView, StreamView, View, longest_unused, servers};
 
 impl Web {
     /// A room at this moment; none where there is none.
@@ -37,7 +37,18 @@ impl Web {
             trading: room.gate.as_ref().map(|gate| gate.view(now)),
             traffic: Some(room.traffic),
             stream: self.stream_view(place, &room),
+            requests: self.request_view(place, &room),
         })
+    }
+
+    /// Its requests, where it carries no streams.
+    fn request_view(&self, place: u16, room: &Room) -> Option<RequestView> {
+        if self.settings.get(usize::from(place))?.stream.is_some() {
+            return None;
+        }
+        let in_flight =
+            self.seats.borrow().iter().filter(|(_, seat)| seat.room == place && seat.asks.get()).count();
+        Some(room.requests.view(in_flight, self.now.get()))
     }
 
     /// Its streams as one, where it carries WebSockets.

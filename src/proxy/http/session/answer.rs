@@ -164,6 +164,7 @@ impl Session {
             }
             return;
         }
+        self.answered(head.status);
         let unwrapped = old && matches!(head.body, Body::Chunked(_));
         if unwrapped {
             // Its end is that of the connection then.
@@ -246,6 +247,9 @@ impl Session {
 
     /// Ends it so that its client does not take what it got for all there was.
     pub(super) fn break_off(&mut self, farewell: Farewell, reason: CloseReason) {
+        if self.phase == Phase::Exchange && !matches!(self.ask.answer, Answer::Over(_)) {
+            self.fail();
+        }
         // One that can't be told so is closed all the same; unix sockets know no other end.
         let _told = abort_on_close(self.client.transport());
         self.abort(farewell, reason);

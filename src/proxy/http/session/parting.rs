@@ -21,6 +21,9 @@ impl Session {
     /// Answers the client itself, and parts from it: how much of its request is still to come is not known.
     pub(super) fn reply(&mut self, reply: &Reply, tools: &mut Tools) {
         tracing::debug!(proxy = self.settings().name, reason = reply.reason(), "a request is answered here");
+        if reply.is_failure() {
+            self.fail();
+        }
         tools.out.clear();
         reply.write(&self.settings().name, (self.ask.method, After::Close), &mut tools.out);
         let sent = tools.out.len();

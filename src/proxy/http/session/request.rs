@@ -68,6 +68,8 @@ pub(super) struct Ask {
     pub(super) kind: Option<Kind>,
     /// The client was told here to go on with the body.
     pub(super) expect: Expect,
+    /// It has failed, and was counted.
+    pub(super) failed: bool,
     /// When its head was there.
     pub(super) begun: Timestamp,
     /// When something last passed.
@@ -89,6 +91,7 @@ impl Ask {
             answer: Answer::Awaited,
             kind: Some(Kind::Data),
             expect: Expect::Theirs,
+            failed: false,
             begun: now,
             moved: now,
         }

@@ -31,6 +31,7 @@ impl Worker {
             doors,
             traffic: None,
             stream: None,
+            requests: None,
             cache: room.cache.as_ref().map(|cache| cache.view()),
             trading: None,
         })

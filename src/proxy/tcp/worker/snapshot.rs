@@ -32,6 +32,7 @@ impl Worker {
             trading: None,
             traffic: Some(room.traffic),
             stream: None,
+            requests: None,
         })
     }
 
