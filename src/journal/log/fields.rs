@@ -62,7 +62,8 @@ impl<'a> Fields<'a> {
             Fact::AgentStopping { why }
             | Fact::StaysDown { why }
             | Fact::ReloadRefused { why }
-            | Fact::HistoryLost { why } => Self { why: Some(why), ..self },
+            | Fact::HistoryLost { why }
+            | Fact::FleetAway { why } => Self { why: Some(why), ..self },
             Fact::Adopted { command, again: _ } => Self { command: Some(command), ..self },
             Fact::TargetAbsent { sought } => Self { sought: Some(sought), ..self },
             Fact::Exited { code } => Self { code: *code, ..self },
@@ -93,7 +94,7 @@ impl<'a> Fields<'a> {
                 Self { action: Some(hold.word().name()), why: Some(why), ..self }
             }
             // The rule is all there is to say.
-            Fact::Latched { rule: _ } => self,
+            Fact::Latched { rule: _ } | Fact::FleetBack => self,
             Fact::Commanded { command, uid } => Self { command: Some(command), uid: Some(*uid), ..self },
             Fact::StreamChanged { stream, client, from, to, why } => Self {
                 stream: Some(stream.as_str()),
@@ -110,8 +111,6 @@ impl<'a> Fields<'a> {
             Fact::Reloaded { what } => Self { result: Some(what), ..self },
             Fact::ShadowDiffers { policy: _, how } => Self { because: Some(how), ..self },
             Fact::HistoryBack { lost } => Self { lost: Some(*lost), ..self },
-            Fact::FleetAway { why } => Self { why: Some(why), ..self },
-            Fact::FleetBack => self,
             Fact::BoundHit { bound } => Self { bound: Some(bound), ..self },
             Fact::NoticeFailed { to, why } => Self { receiver: Some(to.as_str()), why: Some(why), ..self },
         }
