@@ -163,7 +163,7 @@ impl Clerk {
 
     fn answered(&mut self) {
         if std::mem::replace(&mut self.answers, Answers::Comes) == Answers::Fails {
-            self.post(News::Told(Fact::FleetBack));
+            self.post(News::Told(Fact::FleetBack {}));
         }
     }
 

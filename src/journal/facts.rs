@@ -29,7 +29,7 @@ pub fn kind(fact: &Fact) -> &'static str {
         Fact::HistoryLost { .. } => "history_lost",
         Fact::HistoryBack { .. } => "history_back",
         Fact::FleetAway { .. } => "fleet_away",
-        Fact::FleetBack => "fleet_back",
+        Fact::FleetBack {} => "fleet_back",
         Fact::BoundHit { .. } => "bound_hit",
         Fact::NoticeFailed { .. } => "notice_failed",
     }
@@ -66,7 +66,7 @@ pub fn rule(fact: &Fact) -> Option<String> {
         | Fact::HistoryLost { .. }
         | Fact::HistoryBack { .. }
         | Fact::FleetAway { .. }
-        | Fact::FleetBack
+        | Fact::FleetBack {}
         | Fact::BoundHit { .. }
         | Fact::NoticeFailed { .. } => None,
     }

@@ -94,7 +94,7 @@ impl<'a> Fields<'a> {
                 Self { action: Some(hold.word().name()), why: Some(why), ..self }
             }
             // The rule is all there is to say.
-            Fact::Latched { rule: _ } | Fact::FleetBack => self,
+            Fact::Latched { rule: _ } | Fact::FleetBack {} => self,
             Fact::Commanded { command, uid } => Self { command: Some(command), uid: Some(*uid), ..self },
             Fact::StreamChanged { stream, client, from, to, why } => Self {
                 stream: Some(stream.as_str()),
