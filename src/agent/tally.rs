@@ -57,7 +57,7 @@ impl Tally {
             | Fact::HistoryLost { .. }
             | Fact::HistoryBack { .. }
             | Fact::FleetAway { .. }
-            | Fact::FleetBack
+            | Fact::FleetBack {}
             | Fact::BoundHit { .. }
             | Fact::DescriptorsScarce { .. }
             | Fact::DescriptorsBack { .. }

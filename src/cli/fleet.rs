@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::agent::fleet::{ASKS_MAX, Ask, FleetDesk, News, Ticket};
 use crate::agent::mailbox::{Mailbox, Message};
 use crate::call::etcd::{Etcd, Lease, holder};
-use crate::config::Fleet;
+use crate::cli::usual;
+use crate::config::{Config, Fleet};
 use crate::model::chain::chain;
 use crate::model::event::Fact;
 use crate::model::name::Name;
@@ -20,10 +21,18 @@ use crate::model::name::Name;
 /// Time between two attempts to take a place while others have them all.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The two ends: one for the loop, the other one for who asks.
-pub(super) fn desk() -> (FleetDesk, mpsc::Receiver<Ask>) {
+/// The two ends: one for the loop, where it is to ask; the other one for who asks etcd.
+pub(super) fn desk(config: &Config) -> (Option<FleetDesk>, mpsc::Receiver<Ask>) {
     let (asks, asked) = mpsc::channel(ASKS_MAX);
-    (FleetDesk(asks), asked)
+    (config.fleet.is_some().then_some(FleetDesk(asks)), asked)
+}
+
+/// Begins to answer, where there is a fleet. It ends with the runtime.
+pub(super) fn begin(config: &Config, mailbox: &Mailbox, asked: mpsc::Receiver<Ask>) {
+    if let Some(fleet) = config.fleet.clone() {
+        let agent = usual::agent(&config.history);
+        tokio::task::spawn_local(attend(fleet, agent, mailbox.clone(), asked));
+    }
 }
 
 /// Whether the fleet answers.
@@ -53,7 +62,7 @@ struct Clerk {
 }
 
 /// Answers what the loop asks, for as long as it does.
-pub(super) async fn attend(fleet: Fleet, agent: Name, mailbox: Mailbox, mut asked: mpsc::Receiver<Ask>) {
+async fn attend(fleet: Fleet, agent: Name, mailbox: Mailbox, mut asked: mpsc::Receiver<Ask>) {
     let etcd = match Etcd::new(&fleet) {
         Ok(etcd) => etcd,
         Err(error) => {
@@ -154,7 +163,7 @@ impl Clerk {
 
     fn answered(&mut self) {
         if std::mem::replace(&mut self.answers, Answers::Comes) == Answers::Fails {
-            self.post(News::Told(Fact::FleetBack));
+            self.post(News::Told(Fact::FleetBack {}));
         }
     }
 

@@ -106,9 +106,8 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     };
     let proxies = running.as_ref().map(Running::proxies);
     actuator.proxies.clone_from(&proxies);
-    let around = Around { ends: ends.clone(), residents, nofile, fleet: None };
-    let (fleet_desk, fleet_asked) = fleet::desk();
-    let around = Around { fleet: config.fleet.is_some().then_some(fleet_desk), ..around };
+    let (fleet, fleet_asked) = fleet::desk(&config);
+    let around = Around { ends: ends.clone(), residents, nofile, fleet };
     let pieces = match pieces(&config, actuator, around) {
         Ok(pieces) => pieces,
         Err(why) => {
@@ -128,10 +127,7 @@ async fn attend(source: &Source, loaded: Loaded, ends: Ends) -> Exit {
     let known = Rc::new(known);
     signals(&mailbox, &known, &ends);
     attach(&config, running.as_mut(), &mailbox, &known);
-    if let Some(settings) = config.fleet.clone() {
-        let agent = usual::agent(&config.history);
-        tokio::task::spawn_local(fleet::attend(settings, agent, mailbox.clone(), fleet_asked));
-    }
+    fleet::begin(&config, &mailbox, fleet_asked);
     let gates = Gates { names: config.gates().cloned().collect(), memory };
     let desk = doors::desk(&config, agent.feed(), (mailbox.clone(), proxies, gates), Rc::clone(&known));
     if let Some(listener) = listener {

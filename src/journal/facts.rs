@@ -31,7 +31,7 @@ pub fn kind(fact: &Fact) -> &'static str {
         Fact::HistoryLost { .. } => "history_lost",
         Fact::HistoryBack { .. } => "history_back",
         Fact::FleetAway { .. } => "fleet_away",
-        Fact::FleetBack => "fleet_back",
+        Fact::FleetBack {} => "fleet_back",
         Fact::BoundHit { .. } => "bound_hit",
         Fact::NoticeFailed { .. } => "notice_failed",
     }
@@ -70,7 +70,7 @@ pub fn rule(fact: &Fact) -> Option<String> {
         | Fact::HistoryLost { .. }
         | Fact::HistoryBack { .. }
         | Fact::FleetAway { .. }
-        | Fact::FleetBack
+        | Fact::FleetBack {}
         | Fact::BoundHit { .. }
         | Fact::NoticeFailed { .. } => None,
     }

@@ -181,7 +181,7 @@ pub enum Fact {
         why: String,
     },
     /// The fleet has answered again.
-    FleetBack,
+    FleetBack {},
     /// A bound was hit.
     BoundHit {
         /// Which bound.
@@ -253,7 +253,7 @@ impl Fact {
             Self::HistoryLost { .. } => (Loudness::Warn, "history can't be written"),
             Self::HistoryBack { .. } => (Loudness::Info, "history can be written again"),
             Self::FleetAway { .. } => (Loudness::Warn, "fleet can't be asked: the local budgets alone rule"),
-            Self::FleetBack => (Loudness::Info, "fleet answers again"),
+            Self::FleetBack {} => (Loudness::Info, "fleet answers again"),
             Self::BoundHit { .. } => (Loudness::Warn, "bound hit"),
             Self::NoticeFailed { .. } => (Loudness::Warn, "notice not delivered"),
         }

@@ -41,7 +41,7 @@ fn particulars(fact: &Fact) -> String {
         | Fact::Reloaded { what: text }
         | Fact::BoundHit { bound: text } => text.clone(),
         Fact::Exited { code: Some(code) } => format!("code {code}"),
-        Fact::Exited { code: None } | Fact::Spawned { restarts: 0 } | Fact::FleetBack => String::new(),
+        Fact::Exited { code: None } | Fact::Spawned { restarts: 0 } | Fact::FleetBack {} => String::new(),
         Fact::Spawned { restarts } => format!("restart {restarts}"),
         Fact::Transition(step) => {
             let name = |tier: &Option<Name>| tier.as_ref().map_or("normal".to_owned(), ToString::to_string);

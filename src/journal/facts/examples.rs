@@ -106,7 +106,7 @@ pub(crate) fn facts() -> Vec<Fact> {
         Fact::HistoryLost { why: text("disk full") },
         Fact::HistoryBack { lost: 7 },
         Fact::FleetAway { why: text("no answer in 2s") },
-        Fact::FleetBack,
+        Fact::FleetBack {},
         Fact::BoundHit { bound: text("remotes") },
         Fact::NoticeFailed { to: name("slack"), why: text("500") },
     ]

@@ -76,7 +76,8 @@ impl<'a> Fields<'a> {
             Fact::AgentStopping { why }
             | Fact::StaysDown { why }
             | Fact::ReloadRefused { why }
-            | Fact::HistoryLost { why } => Self { why: Some(Cow::Borrowed(why)), ..self },
+            | Fact::HistoryLost { why }
+            | Fact::FleetAway { why } => Self { why: Some(Cow::Borrowed(why)), ..self },
             Fact::Adopted { command, again: _ } => Self { command: Some(command), ..self },
             Fact::TargetAbsent { sought } => Self { sought: Some(sought), ..self },
             Fact::Exited { code } => Self { code: *code, ..self },
@@ -107,7 +108,7 @@ impl<'a> Fields<'a> {
                 Self { action: Some(hold.word().name()), why: Some(Cow::Borrowed(why)), ..self }
             }
             // The rule is all there is to say.
-            Fact::Latched { rule: _ } => self,
+            Fact::Latched { rule: _ } | Fact::FleetBack {} => self,
             Fact::Commanded { command, by } => Self { command: Some(command), ..self.by(*by) },
             Fact::DescriptorsScarce { pool, left } => {
                 let why = Some(Cow::Owned(format!("{left} descriptors left")));
@@ -129,8 +130,6 @@ impl<'a> Fields<'a> {
             Fact::Reloaded { what } => Self { result: Some(what), ..self },
             Fact::ShadowDiffers { policy: _, how } => Self { because: Some(how), ..self },
             Fact::HistoryBack { lost } => Self { lost: Some(*lost), ..self },
-            Fact::FleetAway { why } => Self { why: Some(Cow::Borrowed(why)), ..self },
-            Fact::FleetBack => self,
             Fact::BoundHit { bound } => Self { bound: Some(bound), ..self },
             Fact::NoticeFailed { to, why } => {
                 Self { receiver: Some(to.as_str()), why: Some(Cow::Borrowed(why)), ..self }

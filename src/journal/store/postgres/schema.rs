@@ -161,7 +161,7 @@ pub(super) async fn layout(connection: &mut PgConnection) -> Result<Layout, sqlx
 async fn marked_layout(connection: &mut PgConnection) -> Result<Layout, sqlx::Error> {
     // As text, whatever type it is: the table may be another application's.
     let text = "SELECT application::text, number::text FROM fdguard.layout LIMIT 2";
-    // Not in the transaction of a migration, which an error would end: this runs before each as well.
+    // An error ends the transaction of a migration, which has then nothing to do here.
     let rows: Result<Vec<(Option<String>, Option<String>)>, _> =
         sqlx::query_as(text).fetch_all(&mut *connection).await;
     let rows = match rows {
