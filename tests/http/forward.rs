@@ -9,7 +9,7 @@ use fdguard::model::reading::Reading;
 use crate::support::guard::{Guard, free_address};
 use crate::support::message::head;
 use crate::support::server::Server;
-use crate::support::{answer, ask, mirror, ok, server, wait_for};
+use crate::support::{answer, ask, forwarding, mirror, ok, server, wait_for};
 
 /// Here, as clients have to name it.
 const HOME: &[&str] = &["127.0.0.1:*", "localhost:*"];
@@ -47,7 +47,7 @@ fn refused(guard: &Guard, request: &str) -> (u16, String) {
 #[test]
 fn a_tunnel_carries_both_ways_and_each_end() {
     let far = Server::echo();
-    let guard = Guard::forward(HOME, "");
+    let guard = forwarding(HOME, "");
     let mut client = guard.client();
     // What comes behind the head in the same breath is the tunnel's.
     client.write_all(format!("{}early", connect(far.address)).as_bytes()).unwrap();
@@ -77,7 +77,7 @@ fn a_tunnel_carries_both_ways_and_each_end() {
 #[test]
 fn a_server_that_speaks_first_is_heard() {
     let far = Server::doing(|mut stream| stream.write_all(b"220 hello\r\n").unwrap());
-    let guard = Guard::forward(HOME, "");
+    let guard = forwarding(HOME, "");
     for _ in 0..20 {
         let mut client = tunnel(&guard, far.address);
         let mut said = [0; 11];
@@ -89,7 +89,7 @@ fn a_server_that_speaks_first_is_heard() {
 #[test]
 fn whole_urls_are_asked_of_their_own_hosts_over_kept_connections() {
     let (one, two) = (mirror(), mirror());
-    let guard = Guard::forward(HOME, "");
+    let guard = forwarding(HOME, "");
     let mut client = guard.client();
     for far in [&one, &two, &one, &two] {
         let url = format!("http://{}/a?b=c", far.address);
@@ -125,7 +125,7 @@ fn whole_urls_are_asked_of_their_own_hosts_over_kept_connections() {
 fn nobody_is_led_where_the_list_does_not_lead() {
     let far = Server::echo();
     let port = far.address.port();
-    let guard = Guard::forward(&[&format!("localhost:{port}"), "127.1:*", "nowhere.invalid:*"], "");
+    let guard = forwarding(&[&format!("localhost:{port}"), "127.1:*", "nowhere.invalid:*"], "");
     for (request, status, reason) in [
         (connect(far.address), 403, "not_allowed"),
         (connect(format!("localhost:{}", port - 1)), 403, "not_allowed"),
@@ -157,7 +157,7 @@ fn tunnel_by_name(guard: &Guard, port: u16) -> TcpStream {
 #[test]
 fn what_is_no_place_is_refused_and_nothing_behind_it_is_heard() {
     let far = mirror();
-    let guard = Guard::forward(&["*:*", "127.0.0.1:*"], "");
+    let guard = forwarding(&["*:*", "127.0.0.1:*"], "");
     let smuggled = format!("GET http://{}/smuggled HTTP/1.1\r\nHost: x\r\n\r\n", far.address);
     for bad in [
         "127.0.0.1",
@@ -208,7 +208,7 @@ fn what_is_no_place_is_refused_and_nothing_behind_it_is_heard() {
 
 #[test]
 fn a_head_that_does_not_come_is_not_waited_for() {
-    let guard = Guard::forward(HOME, "clients.head = \"300ms\"");
+    let guard = forwarding(HOME, "clients.head = \"300ms\"");
     let mut client = guard.client();
     client.write_all(b"CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: ").unwrap();
     let said = answer(&mut client);
@@ -218,7 +218,7 @@ fn a_head_that_does_not_come_is_not_waited_for() {
 #[test]
 fn a_place_that_can_not_be_reached_says_so_and_costs_others_nothing() {
     let far = Server::echo();
-    let guard = Guard::forward(HOME, "");
+    let guard = forwarding(HOME, "");
     let closed = free_address();
     for _ in 0..10 {
         let begun = Instant::now();
@@ -233,14 +233,14 @@ fn a_place_that_can_not_be_reached_says_so_and_costs_others_nothing() {
 
 #[test]
 fn the_proxy_does_not_lead_into_itself() {
-    let guard = Guard::forward(HOME, "");
+    let guard = forwarding(HOME, "");
     assert_eq!(refused(&guard, &connect(guard.address)), (403, "address_not_allowed".to_owned()));
 }
 
 #[test]
 fn tunnels_to_one_host_are_bounded_and_those_to_others_go_on() {
     let (one, two) = (Server::echo(), Server::echo());
-    let guard = Guard::forward(HOME, "pool = { max = 3, per_host = 2, wait = \"4s\" }");
+    let guard = forwarding(HOME, "pool = { max = 3, per_host = 2, wait = \"4s\" }");
     let held = [tunnel(&guard, one.address), tunnel(&guard, one.address)];
     let mut third = guard.client();
     third.write_all(connect(one.address).as_bytes()).unwrap();
@@ -262,7 +262,7 @@ fn tunnels_to_one_host_are_bounded_and_those_to_others_go_on() {
 #[test]
 fn a_waiter_has_the_place_that_comes_free() {
     let far = Server::echo();
-    let guard = Guard::forward(HOME, "pool = { max = 1, wait = \"30s\" }");
+    let guard = forwarding(HOME, "pool = { max = 1, wait = \"30s\" }");
     let first = tunnel(&guard, far.address);
     let mut second = guard.client();
     second.write_all(connect(far.address).as_bytes()).unwrap();
@@ -275,7 +275,7 @@ fn a_waiter_has_the_place_that_comes_free() {
 #[test]
 fn the_tunnel_that_rested_longest_makes_room() {
     let far = Server::echo();
-    let guard = Guard::forward(HOME, "pool = { max = 2, wait = \"30s\" }\nforward.spare = \"2s\"");
+    let guard = forwarding(HOME, "pool = { max = 2, wait = \"30s\" }\nforward.spare = \"2s\"");
     let mut longest = tunnel(&guard, far.address);
     echoes(&mut longest, "a word, and then no more");
     let mut other = tunnel(&guard, far.address);
@@ -297,7 +297,7 @@ fn the_tunnel_that_rested_longest_makes_room() {
 #[test]
 fn a_reset_takes_tunnels_as_it_takes_connections() {
     let far = Server::echo();
-    let guard = Guard::forward(HOME, "drain = \"30s\"");
+    let guard = forwarding(HOME, "drain = \"30s\"");
     let mut oldest = tunnel(&guard, far.address);
     echoes(&mut oldest, "1");
     let mut other = tunnel(&guard, far.address);
@@ -318,13 +318,13 @@ fn a_reset_takes_tunnels_as_it_takes_connections() {
 #[test]
 fn a_tunnel_ends_when_it_rests_too_long_or_is_too_old() {
     let far = Server::echo();
-    let guard = Guard::forward(HOME, "clients.idle = \"1500ms\"");
+    let guard = forwarding(HOME, "clients.idle = \"1500ms\"");
     let mut client = tunnel(&guard, far.address);
     echoes(&mut client, "a word");
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
     guard.wait_for_count("closed.idle_over", 1);
     drop(guard);
-    let guard = Guard::forward(HOME, "forward.lifetime = \"1s\"");
+    let guard = forwarding(HOME, "forward.lifetime = \"1s\"");
     let (mut client, begun) = (tunnel(&guard, far.address), Instant::now());
     while client.write_all(b"x").is_ok() && client.read(&mut [0]).is_ok_and(|count| count > 0) {
         assert!(begun.elapsed() < Duration::from_secs(20), "at work or not");
@@ -335,7 +335,7 @@ fn a_tunnel_ends_when_it_rests_too_long_or_is_too_old() {
 #[test]
 fn a_client_that_leaves_leaks_nothing() {
     let far = Server::echo();
-    let guard = Guard::forward(HOME, "");
+    let guard = forwarding(HOME, "");
     let before = guard.descriptors();
     for _ in 0..20 {
         drop(tunnel(&guard, far.address));
@@ -354,7 +354,7 @@ fn a_side_that_breaks_off_breaks_the_other() {
         stream.read_exact(&mut [0; 3]).unwrap();
         fdguard::sys::tcp::abort_on_close(&stream).unwrap();
     });
-    let guard = Guard::forward(HOME, "");
+    let guard = forwarding(HOME, "");
     let mut client = tunnel(&guard, far.address);
     wait_for("it was accepted", || (far.accepted() == 1).then_some(()));
     far.forget();
@@ -366,7 +366,7 @@ fn a_side_that_breaks_off_breaks_the_other() {
 #[test]
 fn throttled_clients_are_told_and_requests_share_the_pool_with_tunnels() {
     let (plain, far) = (server(|_| ok("plain")), Server::echo());
-    let guard = Guard::forward(HOME, "pool = { max = 1, wait = \"300ms\" }");
+    let guard = forwarding(HOME, "pool = { max = 1, wait = \"300ms\" }");
     let mut client = guard.client();
     let request = format!("GET http://{}/ HTTP/1.1\r\nHost: x\r\n\r\n", plain.address);
     assert_eq!(ask(&mut client, &request).text(), "plain");

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::secure::Secure;
 use crate::support::guard::Guard;
-use crate::support::{ok, server};
+use crate::support::{forwarding, ok, server};
 
 /// Who is to find its own way must not find another one.
 const OTHERS: [&str; 8] = [
@@ -25,7 +25,9 @@ fn run(client: &str, guard: &Guard, far: &Secure, urls: &[&str]) {
     let python = root.join("tests/bots/.venv/bin/python");
     assert!(python.exists(), "{} is missing: run tests/setup", python.display());
     let mut command = Command::new(python);
-    OTHERS.iter().for_each(|name| drop(command.env_remove(name)));
+    for name in OTHERS {
+        command.env_remove(name);
+    }
     command.arg(root.join("tests/http/forward_clients.py")).arg(client);
     command.arg(format!("http://{}", guard.address)).arg(far.ca()).args(urls);
     let output = command.output().unwrap();
@@ -39,7 +41,7 @@ fn clients_reach_https_and_http_through_it() {
     let near = server(|request| ok(request.field("host").unwrap()));
     let secure = format!("https://localhost:{}/", far.port);
     let plain = format!("http://127.0.0.1:{}/x", near.address.port());
-    let guard = Guard::forward(
+    let guard = forwarding(
         &[&format!("localhost:{}", far.port), &near.address.to_string()],
         "pool = { per_host = 8, wait = \"30s\" }",
     );
@@ -52,7 +54,9 @@ fn clients_reach_https_and_http_through_it() {
     for (url, host) in [(&secure, far_name), (&plain, near.address.to_string())] {
         let curl = |also: &[&str]| {
             let mut command = Command::new("curl");
-            OTHERS.iter().for_each(|name| drop(command.env_remove(name)));
+            for name in OTHERS {
+                command.env_remove(name);
+            }
             command.args(["-sS", "--max-time", "20", "-x", &own, "--cacert"]).arg(far.ca());
             let output = command.args(also).arg(url).output().unwrap();
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -70,7 +74,7 @@ fn clients_reach_https_and_http_through_it() {
 fn a_bot_that_leaks_sessions_goes_on_with_a_few_tunnels() {
     let far = Secure::start();
     let keys = "pool = { max = 3, wait = \"30s\" }\nforward.spare = \"1s\"";
-    let guard = Guard::forward(&[&format!("localhost:{}", far.port)], keys);
+    let guard = forwarding(&[&format!("localhost:{}", far.port)], keys);
     run("leak", &guard, &far, &[&format!("https://localhost:{}/", far.port)]);
     guard.wait_for_count("closed.made_room", 6);
 }

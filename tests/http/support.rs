@@ -16,12 +16,18 @@ mod wait;
 use std::io::Write as _;
 use std::net::TcpStream;
 
+use guard::Guard;
 use message::{Message, read};
 use server::Server;
 pub(crate) use wait::{LOOK, PATIENCE, wait_for};
 
 /// What the proxy speaks.
 pub(crate) const PROTOCOL: &str = "http";
+/// An agent whose proxy goes where its clients ask, where the list lets them.
+pub(crate) fn forwarding(allow: &[&str], keys: &str) -> Guard {
+    Guard::leading(&format!("forward.allow = {allow:?}"), keys)
+}
+
 /// The head of a plain request.
 pub(crate) fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: bot\r\n\r\n")

@@ -41,7 +41,7 @@ pub(crate) fn facts() -> Vec<Fact> {
     let text = |text: &str| text.to_owned();
     let hold = Hold::PauseTrading { state: Gate::Reducing };
     let quota = Quota { count: 3, per: Duration::from_hours(24) };
-    vec![
+    let mut facts = vec![
         Fact::AgentStarted { version: text("0.1.0"), settings: text("ab12") },
         Fact::AgentStopping { why: text("SIGTERM") },
         Fact::Adopted { command: text("python bot.py"), again: false },
@@ -89,6 +89,15 @@ pub(crate) fn facts() -> Vec<Fact> {
             command: text("hold bot"),
             by: Asker::Token { token: Role::Write, from: SocketAddr::from(([127, 0, 0, 1], 40_000)) },
         },
+    ];
+    facts.extend(surroundings());
+    facts
+}
+
+/// Those of what is around the process and the engine: pools, streams, sight, settings, stores, receivers.
+fn surroundings() -> Vec<Fact> {
+    let text = |text: &str| text.to_owned();
+    vec![
         Fact::DescriptorsScarce { pool: name("orders-db"), left: 12 },
         Fact::DescriptorsBack { pool: name("orders-db") },
         Fact::StreamChanged {

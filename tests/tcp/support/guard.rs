@@ -30,17 +30,13 @@ impl Guard {
         Self::before(&format!("[{}]", upstreams.join(", ")), keys)
     }
 
-    /// One that goes where its clients ask, where the list lets them.
-    pub(crate) fn forward(allow: &[&str], keys: &str) -> Self {
-        Self::leading(&format!("forward.allow = {allow:?}"), keys)
-    }
-
     /// The same with upstreams as they stand in the file.
     pub(crate) fn before(upstream: &str, keys: &str) -> Self {
         Self::leading(&format!("upstream = {upstream}"), keys)
     }
 
-    fn leading(upstream: &str, keys: &str) -> Self {
+    /// The same with the line that says where it leads.
+    pub(crate) fn leading(upstream: &str, keys: &str) -> Self {
         let (address, upstream) = (free_address(), upstream.to_owned());
         let folder = tempfile::tempdir().unwrap();
         settle(folder.path(), address, &upstream, keys);
