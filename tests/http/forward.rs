@@ -240,7 +240,7 @@ fn the_proxy_does_not_lead_into_itself() {
 #[test]
 fn tunnels_to_one_host_are_bounded_and_those_to_others_go_on() {
     let (one, two) = (Server::echo(), Server::echo());
-    let guard = forwarding(HOME, "pool = { max = 3, per_host = 2, wait = \"4s\" }");
+    let guard = forwarding(HOME, "pool = { max = 3, per_host = 2, wait = \"2s\" }\nforward.spare = \"1m\"");
     let held = [tunnel(&guard, one.address), tunnel(&guard, one.address)];
     let mut third = guard.client();
     third.write_all(connect(one.address).as_bytes()).unwrap();

