@@ -10,7 +10,7 @@ use crate::support::{Ending, ending, is_served};
 
 const BOT: &str = "
 import os, resource, socket, sys
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 clients, files = [], []
 for line in sys.stdin:
     word, *rest = line.split()
@@ -30,7 +30,7 @@ for line in sys.stdin:
         print(len(clients), flush=True)
     elif word == 'fill':
         # With that many left.
-        while 64 - len(os.listdir('/proc/self/fd')) + 1 > int(rest[0]):
+        while 256 - len(os.listdir('/proc/self/fd')) + 1 > int(rest[0]):
             files.append(os.open('/dev/null', os.O_RDONLY))
         print('full', flush=True)
     elif word == 'free':

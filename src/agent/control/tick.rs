@@ -7,7 +7,7 @@ use crate::actuator::Finished;
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::settings::SAMPLE_EVERY;
-use crate::agent::shortage::Turn;
+use crate::agent::shortage::{Left, Turn};
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::decision::Report;
 use crate::model::event::Fact;
@@ -71,11 +71,11 @@ impl Control {
     }
 
     /// Tells pools whether the processes of their clients have descriptors left.
-    pub(super) fn turn(&mut self, about: About<'_>, left: Option<u64>, turns: Vec<Turn>) {
+    pub(super) fn turn(&mut self, about: About<'_>, left: Option<Left>, turns: Vec<Turn>) {
         for Turn { pool, supply } in turns {
             self.supply(&pool, supply);
             let fact = match supply {
-                Supply::Scarce => Fact::DescriptorsScarce { pool, left: left.unwrap_or_default() },
+                Supply::Scarce => Fact::DescriptorsScarce { pool, left: left.map_or(0, |known| known.left) },
                 Supply::Plenty => Fact::DescriptorsBack { pool },
             };
             self.herald.tell(about, fact);
@@ -198,10 +198,10 @@ impl Control {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a whole number, and none below 0"
+    reason = "whole numbers, and none below 0"
 )]
-fn left(observation: &Observation) -> Option<u64> {
+fn left(observation: &Observation) -> Option<Left> {
     let known = |signal| observation.plain(signal).known();
-    let left = known(Signal::FdLimit)? - known(Signal::FdOpen)?;
-    Some(left.max(0.0) as u64)
+    let (limit, open) = (known(Signal::FdLimit)?, known(Signal::FdOpen)?);
+    Some(Left { left: (limit - open).max(0.0) as u64, of: limit as u64 })
 }

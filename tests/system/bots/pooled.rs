@@ -97,6 +97,15 @@ fn write_settings(folder: &Path, bot: Bot, listen: u16, (server, ports): (u16, &
     Agent::write_settings(folder, &sections);
 }
 
+/// Ends the watch when dropped.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Runs the bot behind a pool until it was restarted often enough, and `enough` of it was seen.
 fn guarded(bot: Bot, venue: &Servers, server: &Servers, enough: impl Fn(&Course) -> bool) -> Course {
     let folder = tempfile::tempdir().unwrap();
@@ -124,10 +133,12 @@ fn guarded(bot: Bot, venue: &Servers, server: &Servers, enough: impl Fn(&Course)
             course.look(&mut agent, folder.path());
             (course.stopped() >= STOPS && course.trades() && enough(&course)).then_some(())
         };
+        // Whoever watches is to end too where that fails.
+        let ending = Ending(&stop);
         wait_for("restarts, and what is to be seen of it", PATIENCE, look, log);
         course.log = agent.log();
         assert!(agent.end().success(), "the agent did not end in order: {}", course.log);
-        stop.store(true, Ordering::Relaxed);
+        drop(ending);
         course.sessions = watch.join().unwrap();
         course
     })
