@@ -100,35 +100,38 @@ mod tests {
         Turn { pool: name(pool), supply }
     }
 
-    fn left(left: u64) -> Option<Left> {
-        Some(Left { left, of: 1_024 })
+    fn left(left: u64) -> Left {
+        Left { left, of: 1_024 }
     }
 
     #[test]
     fn few_left_close_the_pools_of_the_process_and_twice_as_many_open_them() {
         let mut shortages = Shortages::default();
         let pools = BTreeMap::from([(name("db"), 16), (name("feed"), 8)]);
-        assert_eq!(shortages.weigh(process(1), left(17), &pools), []);
-        assert_eq!(shortages.weigh(process(1), left(16), &pools), [turn("db", Supply::Scarce)]);
-        assert_eq!(shortages.weigh(process(1), left(9), &pools), [], "told once");
-        assert_eq!(shortages.weigh(process(1), left(0), &pools), [turn("feed", Supply::Scarce)]);
+        assert_eq!(shortages.weigh(process(1), Some(left(17)), &pools), []);
+        assert_eq!(shortages.weigh(process(1), Some(left(16)), &pools), [turn("db", Supply::Scarce)]);
+        assert_eq!(shortages.weigh(process(1), Some(left(9)), &pools), [], "told once");
+        assert_eq!(shortages.weigh(process(1), Some(left(0)), &pools), [turn("feed", Supply::Scarce)]);
         assert_eq!(shortages.weigh(process(1), None, &pools), [], "unknown is neither few nor many");
-        assert_eq!(shortages.weigh(process(1), left(31), &pools), [turn("feed", Supply::Plenty)]);
+        assert_eq!(shortages.weigh(process(1), Some(left(31)), &pools), [turn("feed", Supply::Plenty)]);
         assert_eq!(
             (shortages.of(&name("db")), shortages.of(&name("feed"))),
             (Supply::Scarce, Supply::Plenty)
         );
-        assert_eq!(shortages.weigh(process(1), left(32), &pools), [turn("db", Supply::Plenty)]);
+        assert_eq!(shortages.weigh(process(1), Some(left(32)), &pools), [turn("db", Supply::Plenty)]);
     }
 
     #[test]
     fn a_pool_is_open_again_when_nobody_is_short_or_a_client() {
         let mut shortages = Shortages::default();
         let pools = BTreeMap::from([(name("db"), 16)]);
-        assert_eq!(shortages.weigh(process(1), left(3), &pools), [turn("db", Supply::Scarce)]);
-        assert_eq!(shortages.weigh(process(2), left(3), &pools), []);
+        assert_eq!(shortages.weigh(process(1), Some(left(3)), &pools), [turn("db", Supply::Scarce)]);
+        assert_eq!(shortages.weigh(process(2), Some(left(3)), &pools), []);
         assert_eq!(shortages.forget(process(1)), []);
-        assert_eq!(shortages.weigh(process(2), left(3), &BTreeMap::new()), [turn("db", Supply::Plenty)]);
+        assert_eq!(
+            shortages.weigh(process(2), Some(left(3)), &BTreeMap::new()),
+            [turn("db", Supply::Plenty)]
+        );
         assert_eq!(shortages.forget(process(2)), []);
     }
 
@@ -136,16 +139,16 @@ mod tests {
     fn none_counts_as_few_where_nobody_is_to_look() {
         let mut shortages = Shortages::default();
         let pools = BTreeMap::from([(name("db"), 0)]);
-        assert_eq!(shortages.weigh(process(1), left(0), &pools), []);
+        assert_eq!(shortages.weigh(process(1), Some(left(0)), &pools), []);
     }
 
     #[test]
     fn of_a_small_process_less_counts_as_few() {
         let mut shortages = Shortages::default();
         let pools = BTreeMap::from([(name("db"), 16)]);
-        let left = |left| Some(Left { left, of: 48 });
-        assert_eq!(shortages.weigh(process(1), left(4), &pools), []);
-        assert_eq!(shortages.weigh(process(1), left(3), &pools), [turn("db", Supply::Scarce)]);
-        assert_eq!(shortages.weigh(process(1), left(6), &pools), [turn("db", Supply::Plenty)]);
+        let left = |left| Left { left, of: 48 };
+        assert_eq!(shortages.weigh(process(1), Some(left(4)), &pools), []);
+        assert_eq!(shortages.weigh(process(1), Some(left(3)), &pools), [turn("db", Supply::Scarce)]);
+        assert_eq!(shortages.weigh(process(1), Some(left(6)), &pools), [turn("db", Supply::Plenty)]);
     }
 }
