@@ -30,6 +30,7 @@ pub mod pidfd;
 pub mod polled;
 pub mod pressure;
 pub mod proc_root;
+pub mod program;
 pub mod ptrace;
 pub mod read_error;
 pub mod secrets;

@@ -8,8 +8,11 @@ use crate::sys::adopted::Adopted;
 use crate::sys::clock::{SystemClock, process_cpu};
 use crate::sys::notify::{Notice, Notifier};
 use crate::sys::proc_root::ProcRoot;
+use crate::sys::program::let_go_of_the_start;
 use crate::sys::stat::Status;
 
+/// The start has settled after so long: files are read, targets found, the first scans made.
+const START: Duration = Duration::from_secs(10);
 /// The worst lateness is told over so long.
 const LATENESS_WINDOW: Duration = Duration::from_mins(1);
 
@@ -26,6 +29,16 @@ pub(super) struct Own {
     turn_due: Option<Timestamp>,
     lateness: Duration,
     lateness_since: Timestamp,
+    /// When the start is over, and what it needed alone is given back.
+    start_over: StartOver,
+}
+
+/// See [`Own`].
+#[derive(Clone, Copy, Debug)]
+enum StartOver {
+    NotYet,
+    At(Timestamp),
+    Done,
 }
 
 impl Own {
@@ -43,6 +56,7 @@ impl Own {
             turn_due: None,
             lateness: Duration::ZERO,
             lateness_since: Timestamp::ZERO,
+            start_over: StartOver::NotYet,
         }
     }
 
@@ -60,6 +74,7 @@ impl Own {
             }
             self.lateness = self.lateness.max(now.since(due));
         }
+        self.settle(now);
         let Some(notifier) = &self.notifier else { return };
         if !self.ready_told {
             self.ready_told = true;
@@ -70,6 +85,20 @@ impl Own {
         {
             self.ping_due = now + interval / 2;
             let _unheard = notifier.tell(Notice::Watchdog);
+        }
+    }
+
+    /// Gives back what the start needed alone.
+    fn settle(&mut self, now: Timestamp) {
+        match self.start_over {
+            StartOver::NotYet => self.start_over = StartOver::At(now + START),
+            StartOver::At(due) if now >= due => {
+                self.start_over = StartOver::Done;
+                if let Err(error) = let_go_of_the_start() {
+                    tracing::debug!(%error, "what the start needed stays in memory");
+                }
+            }
+            StartOver::At(_) | StartOver::Done => {}
         }
     }
 
