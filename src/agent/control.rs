@@ -13,6 +13,7 @@ mod answer;
 mod came;
 mod carry;
 mod census;
+mod children;
 mod keep;
 mod reload;
 mod tick;

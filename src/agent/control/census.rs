@@ -1,4 +1,4 @@
-//! Who is there: processes sought, adopted, ended; children started.
+//! Who is there: processes sought, adopted, ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,15 +7,12 @@ use std::time::Duration;
 
 use super::{Control, TURN_MAX};
 use crate::actuator::{Protection, Subject, Tenancy};
-use crate::agent::child::{Ending, Forwarded, Started, Terminal, asks_to_end, end_all};
 use crate::agent::guarded::Guarded;
 use crate::agent::herald::About;
 use crate::agent::seek::{Asked, Found};
 use crate::agent::settings::TargetSettings;
-use crate::agent::start::Ends;
 use crate::agent::target::{Absence, REFUSED_KEPT, Refused, Search, Target};
 use crate::config::Match;
-use crate::model::action::Word;
 use crate::model::clock::{Clock as _, Timestamp};
 use crate::model::decision::Evaluation;
 use crate::model::event::Fact;
@@ -27,7 +24,6 @@ use crate::sys::adopted::{AdoptError, Adopted, DESCRIPTORS_PER_TARGET};
 use crate::sys::clock::SystemClock;
 use crate::sys::command;
 use crate::sys::find::Owner;
-use crate::sys::pidfd::Signal;
 use crate::sys::proc_root::ProcRoot;
 use crate::sys::stat::Status;
 
@@ -162,7 +158,7 @@ impl Control {
         }
     }
 
-    fn take_in(&mut self, place: usize, process: Arc<Adopted>, now: Timestamp) {
+    pub(super) fn take_in(&mut self, place: usize, process: Arc<Adopted>, now: Timestamp) {
         let id = process.id();
         if self.targets[place].guarded.contains_key(&id) {
             return;
@@ -253,87 +249,6 @@ impl Control {
             }
             busy
         });
-    }
-
-    /// Starts the child of a target where it is due.
-    fn raise_child(&mut self, place: usize, now: Timestamp) {
-        let target = &mut self.targets[place];
-        let Some(nursery) = &mut target.nursery else { return };
-        // A stop under way still has to say what follows.
-        let is_stopping = target.engine.in_flight().is_some_and(|(_, word)| word == Word::Stop);
-        if is_stopping || nursery.start_due().is_none_or(|due| due > now) {
-            return;
-        }
-        let (is_ours, terminal) = match &self.ends {
-            Ends::WithChild(name) if *name == target.settings.name => (true, Terminal::Handed),
-            Ends::WithChild(_) => (false, Terminal::Kept),
-            Ends::Never => (false, Terminal::Handed),
-        };
-        let (started, restarts) = (nursery.start(now, &self.hands, terminal), nursery.restarts());
-        let is_down = nursery.is_done() && started.is_err();
-        if started.is_err() && is_ours && restarts == 0 {
-            // A command that can't be started is told like a shell does, not tried again.
-            nursery.give_up();
-        }
-        let about = About::target(&target.settings.name);
-        match started {
-            Ok(Started::Guarded(process)) => {
-                self.herald.tell(about, Fact::Spawned { restarts });
-                self.take_in(place, process, now);
-            }
-            Ok(Started::Over(code)) => {
-                self.herald.tell(about, Fact::Spawned { restarts });
-                self.herald.tell(about, Fact::Exited { code });
-            }
-            Err(why) if is_down => self.herald.tell(about, Fact::StaysDown { why }),
-            Err(why) => self.herald.tell(about, Fact::TargetAbsent { sought: why }),
-        }
-        self.conclude_exec(place);
-    }
-
-    /// Whether a target is the command of this `exec`, and not a child of its file.
-    fn is_exec_of(&self, target: &Target) -> bool {
-        matches!(&self.ends, Ends::WithChild(name) if name == target.name())
-    }
-
-    /// In an `exec` the agent ends with its command, unless that is to be started again. A stop under way may
-    /// still say so: the end of the process is seen before the end of the action.
-    pub(super) fn conclude_exec(&mut self, place: usize) {
-        let target = &self.targets[place];
-        let Some(nursery) = &target.nursery else { return };
-        let decided = target.engine.in_flight().is_none();
-        if self.is_exec_of(target) && nursery.is_done() && decided {
-            self.child_code = nursery.code();
-            self.stopping.get_or_insert_with(|| "the child has ended".to_owned());
-        }
-    }
-
-    /// Passes a signal on to the command of an `exec`. Between two lives of it, one that asks for the end is for us.
-    pub(super) fn forward(&mut self, signal: Signal) {
-        let place = self.targets.iter().position(|target| self.is_exec_of(target));
-        let nursery = place.and_then(|place| self.targets[place].nursery.as_mut());
-        let sent = nursery.map_or(Forwarded::Nobody, |nursery| nursery.forward(signal));
-        if asks_to_end(signal) && sent == Forwarded::Nobody {
-            self.stopping.get_or_insert_with(|| format!("signal {}", signal.number()));
-        }
-    }
-
-    /// Ends the children, all at once, under the longest grace of any; gives the code of the one an `exec` waits for.
-    pub(super) fn end_children(&mut self) -> Option<i32> {
-        let ours: Vec<bool> = self.targets.iter().map(|target| self.is_exec_of(target)).collect();
-        let (mut nurseries, mut grace, mut place) = (Vec::new(), Duration::ZERO, None);
-        for (target, is_ours) in self.targets.iter_mut().zip(ours) {
-            if let Some(nursery) = &mut target.nursery {
-                grace = grace.max(target.settings.stop.grace);
-                place = place.or(is_ours.then_some(nurseries.len()));
-                nurseries.push(nursery);
-            }
-        }
-        let endings = end_all(&mut nurseries, grace);
-        match place.and_then(|place| endings.get(place)) {
-            Some(Ending::Ended(code)) => self.child_code.or(*code),
-            Some(Ending::NotRunning) | None => self.child_code,
-        }
     }
 
     /// Subjects know addresses of protected remotes: new addresses, new subjects.
