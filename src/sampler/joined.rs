@@ -112,22 +112,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sys::sock_diag::{Family, TcpState};
-
-    fn record(inode: u32, state: TcpState) -> SocketRecord {
-        SocketRecord {
-            family: Family::V4,
-            state,
-            local: "127.0.0.1:40000".parse().unwrap(),
-            remote: "10.0.0.1:443".parse().unwrap(),
-            inode,
-            uid: 0,
-            cookie: None,
-            receive_queue: 0,
-            send_queue: 0,
-            info: None,
-        }
-    }
+    use crate::sys::sock_diag::TcpState;
 
     proptest! {
         #[test]
@@ -144,7 +129,7 @@ mod tests {
             let table: Vec<Descriptor> = (0..).zip(&held).map(row).collect();
             let state = |waits: bool| if waits { TcpState::CloseWait } else { TcpState::Established };
             let records: Vec<SocketRecord> =
-                dumped.iter().map(|(inode, waits)| record(*inode, state(*waits))).collect();
+                dumped.iter().map(|(inode, waits)| SocketRecord::example(*inode, state(*waits))).collect();
             let mut index = RecordIndex::default();
             index.fill(&records);
             let joined = Joined::new(&table, &records, &index);

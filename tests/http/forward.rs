@@ -1,7 +1,7 @@
 //! A forward proxy as its clients meet it: tunnels and whole URLs, and what it leads nobody to.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use fdguard::model::reading::Reading;
@@ -9,7 +9,7 @@ use fdguard::model::reading::Reading;
 use crate::support::guard::{Guard, free_address};
 use crate::support::message::head;
 use crate::support::server::Server;
-use crate::support::{answer, ask, forwarding, mirror, ok, server, wait_for};
+use crate::support::{answer, ask, comes_back_whole, forwarding, mirror, ok, server, wait_for};
 
 /// Here, as clients have to name it.
 const HOME: &[&str] = &["127.0.0.1:*", "localhost:*"];
@@ -57,19 +57,7 @@ fn a_tunnel_carries_both_ways_and_each_end() {
     client.read_exact(&mut heard).unwrap();
     assert_eq!(&heard, b"early");
     guard.wait_for_pool("both are told", |pool| (pool.clients.len(), pool.servers.len()) == (1, 1));
-    let much = vec![7; 1 << 20];
-    let mut other = client.try_clone().unwrap();
-    let sender = std::thread::spawn({
-        let much = much.clone();
-        move || {
-            other.write_all(&much).unwrap();
-            other.shutdown(Shutdown::Write).unwrap();
-        }
-    });
-    let mut all = Vec::new();
-    client.read_to_end(&mut all).unwrap();
-    sender.join().unwrap();
-    assert_eq!(all.len(), much.len(), "after the end of one half all of the other came");
+    comes_back_whole(&mut client);
     guard.wait_for_count("closed.session_over", 1);
     guard.wait_for_pool("nothing is left", |pool| pool.servers.is_empty() && pool.clients.is_empty());
 }

@@ -13,8 +13,8 @@ pub(crate) mod server;
 #[path = "../tcp/support/wait.rs"]
 mod wait;
 
-use std::io::Write as _;
-use std::net::TcpStream;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
 
 use guard::Guard;
 use message::{Message, read};
@@ -58,11 +58,28 @@ pub(crate) fn server(tell: impl Fn(&Message) -> String + Send + Sync + 'static) 
             }
         }
         // Its clone in the books keeps the descriptor.
-        let _gone = stream.shutdown(std::net::Shutdown::Both);
+        let _gone = stream.shutdown(Shutdown::Both);
     })
 }
 
 /// A server that says back the head that it got.
 pub(crate) fn mirror() -> Server {
     server(|request| ok(&request.head))
+}
+
+/// Says much on a connection, ends that half, and hears all of it again up to the other end.
+pub(crate) fn comes_back_whole(client: &mut TcpStream) {
+    let much: Vec<u8> = (0..1 << 20).map(|place: u32| place.to_le_bytes()[1]).collect();
+    let mut other = client.try_clone().unwrap();
+    let sender = std::thread::spawn({
+        let much = much.clone();
+        move || {
+            other.write_all(&much).unwrap();
+            other.shutdown(Shutdown::Write).unwrap();
+        }
+    });
+    let mut all = Vec::new();
+    client.read_to_end(&mut all).unwrap();
+    sender.join().unwrap();
+    assert!(all == much, "after the end of one half all of the other came: {} bytes", all.len());
 }

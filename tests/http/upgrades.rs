@@ -1,12 +1,11 @@
 //! A change of protocol: a tunnel that counts as the connection that it is.
 
 use std::io::{Read as _, Write as _};
-use std::net::Shutdown;
 
 use crate::support::guard::Guard;
 use crate::support::message::head;
 use crate::support::server::{Server, echo};
-use crate::support::{ask, get, wait_for};
+use crate::support::{ask, comes_back_whole, get, wait_for};
 
 const UPGRADE: &str =
     "GET /ws HTTP/1.1\r\nHost: bot\r\nConnection: keep-alive, Upgrade\r\nUpgrade: echo\r\n\r\n";
@@ -33,19 +32,7 @@ fn after_an_upgrade_bytes_pass_both_ways_and_so_does_an_end() {
     let mut heard = [0; 5];
     client.read_exact(&mut heard).unwrap();
     assert_eq!(&heard, b"first");
-    let much = vec![9; 1 << 20];
-    let mut other = client.try_clone().unwrap();
-    let sender = std::thread::spawn({
-        let much = much.clone();
-        move || {
-            other.write_all(&much).unwrap();
-            other.shutdown(Shutdown::Write).unwrap();
-        }
-    });
-    let mut all = Vec::new();
-    client.read_to_end(&mut all).unwrap();
-    sender.join().unwrap();
-    assert_eq!(all.len(), much.len(), "after the end of one half all of the other came");
+    comes_back_whole(&mut client);
     guard.wait_for_count("closed.session_over", 1);
     guard.wait_for_pool("nothing is left", |pool| pool.servers.is_empty() && pool.clients.is_empty());
 }

@@ -93,21 +93,10 @@ fn count(known: &[SocketRecord]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::sock_diag::{Family, TcpState};
+    use crate::sys::sock_diag::TcpState;
 
     fn record(inode: u32, cookie: Option<u64>) -> SocketRecord {
-        SocketRecord {
-            family: Family::V4,
-            state: TcpState::Established,
-            local: "127.0.0.1:40000".parse().unwrap(),
-            remote: "10.0.0.1:443".parse().unwrap(),
-            inode,
-            uid: 0,
-            cookie,
-            receive_queue: 0,
-            send_queue: 0,
-            info: None,
-        }
+        SocketRecord { cookie, ..SocketRecord::example(inode, TcpState::Established) }
     }
 
     fn knowing(count: u32, walk: Duration) -> Manner {

@@ -1,25 +1,15 @@
 use super::*;
 use crate::model::observation::REMOTES_MAX;
 use crate::sampler::joined::RecordIndex;
-use crate::sys::sock_diag::{Family, SocketRecord};
+use crate::sys::sock_diag::SocketRecord;
 
 fn socket(number: u32, inode: u64) -> Descriptor {
     Descriptor { number, kind: Kind::Socket, inode: Some(inode), deleted: false }
 }
 
 fn record(inode: u32, state: TcpState, remote: &str, receive_queue: u32) -> SocketRecord {
-    SocketRecord {
-        family: Family::V4,
-        state,
-        local: "127.0.0.1:40000".parse().unwrap(),
-        remote: remote.parse().unwrap(),
-        inode,
-        uid: 0,
-        cookie: Some(u64::from(inode)),
-        receive_queue,
-        send_queue: 0,
-        info: None,
-    }
+    let (remote, cookie) = (remote.parse().unwrap(), Some(u64::from(inode)));
+    SocketRecord { remote, cookie, receive_queue, ..SocketRecord::example(inode, state) }
 }
 
 struct World {

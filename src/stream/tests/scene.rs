@@ -46,6 +46,17 @@ impl Scene {
         scene
     }
 
+    /// One on its way back from polls, with 4 as the last delivered: its socket is open, and not yet served from.
+    pub(super) fn priming() -> Self {
+        let mut scene = Self::polling();
+        scene.feed.want(Wanted::Live, scene.now);
+        scene.after(10);
+        scene.answers([4]);
+        scene.feed.opened(scene.link, scene.now);
+        scene.told();
+        scene
+    }
+
     /// One that polls, with 4 as the last delivered.
     pub(super) fn polling() -> Self {
         let mut scene = Self::connected();

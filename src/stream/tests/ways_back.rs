@@ -137,12 +137,7 @@ fn a_topic_that_a_last_poll_missed_begins_behind_a_gap() {
 
 #[test]
 fn a_full_buffer_starts_the_way_back_anew() {
-    let mut scene = Scene::polling();
-    scene.feed.want(Wanted::Live, scene.now);
-    scene.after(10);
-    scene.answers([4]);
-    scene.feed.opened(scene.link, scene.now);
-    scene.told();
+    let mut scene = Scene::priming();
     let kept = (5..200).take_while(|cursor| {
         assert_eq!(scene.says(*cursor), Verdict::Keep);
         scene.feed.state() == crate::stream::order::State::Priming
@@ -158,12 +153,7 @@ fn a_full_buffer_starts_the_way_back_anew() {
 
 #[test]
 fn a_hold_on_the_way_back_stays_in_polls() {
-    let mut scene = Scene::polling();
-    scene.feed.want(Wanted::Live, scene.now);
-    scene.after(10);
-    scene.answers([4]);
-    scene.feed.opened(scene.link, scene.now);
-    scene.told();
+    let mut scene = Scene::priming();
     scene.feed.want(POLLS, scene.now);
     assert_eq!(scene.told(), ["close", "priming>polling"]);
 }

@@ -67,6 +67,23 @@ pub struct SocketRecord {
 }
 
 impl SocketRecord {
+    /// One between two ends of examples, for tests.
+    #[cfg(test)]
+    pub(crate) fn example(inode: u32, state: TcpState) -> Self {
+        Self {
+            family: Family::V4,
+            state,
+            local: SocketAddr::from(([127, 0, 0, 1], 40_000)),
+            remote: SocketAddr::from(([10, 0, 0, 1], 443)),
+            inode,
+            uid: 0,
+            cookie: None,
+            receive_queue: 0,
+            send_queue: 0,
+            info: None,
+        }
+    }
+
     /// Reads the payload of one message; `None` where it is too short or of no known family or state.
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
         let state = TcpState::from_code(*payload.get(1)?)?;
