@@ -109,17 +109,6 @@ impl Pool {
         rests
     }
 
-    /// Lets so many clients go, those longest at rest first, to free descriptors; how many there were.
-    pub fn shed(&mut self, count: u32, now: Timestamp) -> u32 {
-        let mut resting: Vec<_> = self.clients.resting().collect();
-        resting.sort_unstable_by_key(|(client, since)| (*since, *client));
-        let shed = count.min(self.clients.at_rest());
-        for (client, _) in &resting[..shed as usize] {
-            self.send_off(*client, Farewell::Shed, now);
-        }
-        shed
-    }
-
     /// Where a client waits for want of room alone, the one that has rested longest with a connection in hand, and for so
     /// long, is told to go: its place is worth more to others.
     pub fn make_way(&mut self, spare: Duration, now: Timestamp) {

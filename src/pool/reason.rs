@@ -231,7 +231,7 @@ words! {
         Lost "lost" Client "It broke off.",
         Protocol "protocol" Client "It broke the protocol.",
         IdleOver "idle_over" Client "It was idle for as long as the settings allow.",
-        Shed "shed" Agent "It was let go to free descriptors.",
+        Shed "shed" Agent "It had rested for long, and others waited for its place.",
         Killed "killed" Operator "The console or the control interface closed it.",
         Refused "refused" Agent "Its login or its work was refused.",
         Shutdown "shutdown" Operator "The pool shuts down.",

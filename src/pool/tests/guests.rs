@@ -2,25 +2,16 @@
 
 use std::time::Duration;
 
-use super::hands::{HOME, Hands, OTHER, connects};
+use super::hands::{HOME, Hands, OTHER, connects, dismissed};
 use crate::model::action::ResetHow;
 use crate::model::clock::Timestamp;
 use crate::pool::check_out::{CheckOut, Released};
 use crate::pool::gate::Supply;
 use crate::pool::id::{ClientId, ConnectionId};
 use crate::pool::limits::{ClientLimits, Limits};
-use crate::pool::order::Order;
 use crate::pool::reason::{CloseReason, Farewell, Refusal};
 use crate::pool::reset::{Reset, ResetCause, Scope};
 use crate::pool::snapshot::ClientActivity;
-
-fn dismissed(orders: &[Order]) -> Vec<(u32, Farewell)> {
-    let dismiss = |order: &Order| match order {
-        Order::Dismiss { client, farewell } => Some((client.0, *farewell)),
-        _ => None,
-    };
-    orders.iter().filter_map(dismiss).collect()
-}
 
 fn hands(idle: Duration) -> Hands {
     let clients = ClientLimits { max: 10, reserve: 2, scarce: 0, idle };
@@ -124,18 +115,6 @@ fn a_client_that_was_told_to_go_is_leaving_until_it_goes() {
     hands.pool.detach(ClientId(0), Farewell::Lost, hands.now);
     assert_eq!(hands.pool.snapshot(hands.now).clients_leaving, 0);
     assert_eq!(hands.pool.counters().farewells(Farewell::Lost), 0, "it was killed, and is counted so");
-}
-
-#[test]
-fn those_longest_idle_are_shed_first() {
-    let mut hands = hands(Duration::MAX);
-    for client in [3, 1, 2] {
-        hands.attach(client..client + 1);
-        hands.now = hands.now + Duration::from_secs(1);
-    }
-    assert_eq!(hands.pool.shed(2, hands.now), 2);
-    assert_eq!(dismissed(&hands.orders()), [(3, Farewell::Shed), (1, Farewell::Shed)]);
-    assert_eq!(hands.pool.shed(9, hands.now), 1, "there is one left");
 }
 
 #[test]

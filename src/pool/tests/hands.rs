@@ -8,7 +8,7 @@ use crate::pool::check_out::{CheckOut, Released};
 use crate::pool::id::{ClientId, ConnectionId, Key, UpstreamId};
 use crate::pool::limits::Limits;
 use crate::pool::order::Order;
-use crate::pool::reason::{CloseReason, ConnectFailure, Refusal};
+use crate::pool::reason::{CloseReason, ConnectFailure, Farewell, Refusal};
 use crate::pool::state::{Pool, Settings};
 use crate::pool::upstream::{Balance, Blame, UpstreamSettings};
 
@@ -140,6 +140,15 @@ pub(super) fn refusals(orders: &[Order]) -> Vec<(u32, Refusal)> {
         _ => None,
     };
     orders.iter().filter_map(refuse).collect()
+}
+
+/// The clients that orders tell to go, and why.
+pub(super) fn dismissed(orders: &[Order]) -> Vec<(u32, Farewell)> {
+    let dismiss = |order: &Order| match order {
+        Order::Dismiss { client, farewell } => Some((client.0, *farewell)),
+        _ => None,
+    };
+    orders.iter().filter_map(dismiss).collect()
 }
 
 /// The connections that orders ask.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::pool::check_out::CheckOut;
 use crate::pool::id::{ClientId, Key};
 use crate::pool::limits::Limits;
-use crate::pool::reason::{CloseReason, ConnectFailure, Refusal};
-use crate::pool::tests::hands::{HOME, Hands, OTHER, connects, refusals};
+use crate::pool::reason::{CloseReason, ConnectFailure, Farewell, Refusal};
+use crate::pool::tests::hands::{HOME, Hands, OTHER, connects, dismissed, refusals};
 
 fn limits() -> Limits {
     Limits { max: 4, per_key: 2, connects: 4, ..Limits::default() }
@@ -85,4 +85,39 @@ fn a_number_is_given_up_once_nobody_wants_it() {
     hands.orders();
     assert!(hands.pool.give_up(key));
     assert_eq!(hands.check_out(1, key), CheckOut::Wait, "what was held against it is forgotten");
+}
+
+#[test]
+fn the_longest_at_rest_makes_way_where_a_client_waits_for_room_and_nowhere_else() {
+    const SPARE: Duration = Duration::from_secs(3);
+    let second = Duration::from_secs(1);
+    let made = |hands: &mut Hands| {
+        hands.pool.make_way(SPARE, hands.now);
+        dismissed(&hands.orders())
+    };
+    // Room is left beside them, and one place of OTHER rests longer than those of HOME: it is no place of theirs.
+    let mut hands = Hands::of_places(&Limits { max: 5, ..limits() });
+    hands.attach(0..4);
+    for (client, place) in [(0, OTHER), (1, HOME), (2, HOME)] {
+        hands.lease(client, place);
+        hands.pool.lull(ClientId(client), hands.now, hands.now);
+        hands.now = hands.now + second;
+    }
+    hands.now = hands.now + second;
+    assert_eq!(made(&mut hands), [], "nobody waits");
+    assert_eq!(hands.check_out(3, HOME), CheckOut::Wait);
+    assert_eq!(made(&mut hands), [(1, Farewell::Shed)]);
+    assert_eq!(made(&mut hands), [], "the other one has rested for two seconds alone");
+    // Of a full pool any place will do.
+    let mut hands = Hands::of_places(&Limits { max: 2, ..limits() });
+    hands.attach(0..3);
+    for (client, place) in [(0, OTHER), (1, HOME)] {
+        hands.lease(client, place);
+        hands.pool.lull(ClientId(client), hands.now, hands.now);
+    }
+    assert_eq!(hands.check_out(2, HOME), CheckOut::Wait);
+    assert_eq!(made(&mut hands), [], "no one has rested for long");
+    hands.now = hands.now + SPARE;
+    hands.pool.stir(ClientId(0), hands.now);
+    assert_eq!(made(&mut hands), [(1, Farewell::Shed)], "one at work is left alone");
 }
