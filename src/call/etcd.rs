@@ -90,7 +90,8 @@ impl Etcd {
                 return Ok(Some(lease));
             }
         }
-        self.give_back(&lease).await?;
+        // It ends by itself where that is not heard; that there was no place is known all the same.
+        let _heard = self.give_back(&lease).await;
         Ok(None)
     }
 

@@ -48,3 +48,29 @@ impl Leave {
 pub(crate) fn needs_leave(word: Word) -> bool {
     word == Word::Stop
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_wanted_from_the_first_time_and_again_each_time() {
+        let at = Timestamp::from_millis;
+        let mut leave = Leave::Missing;
+        assert!(leave.lacks(at(1)));
+        assert_eq!(leave, Leave::Wanted(at(1)));
+        assert!(leave.lacks(at(9)));
+        assert_eq!(leave, Leave::Wanted(at(9)));
+        for free in [Leave::NotNeeded, Leave::Granted] {
+            let mut leave = free;
+            assert!(!leave.lacks(at(10)));
+            assert_eq!(leave, free);
+        }
+    }
+
+    #[test]
+    fn a_stop_needs_it_and_what_leaves_the_bot_running_does_not() {
+        let needing: Vec<Word> = Word::ALL.iter().copied().filter(|word| needs_leave(*word)).collect();
+        assert_eq!(needing, [Word::Stop]);
+    }
+}
