@@ -139,7 +139,7 @@ catalogue! {
     SocketFinWait "socket.fin_wait" None Unit::Count, FullTick, "TCP sockets in FIN_WAIT1 or FIN_WAIT2 that the process still holds.";
     SocketTimeWait "socket.time_wait" None Unit::Count, FullTick, "TIME_WAIT sockets of the network namespace; they belong to no process.";
     SocketByRemote "socket.by_remote" RemoteField Unit::Count, FullTick, "TCP sockets to one remote: .count .established .close_wait .syn_sent .fin_wait";
-    SocketRecvQueue "socket.recv_queue" None Unit::Bytes, FullTick, "Bytes received and not read, over all TCP sockets.";
+    SocketRecvQueue "socket.recv_queue" None Unit::Bytes, FullTick, "Bytes received and not read, over all TCP sockets; up to three full ticks old where there are hundreds and nothing connects or ends.";
     SocketUnreadEof "socket.unread_eof" None Unit::Count, FullTick, "CLOSE_WAIT sockets whose end the process never read.";
     SocketUnwatched "socket.unwatched" None Unit::Count, FullTick, "CLOSE_WAIT sockets that no epoll set of the process watches.";
     SocketConnects "socket.connects" None Unit::Rate, FullTick, "New outgoing TCP sockets, per second.";
